@@ -1,0 +1,100 @@
+"""The domain's errors; they know no HTTP.
+
+    PneumoServeError
+    ├── ImageError                 the film that was sent
+    │   ├── UnsupportedFormat      its bytes are none of the accepted formats
+    │   ├── TooManyPixels          its header promises more than may be decoded
+    │   ├── UndecodableImage       truncated, corrupt, or not one gray frame
+    │   └── UnsuitableImage        decodable, but no film that the model could read
+    ├── RequestError               how it was sent
+    │   ├── MissingFile
+    │   ├── MalformedForm
+    │   ├── InvalidParameter
+    │   ├── TooManyBytes
+    │   └── SlowBody
+    ├── CapacityError              when it was sent
+    │   ├── Overloaded
+    │   ├── NotReady
+    │   └── DeadlineExceeded
+    └── ModelError                 the model store
+        ├── ModelNotFound
+        └── ArtifactRefused        an entry whose files, numbers or calibration do not fit together
+
+A message says what was expected and what came, in words that may be shown to the caller: no path, no file name.
+"""
+
+
+class PneumoServeError(Exception):
+    """Anything this project refuses to do, with a sentence that says why."""
+
+
+class ImageError(PneumoServeError):
+    """The film that was sent cannot be used."""
+
+
+class UnsupportedFormat(ImageError):
+    """The bytes are none of the accepted formats."""
+
+
+class TooManyPixels(ImageError):
+    """The header promises more pixels (or JPEG scans) than may be decoded."""
+
+
+class UndecodableImage(ImageError):
+    """The image is truncated, corrupt, or not decodable to one gray frame."""
+
+
+class UnsuitableImage(ImageError):
+    """The image can be decoded, but is too small or too oblong to be a film."""
+
+
+class RequestError(PneumoServeError):
+    """The way in which the film was sent cannot be accepted."""
+
+
+class MissingFile(RequestError):
+    """There is no image in the request, or more than one."""
+
+
+class MalformedForm(RequestError):
+    """The multipart form cannot be read."""
+
+
+class InvalidParameter(RequestError):
+    """A parameter is unknown, repeated, or has a value that is not accepted."""
+
+
+class TooManyBytes(RequestError):
+    """The body is larger than the service accepts."""
+
+
+class SlowBody(RequestError):
+    """The body did not arrive in the time that it may take."""
+
+
+class CapacityError(PneumoServeError):
+    """The service cannot take the work now; the same request may succeed later."""
+
+
+class Overloaded(CapacityError):
+    """As much work as the service holds is already in it."""
+
+
+class NotReady(CapacityError):
+    """The model is still loading."""
+
+
+class DeadlineExceeded(CapacityError):
+    """The answer would come after the deadline of the request."""
+
+
+class ModelError(PneumoServeError):
+    """The model store cannot give the model that was asked for."""
+
+
+class ModelNotFound(ModelError):
+    """No entry of the store has this name or version."""
+
+
+class ArtifactRefused(ModelError):
+    """The files of an entry do not fit together, or its numbers cannot be reproduced."""
