@@ -54,7 +54,9 @@ def read_header(data: bytes) -> ImageHeader:
     if data.startswith(_PNG_SIGNATURE):
         return _read_png_header(data)
     accepted = " or ".join(ACCEPTED_FORMATS)
-    raise UnsupportedFormat(f"Expected the bytes of a {accepted} image. Received {len(data)} bytes that begin as neither.")
+    raise UnsupportedFormat(
+        f"Expected the bytes of a {accepted} image. Received {len(data)} bytes that begin as neither."
+    )
 
 
 def check_dimensions(header: ImageHeader, max_pixels: int) -> None:

@@ -1,0 +1,234 @@
+"""Write, verify and read one model_store entry; the writer and the reader stand side by side.
+
+An entry is a folder `<store>/<name>/<version>` with `model.keras`, `serving/`, `model.json`, `golden.json` and
+what people read. It is written aside, verified by loading it as the service would, and then renamed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+from pydantic import ValidationError
+
+from app.errors import ArtifactRefused, ModelNotFound
+from app.inference.calibration import Calibration
+from app.inference.engine import Engine, EngineName, Films, open_engine
+from app.inference.manifest import Digests, Golden, GoldenFilm, Manifest, ManifestDraft
+
+LOGIT_TOLERANCE = 1e-3
+PROBABILITY_TOLERANCE = 1e-4
+_DEFAULT_FILE = "DEFAULT"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a model store: its folder and what its `model.json` says."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def label(self) -> str:
+        """`name/version`, as it is asked for."""
+        return f"{self.manifest.name}/{self.manifest.version}"
+
+
+@dataclass(frozen=True)
+class StagedEntry:
+    """An entry that is being written aside, under the name and the version that it will have."""
+
+    folder: Path
+    name: str
+    version: str
+
+
+def list_entries(store: Path) -> list[str]:
+    """Name every `name/version` of a store, sorted by name, then by number."""
+    found = [
+        (folder.parent.name, int(folder.name))
+        for folder in store.glob("*/*")
+        if (folder / "model.json").is_file() and re.fullmatch(r"[1-9][0-9]*", folder.name)
+    ]
+    return [f"{name}/{version}" for name, version in sorted(found)]
+
+
+def find_entry(store: Path, wanted: str | None = None) -> Entry:
+    """Read the manifest of an entry; the network itself is neither loaded nor verified.
+
+    Args:
+        store: the folder of the model store.
+        wanted: `name/version`, or `name` for its highest version; None: what the file `DEFAULT` names.
+
+    Raises:
+        ModelNotFound: there is no such entry; the message lists those there are.
+        ArtifactRefused: its `model.json` cannot be read or contradicts itself.
+    """
+    if wanted is None:
+        try:
+            wanted = (store / _DEFAULT_FILE).read_text().strip()
+        except OSError:
+            raise ModelNotFound(
+                "Expected a file DEFAULT in the model store, as no model is named. There is none."
+            ) from None
+    entries = list_entries(store)
+    matching = [label for label in entries if wanted in (label, label.partition("/")[0])]
+    if not matching:
+        raise ModelNotFound(f"Expected one of: {', '.join(entries) or '(the store is empty)'}. Received {wanted!r}.")
+    folder = store / matching[-1]
+    try:
+        manifest = Manifest.model_validate_json((folder / "model.json").read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "model.json"
+        raise ArtifactRefused(f"The model.json of {matching[-1]} is refused: {place}: {first['msg']}.") from None
+    if f"{manifest.name}/{manifest.version}" != matching[-1]:
+        raise ArtifactRefused(
+            f"Expected the model.json of {matching[-1]}. Received that of {manifest.name}/{manifest.version}."
+        )
+    return Entry(folder, manifest)
+
+
+def open_verified(entry: Entry, engine_name: EngineName = "openvino") -> Engine:
+    """Load an entry's network and check that it is the one that was saved.
+
+    The hashes of its files are compared first, then its golden films are computed again: every logit must be
+    within `LOGIT_TOLERANCE` and every calibrated probability within `PROBABILITY_TOLERANCE`.
+
+    Raises:
+        ArtifactRefused: a hash, a number or the calibration does not fit, said in one line.
+        ModelError: the engine is not installed.
+    """
+    for name, expected, found in (
+        ("model.keras", entry.manifest.sha256.model_keras, _hash_file(entry.folder / "model.keras")),
+        ("serving", entry.manifest.sha256.serving, _hash_folder(entry.folder / "serving")),
+    ):
+        if found != expected:
+            raise ArtifactRefused(
+                f"{entry.label}: expected {name} with sha256 {expected[:12]}…. Received {found[:12]}…."
+            )
+    engine = open_engine(engine_name, entry.folder, entry.manifest.maps)
+    _recompute_golden(entry, engine)
+    return engine
+
+
+def _recompute_golden(entry: Entry, engine: Engine) -> None:
+    try:
+        golden = Golden.model_validate_json((entry.folder / "golden.json").read_bytes())
+    except (OSError, ValidationError):
+        raise ArtifactRefused(f"{entry.label}: expected a golden.json with films. It is absent or broken.") from None
+    films = np.stack([_decode_png(film.png) for film in golden.films])
+    if films.shape[1:] != entry.manifest.shape:
+        raise ArtifactRefused(
+            f"{entry.label}: expected golden films of {entry.manifest.shape}. Received {films.shape[1:]}."
+        )
+    for film, logit in zip(golden.films, engine.logits(films).tolist(), strict=True):
+        probability = entry.manifest.calibration.probability(logit)
+        if abs(logit - film.logit) > LOGIT_TOLERANCE or abs(probability - film.probability) > PROBABILITY_TOLERANCE:
+            raise ArtifactRefused(
+                f"{entry.label}: a golden film should give logit {film.logit:.4f} and probability "
+                f"{film.probability:.5f}; the {engine.name} engine gives {logit:.4f} and {probability:.5f}."
+            )
+
+
+@contextmanager
+def staged_entry(store: Path, name: str) -> Iterator[StagedEntry]:
+    """Write an entry aside; on leaving it is verified and becomes the next version of `name`, or nothing does.
+
+    Raises:
+        ArtifactRefused: what was written cannot be loaded as the service would load it.
+    """
+    home = store / name
+    home.mkdir(parents=True, exist_ok=True)
+    versions = [int(label.partition("/")[2]) for label in list_entries(store) if label.startswith(f"{name}/")]
+    version = str(max(versions, default=0) + 1)
+    # Inside the store, under another name: a rename is only whole within one file system.
+    aside = Path(tempfile.mkdtemp(prefix=f".{version}-", dir=home))
+    try:
+        yield StagedEntry(aside, name, version)
+        manifest = Manifest.model_validate_json((aside / "model.json").read_bytes())
+        open_verified(Entry(aside, manifest))
+        aside.chmod(0o755)
+        aside.rename(home / version)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        if not any(home.iterdir()):
+            home.rmdir()
+
+
+def finish_entry(staged: StagedEntry, draft: ManifestDraft, golden_films: Films) -> Manifest:
+    """Hash what was written, answer the golden films, and write `golden.json` and `model.json`.
+
+    Args:
+        staged: with `model.keras` and `serving/` in place.
+        draft: all that training knows of the model.
+        golden_films: uint8 (N, height, width), drawn, never a patient's.
+    """
+    weights = _hash_file(staged.folder / "model.keras")
+    calibration = Calibration(**draft.calibration, weights_sha256=weights)
+    engine = open_engine("openvino", staged.folder, draft.maps)
+    golden = Golden(
+        films=[
+            GoldenFilm(png=_encode_png(film), logit=logit, probability=calibration.probability(logit))
+            for film, logit in zip(golden_films, engine.logits(golden_films).tolist(), strict=True)
+        ]
+    )
+    manifest = Manifest(
+        name=staged.name,
+        version=staged.version,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        sha256=Digests(model_keras=weights, serving=_hash_folder(staged.folder / "serving")),
+        calibration=calibration,
+        **{key: value for key, value in draft if key != "calibration"},
+    )
+    (staged.folder / "golden.json").write_text(golden.model_dump_json(indent=1) + "\n")
+    (staged.folder / "model.json").write_text(manifest.model_dump_json(indent=1, by_alias=True) + "\n")
+    return manifest
+
+
+def set_default(store: Path, label: str) -> None:
+    """Name the entry that is served where none is asked for."""
+    aside = store / f".{_DEFAULT_FILE}"
+    aside.write_text(label + "\n")
+    os.replace(aside, store / _DEFAULT_FILE)
+
+
+def _hash_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        raise ArtifactRefused(f"Expected the file {path.name} in the entry. It cannot be read.") from None
+
+
+def _hash_folder(folder: Path) -> str:
+    """Hash the names and contents of a folder's files, in the order of the names."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*")):
+        digest.update(f"{path.name}\0{_hash_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _encode_png(film: Films) -> str:
+    ok, png = cv2.imencode(".png", film)
+    if not ok:
+        raise ArtifactRefused("Expected a golden film that PNG can hold. Received another.")
+    return base64.b64encode(png.tobytes()).decode()
+
+
+def _decode_png(text: str) -> Films:
+    pixels = cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), cv2.IMREAD_GRAYSCALE)
+    if pixels is None:
+        raise ArtifactRefused("Expected a golden film as base64 PNG. Received something else.")
+    return pixels.astype(np.uint8, copy=False)

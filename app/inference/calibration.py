@@ -1,0 +1,96 @@
+"""Logit → calibrated probability → class at an operating point."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Calibration(BaseModel):
+    """How a model's logit becomes a probability: sigmoid(slope × logit + intercept), Platt's form.
+
+    `prevalence` is the share of PNEUMONIA among the films that it was fitted on; `weights_sha256` names the
+    weights that it was fitted for, so that it can't be read with others.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Literal["identity", "platt"] = "identity"
+    slope: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    intercept: float = Field(default=0.0, allow_inf_nan=False)
+    prevalence: float = Field(gt=0, lt=1)
+    weights_sha256: str
+
+    def probability(self, logit: float, prevalence: float | None = None) -> float:
+        """Answer P(PNEUMONIA) in 0..1 for a logit.
+
+        Args:
+            logit: the network's, before calibration.
+            prevalence: of another site; moves the log-odds by the difference of the two priors' log-odds
+                (Saerens, Latinne, Decaestecker 2002, equation 2.4). None: as fitted.
+        """
+        log_odds = self.slope * logit + self.intercept
+        if prevalence is not None:
+            log_odds += _log_odds(prevalence) - _log_odds(self.prevalence)
+        if log_odds >= 0:
+            return 1 / (1 + math.exp(-log_odds))
+        return math.exp(log_odds) / (1 + math.exp(log_odds))
+
+
+@dataclass(frozen=True)
+class ReferBand:
+    """Logits strictly between `low` and `high` are ones in which the model says: ask a human."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one logit says at one operating point; `threshold` is a probability, calibrated as `probability` is."""
+
+    label: str
+    probability: float
+    operating_point: str
+    threshold: float
+    refer: bool
+
+
+def decide(
+    logit: float,
+    *,
+    calibration: Calibration,
+    labels: tuple[str, str],
+    operating_point: str,
+    threshold_logit: float,
+    refer_band: ReferBand | None = None,
+    prevalence: float | None = None,
+) -> Decision:
+    """Read a logit at an operating point.
+
+    The class is decided on the logit, so that no film changes its class with the prevalence; since both are
+    calibrated by the same rising function, it is PNEUMONIA exactly where the probability reaches the threshold.
+
+    Args:
+        logit: the network's, before calibration.
+        calibration: of the same weights.
+        labels: the names of the negative and of the positive class, in this order.
+        operating_point: its name.
+        threshold_logit: the operating point itself.
+        refer_band: where to refer; None refers nothing.
+        prevalence: see `Calibration.probability`.
+    """
+    return Decision(
+        label=labels[logit >= threshold_logit],
+        probability=calibration.probability(logit, prevalence),
+        operating_point=operating_point,
+        threshold=calibration.probability(threshold_logit, prevalence),
+        refer=refer_band is not None and refer_band.low < logit < refer_band.high,
+    )
+
+
+def _log_odds(share: float) -> float:
+    return math.log(share / (1 - share))

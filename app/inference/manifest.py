@@ -1,0 +1,116 @@
+"""What `model.json` and `golden.json` hold; the one home of sizes, labels and thresholds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
+
+from app.inference.calibration import Calibration, ReferBand
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+EntryName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+EntryVersion = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputSpec(_Strict):
+    """The input of the network: one gray channel of `height` × `width`, float32 in 0 to 255."""
+
+    width: int = Field(gt=0, le=4096)
+    height: int = Field(gt=0, le=4096)
+    resize: str
+
+
+class CamSpec(_Strict):
+    """How the class activation map is had, and from which layer's features."""
+
+    method: str
+    layer: str
+    exact: bool
+
+
+class MapsSpec(_Strict):
+    """Which maps the serving graph answers besides the logit; `cam` None: by occlusion."""
+
+    layers: list[str] = []
+    cam: CamSpec | None = None
+
+
+class Digests(_Strict):
+    """sha256 of the two forms of the network, which binds them to each other."""
+
+    model_keras: Sha256 = Field(alias="model.keras")
+    serving: Sha256
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Manifest(_Strict):
+    """The content of `model.json`. Thresholds of `operating_points` and of `refer_band` are logits."""
+
+    format: int = 1
+    name: EntryName
+    version: EntryVersion
+    created: str
+    sha256: Digests
+    keras_version: str
+    input: InputSpec
+    labels: tuple[str, str] = ("NORMAL", "PNEUMONIA")
+    calibration: Calibration
+    operating_points: dict[str, FiniteFloat] = Field(min_length=1)
+    default_operating_point: str
+    refer_band: ReferBand | None = None
+    maps: MapsSpec
+    training_data: dict[str, JsonValue]
+    training: dict[str, JsonValue]
+    metrics: dict[str, JsonValue]
+    intended_use: str
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> Self:
+        if self.default_operating_point not in self.operating_points:
+            raise ValueError(f"the default operating point {self.default_operating_point!r} is not among the points")
+        if self.calibration.weights_sha256 != self.sha256.model_keras:
+            raise ValueError("the calibration was fitted for other weights than these")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the input, in pixels."""
+        return self.input.height, self.input.width
+
+
+class ManifestDraft(BaseModel):
+    """A manifest before its files are hashed: all that training knows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keras_version: str
+    input: InputSpec
+    calibration: dict[str, Any]
+    operating_points: dict[str, float]
+    default_operating_point: str
+    refer_band: ReferBand | None = None
+    maps: MapsSpec
+    training_data: dict[str, JsonValue]
+    training: dict[str, JsonValue]
+    metrics: dict[str, JsonValue]
+    intended_use: str
+
+
+class GoldenFilm(_Strict):
+    """One drawn film as base64 PNG, and what the network answered for it when it was saved."""
+
+    png: str
+    logit: FiniteFloat
+    probability: float = Field(ge=0, le=1)
+
+
+class Golden(_Strict):
+    """The content of `golden.json`."""
+
+    films: list[GoldenFilm] = Field(min_length=1)
