@@ -27,7 +27,7 @@ def draw_film(label: str, seed: int, height: int = 240, width: int = 280) -> NDA
     film = np.full((height, width), 20, np.float32)
     centre = np.array([width / 2, height / 2]) + rng.uniform(-0.03, 0.03, 2) * (width, height)
     _ellipse(film, centre, (0.46 * width, 0.55 * height), 150)
-    lungs = [centre + (side * 0.2 * width, 0.0) for side in (-1, 1)]
+    lungs = [centre + np.array([side * 0.2 * width, 0.0]) for side in (-1, 1)]
     for lung in lungs:
         _ellipse(film, lung, (0.15 * width, 0.34 * height), 60)
     for rib in range(5):

@@ -1,0 +1,140 @@
+"""Labelled films on disk → arrays, read as the service reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app.errors import ImageError
+from app.imaging.formats import read_header
+from app.imaging.preprocess import read_film
+from training.layout import LABELS, WrongLayout
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that is no film: its path below the folder that was read, and the reason in a sentence."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Films:
+    """Labelled films in memory, in the order of their paths.
+
+    Attributes:
+        paths: `<label>/<file name>` of each film.
+        pixels: uint8 of shape (films, height, width), 0 to 255, as the service would read them.
+        labels: uint8 of shape (films,), 1 for PNEUMONIA.
+        sha256: of each file's bytes.
+        sizes: int64 of shape (films, 3): the file's own width and height in pixels, and its bytes.
+        unreadable: the files that could not be read, and why.
+    """
+
+    paths: tuple[str, ...]
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    sha256: tuple[str, ...]
+    sizes: NDArray[np.int64]
+    unreadable: tuple[Unreadable, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def take(self, indices: NDArray[np.intp]) -> Films:
+        """Answer the films at `indices`, in that order; without the unreadable files, which have no index."""
+        return Films(
+            tuple(self.paths[index] for index in indices),
+            self.pixels[indices],
+            self.labels[indices],
+            tuple(self.sha256[index] for index in indices),
+            self.sizes[indices],
+        )
+
+    def count(self) -> dict[str, int]:
+        """Answer how many films each class has."""
+        return {label: int(np.sum(self.labels == number)) for number, label in enumerate(LABELS)}
+
+    def fingerprint(self) -> str:
+        """Answer the SHA-256 over the sorted (path, SHA-256 of the file) pairs: which films these are."""
+        pairs = "".join(f"{path}\0{digest}\n" for path, digest in sorted(zip(self.paths, self.sha256, strict=True)))
+        return hashlib.sha256(pairs.encode()).hexdigest()
+
+
+def read_films(folder: Path, *, width: int, height: int, console: Console | None = None) -> Films:
+    """Read every film of `folder/NORMAL` and `folder/PNEUMONIA` with the service's own function.
+
+    Args:
+        folder: holds one sub-folder a class; hidden files (`._film.jpeg`, `.DS_Store`) are passed over.
+        width: pixels across, as the model wants them.
+        height: pixels down.
+        console: where the progress bar goes; none without it.
+
+    Raises:
+        WrongLayout: not one film can be read.
+    """
+    files = [file for label in LABELS for file in sorted((folder / label).glob("*")) if not file.name.startswith(".")]
+    read: list[_Read] = []
+    unreadable: list[Unreadable] = []
+    for file, outcome in _read_in_threads(files, width, height, console):
+        path = f"{file.parent.name}/{file.name}"
+        if isinstance(outcome, str):
+            unreadable.append(Unreadable(path, outcome))
+        else:
+            read.append(_Read(path, *outcome))
+    if not read:
+        raise WrongLayout(f"Expected films. Received {len(files)} files of which not one can be read.")
+    return Films(
+        tuple(film.path for film in read),
+        np.stack([film.pixels for film in read]),
+        np.array([LABELS.index(film.path.split("/")[0]) for film in read], np.uint8),
+        tuple(film.sha256 for film in read),
+        np.array([film.size for film in read], np.int64),
+        tuple(unreadable),
+    )
+
+
+_Outcome = tuple[NDArray[np.uint8], str, tuple[int, int, int]]
+
+
+class _Read(NamedTuple):
+    path: str
+    pixels: NDArray[np.uint8]
+    sha256: str
+    size: tuple[int, int, int]
+
+
+def _read_in_threads(
+    files: list[Path], width: int, height: int, console: Console | None
+) -> Iterator[tuple[Path, _Outcome | str]]:
+    """Yield each file with its pixels, SHA-256 and size, or with the reason why it cannot be read, in order."""
+
+    def read(file: Path) -> _Outcome | str:
+        try:
+            data = file.read_bytes()
+            film = read_film(data, width=width, height=height)
+        except ImageError as error:
+            return str(error)
+        except OSError as error:
+            return f"Expected a file that can be opened. Received: {error.strerror}."
+        header = read_header(data)
+        return film.pixels, hashlib.sha256(data).hexdigest(), (header.width, header.height, len(data))
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        Progress(*columns, console=console, disable=console is None, transient=True) as progress,
+    ):
+        outcomes = progress.track(pool.map(read, files), len(files), description="Reading films")
+        yield from zip(files, outcomes, strict=True)

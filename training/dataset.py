@@ -1,0 +1,123 @@
+"""A folder in the Kaggle layout → training films, validation films, and the facts about them that a card tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from app.errors import PneumoServeError
+from training.data import Films, Unreadable, read_films
+from training.layout import KAGGLE_DATASET, LABELS, find_kaggle_root
+from training.metrics import binary_metrics
+from training.patients import (
+    Grouping,
+    are_kaggle_names,
+    group_by_patient,
+    join_copies,
+    read_patient_table,
+    split_by_group,
+)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Films split by patient; `facts` go to `training_data` of `model.json` as they are."""
+
+    training: Films
+    validation: Films
+    validation_patients: Grouping
+    facts: dict[str, Any]
+
+
+def read_dataset(
+    folder: Path, *, width: int, height: int, patients: Path | None, share: float, seed: int, console: Console
+) -> Dataset:
+    """Read `train` of the Kaggle layout and split validation films off it, by patient and without copies across.
+
+    Args:
+        folder: holds `train/NORMAL` and `train/PNEUMONIA`, or one folder `chest_xray` that does.
+        width: pixels across, as the network wants them.
+        height: pixels down.
+        patients: a CSV path,patient; None goes by file names.
+        share: of the films for validation, 0 to 1.
+        seed: of the split.
+        console: is told what was read, and what could not be.
+
+    Raises:
+        WrongLayout, BadPatientTable: see there.
+        PneumoServeError: a class has too few films or patients to be split.
+    """
+    root = find_kaggle_root(folder)
+    if (root / "val").is_dir():
+        console.print("val/ is ignored: it is too small to decide anything; validation films are split off train/.")
+    films = read_films(root / "train", width=width, height=height, console=console)
+    tell_unreadable(films.unreadable, console)
+    if 0 in films.count().values():
+        raise PneumoServeError(f"Expected films of both classes in train/. Received {films.count()}.")
+    grouping = group_by_patient(films.paths, read_patient_table(patients) if patients else None)
+    joined, copies = join_copies(grouping.groups, films)
+    learn, watch = split_by_group(films.labels, joined, share, seed)
+    training, validation = films.take(learn), films.take(watch)
+    groups_of = {"training": joined[learn], "validation": joined[watch]}
+    console.print(
+        f"{len(training)} films to train on {training.count()}, {len(validation)} to validate {validation.count()}; "
+        f"split {grouping.rule}; {copies} exact copies, none on both sides."
+    )
+    facts = {
+        "set": f"Kaggle {KAGGLE_DATASET}, by its file names" if are_kaggle_names(films.paths) else "unnamed",
+        "films": films.count(),
+        "fingerprint": films.fingerprint(),
+        "unreadable": len(films.unreadable),
+        "exact_copies": copies,
+        "median_file": _describe_files(films),
+        "file_size_auc": _file_size_auc(films, joined),
+        "split": {
+            "rule": grouping.rule,
+            "validation_share": share,
+            "seed": seed,
+            **{
+                name: {
+                    "films": part.count(),
+                    "groups": len(np.unique(groups_of[name])),
+                    "fingerprint": part.fingerprint(),
+                }
+                for name, part in (("training", training), ("validation", validation))
+            },
+        },
+    }
+    return Dataset(training, validation, Grouping(groups_of["validation"], grouping.rule), facts)
+
+
+def tell_unreadable(unreadable: tuple[Unreadable, ...], console: Console) -> None:
+    """Name and count the files that could not be read."""
+    if unreadable:
+        console.print(f"{len(unreadable)} files cannot be read and are left out:")
+        for file in unreadable:
+            console.print(f"  {file.path}: {file.reason}", markup=False, highlight=False)
+
+
+def _describe_files(films: Films) -> dict[str, Any]:
+    """Answer the median width, height and bytes per pixel of each class's files."""
+    described = {}
+    for number, label in enumerate(LABELS):
+        width, height, size = films.sizes[films.labels == number].T
+        density = float(np.median(size / (width * height)))
+        described[label] = {
+            "width": int(np.median(width)),
+            "height": int(np.median(height)),
+            "bytes_per_pixel": round(density, 4),
+        }
+    return described
+
+
+def _file_size_auc(films: Films, groups: NDArray[np.int64]) -> float:
+    """Answer how well bytes per pixel alone tell the classes apart: 0.5 not at all, 1 wholly, either way round."""
+    width, height, size = films.sizes.T
+    density = size / (width * height)
+    auc = binary_metrics(films.labels, density, density > 0, groups, n_bootstrap=0)["auc"].value or 0.5
+    return round(max(auc, 1 - auc), 4)

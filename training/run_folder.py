@@ -1,0 +1,63 @@
+"""The folder of one training run: what it was asked, how far it came, and the network as it was there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+Settings = dict[str, Any]
+EpochFigures = dict[str, float]
+
+
+class RunFolder:
+    """Checkpoints of one run, written so that a kill at any moment leaves the last whole epoch to resume from.
+
+    `history.json` is replaced last and names the checkpoint that belongs to it.
+    """
+
+    def __init__(self, parent: Path, settings: Settings) -> None:
+        text = json.dumps(settings, indent=1, sort_keys=True)
+        self.path = parent / f"{settings['network']}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+        self.path.mkdir(parents=True, exist_ok=True)
+        _replace(self.path / "settings.json", text + "\n")
+
+    def history(self) -> list[EpochFigures]:
+        """Answer the figures of every finished epoch, first to last."""
+        try:
+            history: list[EpochFigures] = json.loads((self.path / "history.json").read_text())
+        except FileNotFoundError:
+            return []
+        return history
+
+    def save(self, model: keras.Model, history: list[EpochFigures]) -> None:
+        """Keep the network, its optimizer and the history after an epoch; drop the checkpoint before it."""
+        checkpoint = self._checkpoint(len(history))
+        aside = checkpoint.with_name(f"writing-{checkpoint.name}")
+        model.save(aside)
+        aside.replace(checkpoint)
+        _replace(self.path / "history.json", json.dumps(history, indent=1) + "\n")
+        for old in self.path.glob("epoch-*.keras"):
+            if old != checkpoint:
+                old.unlink()
+
+    def restore(self) -> keras.Model | None:
+        """Answer the network with its optimizer after the last whole epoch; None before the first."""
+        epochs = len(self.history())
+        return keras.models.load_model(self._checkpoint(epochs)) if epochs else None
+
+    def _checkpoint(self, epochs: int) -> Path:
+        return self.path / f"epoch-{epochs:03d}.keras"
+
+
+def _replace(path: Path, text: str) -> None:
+    aside = path.with_name(f"writing-{path.name}")
+    with aside.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    aside.replace(path)

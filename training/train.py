@@ -1,0 +1,130 @@
+"""`pneumoserve train`: films → one new, complete entry of the model store, or none."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+from rich.console import Console
+
+from app.errors import PneumoServeError
+from training.data import read_films
+from training.dataset import read_dataset, tell_unreadable
+from training.finish import TestLook, finish
+from training.fit import fit
+from training.layout import download_kaggle, find_labelled
+from training.networks import RECIPES, Recipe
+from training.patients import group_by_patient, read_patient_table
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a training is asked for; None takes the recipe's own value.
+
+    Attributes:
+        data: a folder in the Kaggle layout, or `kaggle` to download the set.
+        store: the model store that receives the entry.
+        runs: where checkpoints are kept; the same options and films resume there.
+        name: of the entry.
+        patients: a CSV path,patient.
+        test: a labelled folder that is looked at once, after all is chosen; the card tells of the look.
+        validation_share: of the films in `train`.
+        seed: of split, weights, order and augmentation.
+    """
+
+    data: str
+    store: Path
+    runs: Path = Path("work")
+    name: str | None = None
+    patients: Path | None = None
+    test: Path | None = None
+    validation_share: float = 0.15
+    seed: int = 1
+    epochs: int | None = None
+    batch_size: int | None = None
+    reduce_lr: bool = False
+
+
+def find_recipe(network: str) -> Recipe:
+    """Answer the recipe of a network.
+
+    Raises:
+        PneumoServeError: there is none of this name; the message lists them.
+    """
+    if network not in RECIPES:
+        raise PneumoServeError(f"Expected one of the networks: {', '.join(RECIPES)}. Received {network!r}.")
+    return RECIPES[network]
+
+
+def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
+    """Train a network and write its entry.
+
+    Returns:
+        the folder of the new entry.
+
+    Raises:
+        PneumoServeError: the data cannot be read or split, or the entry does not come out whole.
+    """
+    # A wrong folder shows now, not when the training is over.
+    test_folder = find_labelled(options.test) if options.test else None
+    table = read_patient_table(options.patients) if options.patients else None
+    folder = download_kaggle() if options.data == "kaggle" else Path(options.data)
+    size = {"width": recipe.width, "height": recipe.height}
+    dataset = read_dataset(
+        folder,
+        **size,
+        patients=options.patients,
+        share=options.validation_share,
+        seed=options.seed,
+        console=console,
+    )
+    fitted = fit(
+        recipe,
+        dataset.training,
+        dataset.validation,
+        runs=options.runs,
+        seed=options.seed,
+        epochs=options.epochs or recipe.epochs,
+        batch_size=options.batch_size or recipe.batch_size,
+        reduce_lr=options.reduce_lr,
+        console=console,
+    )
+    if keras.backend.backend() != "tensorflow":
+        raise PneumoServeError(
+            f"The network is trained, under {keras.backend.backend()}; its serving form is written under TensorFlow. "
+            "Run the same command again with KERAS_BACKEND=tensorflow: it goes on here."
+        )
+    look = None
+    if test_folder is not None:
+        films = read_films(test_folder, **size, console=console)
+        tell_unreadable(films.unreadable, console)
+        look = TestLook(_show(str(options.test)), films, group_by_patient(films.paths, table))
+    return finish(
+        fitted,
+        recipe,
+        dataset,
+        name=options.name or recipe.entry,
+        store=options.store,
+        command=describe_command(options, recipe),
+        test=look,
+        console=console,
+    )
+
+
+def describe_command(options: TrainOptions, recipe: Recipe) -> str:
+    """Answer the command line that asks for this training, without folders that only one machine has."""
+    words = ["pneumoserve", "train", "--data", _show(options.data), "--network", recipe.network]
+    words += ["--seed", str(options.seed)]
+    words += ["--validation-share", str(options.validation_share)] if options.validation_share != 0.15 else []
+    words += ["--epochs", str(options.epochs)] if options.epochs else []
+    words += ["--batch-size", str(options.batch_size)] if options.batch_size else []
+    words += ["--reduce-lr"] if options.reduce_lr else []
+    words += ["--patients", _show(str(options.patients))] if options.patients else []
+    words += ["--test", _show(str(options.test))] if options.test else []
+    return shlex.join(words)
+
+
+def _show(path: str) -> str:
+    return Path(path).name if Path(path).is_absolute() else path
