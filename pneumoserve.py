@@ -1,1 +1,240 @@
-def main(): print("hi")
+"""The command `pneumoserve`: serve · predict · score · train · evaluate · models.
+
+Each command imports its part when it is called, so that none pays for another's libraries.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Reads a chest X-ray and answers how likely pneumonia is. Not a medical device.",
+)
+models_app = typer.Typer(help="List the model store, or add a network of your own to it.")
+app.add_typer(models_app, name="models")
+
+StoreOption = Annotated[
+    Path, typer.Option("--model-store", envvar="PNEUMOSERVE_MODEL_STORE", help="The folder of the model store.")
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(envvar="PNEUMOSERVE_MODEL", help="Name or name/version; unset: what the store's DEFAULT names."),
+]
+EngineOption = Annotated[
+    Literal["openvino", "tensorflow"], typer.Option(envvar="PNEUMOSERVE_ENGINE", help="What computes.")
+]
+DEFAULT_STORE = Path("model_store")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on; default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on; default 8000.")] = None,
+) -> None:
+    """Serve the model over HTTP. Everything else is set by PNEUMOSERVE_… variables: see the README."""
+    import uvicorn
+    from pydantic import ValidationError
+
+    from app.api.telemetry import configure_logging
+    from app.main import create_app
+    from app.settings import Settings
+
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            typer.echo(f"PNEUMOSERVE_{name}: {problem['msg']}.", err=True)
+        raise typer.Exit(2) from None
+    configure_logging(settings.log_format)
+    refusals: list[Exception] = []
+
+    def refuse(error: Exception) -> None:
+        refusals.append(error)
+        server.should_exit = True
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, refused=refuse),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=int(settings.deadline_seconds) + 1,
+        )
+    )
+    server.run()
+    if refusals:
+        raise typer.Exit(1)
+
+
+@app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="JPEG or PNG films.", metavar="FILE…")],
+    activation_maps: Annotated[
+        Literal["none", "cam", "layers", "all"], typer.Option(help="Which maps to put into the answer.")
+    ] = "none",
+    operating_point: Annotated[str | None, typer.Option(help="One of the model's; unset: its default.")] = None,
+    save_maps: Annotated[Path | None, typer.Option(help="Write the maps as PNG into this folder instead.")] = None,
+    model: ModelOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    engine: EngineOption = "openvino",
+) -> None:
+    """Read films without a server: the same answers, one JSON line a film. Status 1 where one failed."""
+    import json
+
+    from app.api.problems import problem_of
+    from app.api.schemas import encode_prediction
+    from app.errors import ImageError, ModelError, RequestError
+    from app.inference.reader import open_reader
+
+    try:
+        reader = open_reader(store, model, engine)
+        point = reader.point(operating_point)
+    except (ModelError, RequestError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    if save_maps is not None:
+        save_maps.mkdir(parents=True, exist_ok=True)
+        activation_maps = "all" if activation_maps == "none" else activation_maps
+    failed = 0
+    for path in files:
+        try:
+            reading = reader.read(path.read_bytes(), operating_point=point, maps=activation_maps)
+        except (ImageError, OSError) as error:
+            failed += 1
+            slug = problem_of(error).slug if isinstance(error, ImageError) else "unreadable-file"
+            detail = str(error) if isinstance(error, ImageError) else error.strerror
+            typer.echo(json.dumps({"filename": path.name, "error": slug, "detail": detail}))
+            continue
+        answer = json.loads(encode_prediction(reading, reader.manifest, filename=path.name))
+        if save_maps is not None:
+            for drawn in reading.maps:
+                (save_maps / f"{path.stem}-{drawn.kind}-{drawn.layer or 'film'}.png").write_bytes(drawn.png)
+            answer["activation_maps"] = []
+        typer.echo(json.dumps(answer))
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def train(
+    data: Annotated[str, typer.Option(help="A folder in the Kaggle layout, or `kaggle` to download that set.")],
+    network: Annotated[str, typer.Option(help="The network and its recipe; a wrong name lists them.")] = "article",
+    test: Annotated[
+        Path | None,
+        typer.Option(help="A labelled folder to look at once, when all is chosen; the model card tells of it."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the new entry; unset: the recipe's.")] = None,
+    patients: Annotated[Path | None, typer.Option(help="A CSV path,patient; unset: by file names.")] = None,
+    validation_share: Annotated[float, typer.Option(min=0.01, max=0.9, help="Of the training films.")] = 0.15,
+    seed: Annotated[int, typer.Option(min=0, help="Of split, weights, order and augmentation.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Unset: the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Unset: the recipe's.")] = None,
+    reduce_lr: Annotated[bool, typer.Option("--reduce-lr", help="Divide the rate by 10 on plateaus.")] = False,
+    runs: Annotated[Path, typer.Option(help="Checkpoints; the same command resumes there.")] = Path("work"),
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Train a network on labelled films and put it into the model store. Started again after a kill, it resumes."""
+    import os
+
+    # TensorFlow's notes on CUDA and oneDNN would drown the progress bar.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from rich.console import Console
+
+    from app.errors import ArtifactRefused, PneumoServeError
+
+    try:
+        from training.train import TrainOptions, find_recipe
+        from training.train import train as train_network
+    except ImportError as error:
+        typer.echo(f"train needs {error.name}, which is not installed: pip install 'pneumoserve[train]'.", err=True)
+        raise typer.Exit(2) from None
+    options = TrainOptions(
+        data, store, runs, name, patients, test, validation_share, seed, epochs, batch_size, reduce_lr
+    )
+    try:
+        train_network(options, find_recipe(network), Console())
+    except PneumoServeError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1 if isinstance(error, ArtifactRefused) else 2) from None
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Option(help="A folder with NORMAL and PNEUMONIA in it, or the Kaggle layout.")],
+    split: Annotated[str | None, typer.Option(help="Of the Kaggle layout: train, val or test.")] = None,
+    model: ModelOption = None,
+    operating_point: Annotated[str | None, typer.Option(help="One of the model's; unset: its default.")] = None,
+    patients: Annotated[Path | None, typer.Option(help="A CSV path,patient; unset: by file names.")] = None,
+    out: Annotated[Path | None, typer.Option(help="For report, plots and metrics.json; unset: in work/.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Measure a model on labelled films: figures with intervals, and plots. Status 1 where a file is unreadable."""
+    from rich.console import Console
+
+    from app.errors import PneumoServeError
+
+    try:
+        from training.evaluate import EvaluateOptions
+        from training.evaluate import evaluate as evaluate_model
+    except ImportError as error:
+        typer.echo(f"evaluate needs {error.name}, which is not installed: pip install 'pneumoserve[eval]'.", err=True)
+        raise typer.Exit(2) from None
+    try:
+        evaluation = evaluate_model(
+            EvaluateOptions(data, store, model, out, operating_point, patients, split), Console()
+        )
+    except PneumoServeError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(1 if evaluation.unreadable else 0)
+
+
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context, store: StoreOption = DEFAULT_STORE) -> None:
+    """List the store's models: name/version, when made, and what they reached on their validation films."""
+    if context.invoked_subcommand is not None:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from app.errors import ModelError
+    from app.inference.artifact import find_entry, list_entries
+
+    labels = list_entries(store)
+    if not labels:
+        typer.echo(f"There is no model in {store}: name its folder with --model-store.", err=True)
+        raise typer.Exit(2)
+    try:
+        default = find_entry(store).label
+    except ModelError:
+        default = ""
+    table = Table("model", "default", "created", "operating points", "class activation map")
+    for label in labels:
+        try:
+            manifest = find_entry(store, label).manifest
+        except ModelError as error:
+            table.add_row(label, "", "refused", str(error), "")
+            continue
+        points = ", ".join(manifest.operating_points)
+        cam = manifest.maps.cam.method if manifest.maps.cam else "occlusion"
+        table.add_row(label, "yes" if label == default else "", manifest.created, points, cam)
+    Console().print(table)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(app())

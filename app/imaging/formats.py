@@ -20,6 +20,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Markers that stand alone, without a length: TEM and RST0 to RST7.
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+_MARKER = re.compile(b"\xff+([^\xff])", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _read_jpeg_header(data: bytes) -> ImageHeader:
 def _next_jpeg_segment(data: bytes, position: int) -> tuple[int, bytes, int]:
     """Answer (marker, body, position after it) of the next segment that has a length."""
     while True:
-        match = re.compile(b"\xff+([^\xff])", re.DOTALL).match(data, position)
+        match = _MARKER.match(data, position)
         if match is None:
             raise UndecodableImage("Expected a JPEG with a frame and a scan. Received one whose header ends early.")
         marker, position = match.group(1)[0], match.end()

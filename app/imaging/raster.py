@@ -89,13 +89,13 @@ def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarn
         raise UndecodableImage("Expected a whole PNG. Received one that the decoder refused.")
     warnings: tuple[ImageWarning, ...] = ()
     if pixels.dtype == np.uint16:
-        pixels, warnings = _scale_to_8_bit(pixels)
+        pixels, warnings = _scale_to_8_bit(pixels.astype(np.uint16, copy=False))
     if pixels.ndim == 2:
         return pixels.astype(np.uint8, copy=False), warnings
     if pixels.shape[2] == 4:
         alpha = pixels[..., 3:].astype(np.uint16)
         pixels = ((pixels[..., :3] * alpha + 127) // 255).astype(np.uint8)
-    colour = np.ascontiguousarray(pixels[..., :3])
+    colour = np.ascontiguousarray(pixels[..., :3], dtype=np.uint8)
     gray = cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
     return gray, warnings + _colour_warning(colour)
 

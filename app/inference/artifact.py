@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 import shutil
 import tempfile
@@ -85,7 +84,7 @@ def find_entry(store: Path, wanted: str | None = None) -> Entry:
     entries = list_entries(store)
     matching = [label for label in entries if wanted in (label, label.partition("/")[0])]
     if not matching:
-        raise ModelNotFound(f"Expected one of: {', '.join(entries) or '(the store is empty)'}. Received {wanted!r}.")
+        raise ModelNotFound(f"Expected one of: {', '.join(entries)}. Received {wanted!r}.")
     folder = store / matching[-1]
     try:
         manifest = Manifest.model_validate_json((folder / "model.json").read_bytes())
@@ -201,7 +200,7 @@ def set_default(store: Path, label: str) -> None:
     """Name the entry that is served where none is asked for."""
     aside = store / f".{_DEFAULT_FILE}"
     aside.write_text(label + "\n")
-    os.replace(aside, store / _DEFAULT_FILE)
+    aside.replace(store / _DEFAULT_FILE)
 
 
 def _hash_file(path: Path) -> str:

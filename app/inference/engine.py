@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,14 @@ def check_rows(films: Films, logits: Floats) -> Floats:
     return flat
 
 
+class _Copies(threading.local):
+    """The infer requests of one thread, by the outputs that they answer."""
+
+    def __init__(self) -> None:
+        # Any: OpenVINO ships no types.
+        self.requests: dict[tuple[str, ...], Any] = {}
+
+
 class OpenVINOEngine:
     """OpenVINO on the CPU, float32.
 
@@ -103,7 +111,7 @@ class OpenVINOEngine:
         self._core = openvino.Core()
         self._xml = xml
         self._maps = maps
-        self._copies = threading.local()
+        self._copies = _Copies()
         self._config = {
             "INFERENCE_NUM_THREADS": 1,
             "NUM_STREAMS": 1,
@@ -137,9 +145,8 @@ class OpenVINOEngine:
         # Copied: the request's own buffers are overwritten by the next film.
         return [np.array(request.get_output_tensor(i).data, dtype=np.float32) for i in range(len(outputs))]
 
-    # Any: OpenVINO ships no types.
-    def _request(self, outputs: tuple[str, ...]):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        copies = self._copies.__dict__
+    def _request(self, outputs: tuple[str, ...]) -> Any:
+        copies = self._copies.requests
         if outputs not in copies:
             try:
                 graph = self._core.read_model(self._xml)

@@ -1,0 +1,53 @@
+"""Whether the service lives, is ready, and what it has done; as load balancers, Kubernetes and Prometheus ask."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from app.api.metrics import CONTENT_TYPE
+from app.api.problems import PROBLEMS, document
+from app.api.schemas import Health, ModelIdentity, identify
+from app.api.service import ServiceDep
+from app.errors import NotReady
+
+router = APIRouter()
+
+_NOT_READY = document(PROBLEMS[NotReady])
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+@router.head("/health", include_in_schema=False)
+@router.get("/health", responses=_NOT_READY)
+def health(service: ServiceDep, response: Response) -> Health:
+    """Tell that a golden prediction has passed, and with which model and engine."""
+    reader = service.ready()
+    response.headers.update(_NO_STORE)
+    return Health(
+        status="ok",
+        model=ModelIdentity(**identify(reader.manifest)),
+        engine=reader.engine.name,
+        uptime_seconds=round(service.uptime_seconds, 3),
+    )
+
+
+@router.head("/livez", include_in_schema=False)
+@router.get("/livez")
+def livez(response: Response) -> dict[str, str]:
+    """Tell that the process answers."""
+    response.headers.update(_NO_STORE)
+    return {"status": "ok"}
+
+
+@router.head("/readyz", include_in_schema=False)
+@router.get("/readyz", responses=_NOT_READY)
+def readyz(service: ServiceDep, response: Response) -> dict[str, str]:
+    """Tell that films can be sent."""
+    service.ready()
+    response.headers.update(_NO_STORE)
+    return {"status": "ok"}
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def metrics(service: ServiceDep) -> Response:
+    """Tell Prometheus what was done."""
+    return Response(service.metrics.expose(), media_type=CONTENT_TYPE, headers=_NO_STORE)

@@ -1,0 +1,56 @@
+"""What Prometheus reads. Every label has a small, fixed set of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """Counters of one service, in a registry of their own so that two services in a process do not mix."""
+
+    def __init__(self, in_flight: Callable[[], int]) -> None:
+        self._registry = CollectorRegistry()
+        registry = self._registry
+        self._requests = Counter(
+            "pneumoserve_requests", "Requests to /predict, by ok or problem", ["outcome"], registry=registry
+        )
+        self._seconds = Histogram(
+            "pneumoserve_request_seconds", "Seconds of a /predict", ["phase"], buckets=_SECONDS, registry=registry
+        )
+        self._batch = Histogram(
+            "pneumoserve_batch_size", "Films computed together", buckets=(1, 2, 4, 8, 16, 32), registry=registry
+        )
+        self._probability = Histogram(
+            "pneumoserve_probability",
+            "Probabilities answered",
+            buckets=[tenth / 10 for tenth in range(1, 11)],
+            registry=registry,
+        )
+        Gauge("pneumoserve_in_flight", "Films decoded, waiting or computed", registry=registry).set_function(in_flight)
+
+    def count_request(self, outcome: str, seconds: dict[str, float]) -> None:
+        """Count one finished request to /predict.
+
+        Args:
+            outcome: `ok`, `client-gone` or a problem's slug.
+            seconds: spent, by phase.
+        """
+        self._requests.labels(outcome).inc()
+        for phase, spent in seconds.items():
+            self._seconds.labels(phase).observe(spent)
+
+    def count_film(self, probability: float) -> None:
+        """Count one film that was read, as a batch of one."""
+        self._batch.observe(1)
+        self._probability.observe(probability)
+
+    def expose(self) -> bytes:
+        """Write all of it in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,136 @@
+"""The one table error class → status, and the one JSON shape of every failure (RFC 9457)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import errors
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 1
+DISCARD_BYTES = 8 * 2**20
+DISCARD_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of failure: its slug, its status, and a title that is the same every time."""
+
+    slug: str
+    status: int
+    title: str
+    retry: bool = False
+    discard: bool = False
+
+
+_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string", "description": "/problems/<slug>"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "what was expected and what came"},
+        "request_id": {"type": "string"},
+    },
+}
+
+INTERNAL_ERROR = Problem("internal-error", 500, "The service failed")
+NOT_FOUND = Problem("not-found", 404, "There is nothing at this address")
+METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This address answers other methods")
+
+PROBLEMS: dict[type[errors.PneumoServeError], Problem] = {
+    errors.MissingFile: Problem("missing-file", 400, "There is no image in the request"),
+    errors.MalformedForm: Problem("malformed-form", 400, "The form cannot be read"),
+    errors.SlowBody: Problem("slow-body", 408, "The body came too slowly", discard=True),
+    errors.TooManyBytes: Problem("too-many-bytes", 413, "The body is too large", discard=True),
+    errors.TooManyPixels: Problem("too-many-pixels", 413, "The image has too many pixels"),
+    errors.UnsupportedFormat: Problem("unsupported-format", 415, "The image is in none of the accepted formats"),
+    errors.UndecodableImage: Problem("undecodable-image", 422, "The image cannot be decoded"),
+    errors.UnsuitableImage: Problem("unsuitable-image", 422, "The image cannot be a chest film"),
+    errors.InvalidParameter: Problem("invalid-parameter", 422, "A parameter is not accepted"),
+    errors.Overloaded: Problem("overloaded", 429, "The service has as much work as it takes", retry=True, discard=True),
+    errors.NotReady: Problem("not-ready", 503, "The service is not ready", retry=True, discard=True),
+    errors.DeadlineExceeded: Problem("deadline-exceeded", 504, "The answer took too long"),
+}
+
+
+def problem_of(error: errors.PneumoServeError) -> Problem:
+    """Look up the kind of an error; one that the table does not know is ours."""
+    return PROBLEMS.get(type(error), INTERNAL_ERROR)
+
+
+def document(*problems: Problem) -> dict[int | str, dict[str, Any]]:
+    """Describe problems for OpenAPI, by status; a status that several share names them all."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for problem in problems:
+        slug = f"`{problem.slug}`"
+        known = by_status.setdefault(problem.status, {"content": {MEDIA_TYPE: {"schema": _SCHEMA}}})
+        known["description"] = f"{known['description']}, {slug}" if "description" in known else slug
+    return by_status
+
+
+class ProblemResponse(Response):
+    """A failure as `application/problem+json`.
+
+    Where the body was not read, the answer goes out at once and up to 8 MB or 2 s of the body are thrown away
+    before the connection closes: a plain client that is still sending would otherwise never see the answer.
+    """
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem, detail: str, request_id: str, headers: dict[str, str] | None = None) -> None:
+        body = {
+            "type": f"/problems/{problem.slug}",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": detail,
+            "request_id": request_id,
+        }
+        headers = {"Cache-Control": "no-store", **(headers or {})}
+        if problem.retry:
+            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        if problem.discard:
+            headers["Connection"] = "close"
+        super().__init__(json.dumps(body, ensure_ascii=False), problem.status, headers)
+        self.problem = problem
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer; see the class."""
+        scope.setdefault("state", {})["outcome"] = self.problem.slug
+        if not self.problem.discard:
+            await super().__call__(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        await _discard_body(receive)
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _discard_body(receive: Receive) -> None:
+    left, deadline = DISCARD_BYTES, monotonic() + DISCARD_SECONDS
+    while left > 0:
+        try:
+            message = await asyncio.wait_for(receive(), deadline - monotonic())
+        except TimeoutError:
+            return
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
+        left -= len(message.get("body", b""))
+
+
+def respond(request: Request, error: errors.PneumoServeError) -> ProblemResponse:
+    """Turn a domain error into the answer for a request."""
+    problem = problem_of(error)
+    detail = str(error) if problem is not INTERNAL_ERROR else "The service failed. Its log tells more."
+    return ProblemResponse(problem, detail, request.state.request_id)

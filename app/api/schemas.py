@@ -1,0 +1,162 @@
+"""Request and response models, and the one place where a reading becomes an answer."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.inference.explain import ActivationMap as DrawnMap
+from app.inference.manifest import Manifest
+from app.inference.reader import Reading
+
+
+class OperatingPoint(BaseModel):
+    """The operating point in use; `threshold` is a probability, calibrated as the answer's is."""
+
+    name: str
+    threshold: float = Field(ge=0, le=1)
+
+
+class Warning(BaseModel):  # the contract's own word
+    """Something about the film that its reader should know."""
+
+    code: str
+    detail: str
+
+
+class ModelIdentity(BaseModel):
+    """Which model answered; `sha256` is that of its `model.keras`."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class ActivationMap(BaseModel):
+    """One picture: a `cam` lies over the film, a `layer` is a grid of its channels."""
+
+    kind: Literal["cam", "layer"]
+    method: str
+    layer: str | None
+    width: int = Field(description="of the PNG, in pixels")
+    height: int = Field(description="of the PNG, in pixels")
+    png: str = Field(description="base64")
+    values: list[list[float]] | None = Field(description="a cam's own map, in logits, at its layer's resolution")
+    bias: float | None = Field(description="with `values` it sums to the logit, where the method is exact")
+
+
+class Prediction(BaseModel):
+    """The answer to one film."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    label: Literal["NORMAL", "PNEUMONIA"] = Field(alias="class")
+    probability: float = Field(ge=0, le=1, description="of PNEUMONIA, calibrated")
+    operating_point: OperatingPoint
+    refer: bool = Field(description="true where the model says: ask a human")
+    warnings: list[Warning]
+    filename: str | None
+    model: ModelIdentity
+    activation_maps: list[ActivationMap]
+    prevalence: float | None = Field(default=None, description="only where the service was set to a site's own")
+
+
+class Health(BaseModel):
+    """The service is ready."""
+
+    status: Literal["ok"]
+    model: ModelIdentity
+    engine: str
+    uptime_seconds: float
+
+
+class ModelInput(BaseModel):
+    """What a film is turned into before the network reads it."""
+
+    width: int
+    height: int
+    resize: str
+
+
+class ModelDescription(BaseModel):
+    """What `model.json` tells a user; thresholds are probabilities, as in the answers."""
+
+    name: str
+    version: str
+    sha256: str
+    created: str
+    input: ModelInput
+    labels: tuple[str, str]
+    operating_points: dict[str, float]
+    default_operating_point: str
+    prevalence: float
+    metrics: dict[str, Any]
+    intended_use: str
+
+
+def identify(manifest: Manifest) -> dict[str, str]:
+    """Name a model as `ModelIdentity` does."""
+    return {"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256.model_keras}
+
+
+def describe(manifest: Manifest, prevalence: float | None) -> ModelDescription:
+    """Tell what a user should know of a model.
+
+    Args:
+        manifest: the model's.
+        prevalence: what the service was set to, None: as the model was fitted.
+    """
+    calibration = manifest.calibration
+    points = {
+        name: round(calibration.probability(logit, prevalence), 6) for name, logit in manifest.operating_points.items()
+    }
+    return ModelDescription(
+        **identify(manifest),
+        created=manifest.created,
+        input=ModelInput(**manifest.input.model_dump()),
+        labels=manifest.labels,
+        operating_points=points,
+        default_operating_point=manifest.default_operating_point,
+        prevalence=prevalence or calibration.prevalence,
+        metrics=manifest.metrics,
+        intended_use=manifest.intended_use,
+    )
+
+
+def encode_prediction(
+    reading: Reading, manifest: Manifest, *, filename: str | None, prevalence: float | None = None
+) -> bytes:
+    """Write a reading as the JSON of `Prediction`.
+
+    By hand, not through Pydantic: this runs for every film, and a test holds it to the schema.
+    """
+    decision = reading.decision
+    answer: dict[str, Any] = {
+        "class": decision.label,
+        "probability": round(decision.probability, 6),
+        "operating_point": {"name": decision.operating_point, "threshold": round(decision.threshold, 6)},
+        "refer": decision.refer,
+        "warnings": [{"code": warning.code, "detail": warning.detail} for warning in reading.warnings],
+        "filename": filename,
+        "model": identify(manifest),
+        "activation_maps": [_encode_map(drawn) for drawn in reading.maps],
+    }
+    if prevalence is not None:
+        answer["prevalence"] = prevalence
+    return json.dumps(answer).encode()
+
+
+def _encode_map(drawn: DrawnMap) -> dict[str, Any]:
+    return {
+        "kind": drawn.kind,
+        "method": drawn.method,
+        "layer": drawn.layer,
+        "width": drawn.width,
+        "height": drawn.height,
+        "png": base64.b64encode(drawn.png).decode(),
+        "values": drawn.values,
+        "bias": drawn.bias,
+    }

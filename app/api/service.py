@@ -1,0 +1,50 @@
+"""What the routes share: the settings, the model once it is loaded, and the counters."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.api.admission import Admission
+from app.api.metrics import Metrics
+from app.errors import NotReady
+from app.inference.reader import Reader
+from app.inference.scheduler import Scheduler
+from app.settings import Settings
+
+
+class Service:
+    """One running service; `reader` is None until a verified model stands ready."""
+
+    def __init__(self, settings: Settings, scheduler: Scheduler) -> None:
+        self.settings = settings
+        self.scheduler = scheduler
+        self.admission = Admission(settings)
+        self.metrics = Metrics(lambda: self.admission.in_flight)
+        self.reader: Reader | None = None
+        self._started = monotonic()
+
+    @property
+    def uptime_seconds(self) -> float:
+        """Seconds since the service was made."""
+        return monotonic() - self._started
+
+    def ready(self) -> Reader:
+        """Answer the model.
+
+        Raises:
+            NotReady: it is still loading.
+        """
+        if self.reader is None:
+            raise NotReady("Expected a loaded model. It is still loading: try again in a second.")
+        return self.reader
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(_service)]

@@ -1,0 +1,119 @@
+"""Pictures of what a network saw: what drove its logit, and the activations of its layers. Knows arrays only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.inference.engine import Engine, Films, Floats
+
+CHANNELS_A_ROW = 16
+OCCLUSION_CELLS = 10
+# Low compression: these pictures are made for one answer, and deflating them harder costs more than it saves.
+_PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+# Towards the positive class, and away from it, as BGR; told apart by the colour-blind too (Okabe and Ito 2008).
+_TOWARDS = np.array((0, 94, 213), np.float32)
+_AWAY = np.array((178, 114, 0), np.float32)
+_STRONGEST_COVER = 0.65
+
+
+@dataclass(frozen=True)
+class ActivationMap:
+    """One picture for the answer.
+
+    `width` and `height` are the PNG's, in pixels. A cam's `values` are its map in logits, at its layer's
+    resolution; `bias` is what they leave of the logit, None where the method does not account for all of it.
+    """
+
+    kind: Literal["cam", "layer"]
+    method: str
+    layer: str | None
+    width: int
+    height: int
+    png: bytes
+    values: list[list[float]] | None = None
+    bias: float | None = None
+
+
+def draw_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: float | None) -> ActivationMap:
+    """Lay a map of logits over its film: orange towards PNEUMONIA, blue away from it, bare where it is zero.
+
+    Args:
+        film: uint8 (height, width).
+        cam: float32 (rows, columns), in logits; the strongest value of either sign is covered most.
+        method: its name, for the answer.
+        layer: the layer whose features it shares out; None where there is none.
+        bias: see `ActivationMap`.
+    """
+    height, width = film.shape
+    smooth = cv2.resize(cam, (width, height), interpolation=cv2.INTER_CUBIC)
+    strongest = float(np.abs(smooth).max()) or 1.0
+    cover = (np.abs(smooth) / strongest * _STRONGEST_COVER)[..., np.newaxis]
+    colour = np.where(smooth[..., np.newaxis] > 0, _TOWARDS, _AWAY)
+    picture = film[..., np.newaxis] * (1 - cover) + colour * cover
+    values = [[round(value, 6) for value in row] for row in cam.tolist()]
+    return ActivationMap("cam", method, layer, width, height, _encode(picture.round().astype(np.uint8)), values, bias)
+
+
+def draw_layer(name: str, activations: Floats) -> ActivationMap:
+    """Draw every channel of a layer side by side, `CHANNELS_A_ROW` a row, in plasma colours.
+
+    Each channel is standardised, multiplied by 64, moved by 128 and clipped to 0..255, as in Chollet, "Deep
+    Learning with Python", section 5.4.1; a channel that is the same everywhere is drawn at 128.
+
+    Args:
+        name: of the layer.
+        activations: float32 (rows, columns, channels).
+    """
+    rows, columns, channels = activations.shape
+    mean = activations.mean(axis=(0, 1))
+    deviation = activations.std(axis=(0, 1))
+    scale = np.divide(64, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    gray = np.clip((activations - mean) * scale + 128, 0, 255).astype(np.uint8)
+    bands = -(-channels // CHANNELS_A_ROW)
+    across = min(channels, CHANNELS_A_ROW)
+    grid = np.zeros((bands * across, rows, columns), np.uint8)
+    grid[:channels] = gray.transpose(2, 0, 1)
+    sheet = grid.reshape(bands, across, rows, columns).transpose(0, 2, 1, 3).reshape(bands * rows, across * columns)
+    picture = cv2.applyColorMap(sheet, cv2.COLORMAP_PLASMA)
+    return ActivationMap("layer", "activations", name, across * columns, bands * rows, _encode(picture))
+
+
+def occlude(engine: Engine, film: Films) -> Floats:
+    """Ask by how much the logit falls where a part of the film is covered with its mean gray.
+
+    The map of Zeiler and Fergus 2014, for networks whose head can't be shared out: it needs no gradient, and
+    its values do not sum to the logit. Each cell's cover reaches half a cell beyond it.
+
+    Args:
+        engine: of the network.
+        film: uint8 (height, width).
+
+    Returns:
+        float32 (`OCCLUSION_CELLS`, `OCCLUSION_CELLS`), in logits.
+    """
+    height, width = film.shape
+    covered = np.repeat(film[np.newaxis], OCCLUSION_CELLS**2 + 1, axis=0)
+    gray = round(float(film.mean()))
+    for cell in range(OCCLUSION_CELLS**2):
+        row, column = divmod(cell, OCCLUSION_CELLS)
+        covered[cell, _cover(row, height), _cover(column, width)] = gray
+    logits = np.concatenate([engine.logits(part) for part in np.array_split(covered, 8)])
+    fall: Floats = logits[-1] - logits[:-1]
+    return fall.reshape(OCCLUSION_CELLS, OCCLUSION_CELLS)
+
+
+def _cover(cell: int, side: int) -> slice:
+    size = side / OCCLUSION_CELLS
+    return slice(max(0, round((cell - 0.5) * size)), round((cell + 1.5) * size))
+
+
+def _encode(picture: NDArray[Any]) -> bytes:
+    ok, png = cv2.imencode(".png", picture, _PNG_OPTIONS)
+    if not ok:
+        raise ValueError(f"Expected a picture that PNG can hold. Received one of shape {picture.shape}.")
+    return png.tobytes()

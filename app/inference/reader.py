@@ -1,0 +1,139 @@
+"""The bytes of one film → everything that is answered about it. Server and command line both come through here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Literal, get_args
+
+import numpy as np
+
+from app.errors import ArtifactRefused, InvalidParameter
+from app.imaging.preprocess import DEFAULT_MAX_PIXELS, RESIZE_RULE, read_film
+from app.imaging.raster import ImageWarning
+from app.inference.artifact import Entry, find_entry, open_verified
+from app.inference.calibration import Decision, decide
+from app.inference.engine import Engine, EngineName, Films
+from app.inference.explain import ActivationMap, draw_cam, draw_layer, occlude
+
+MapKind = Literal["none", "cam", "layers", "all"]
+MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model says of one film; `seconds` spent, by phase: decode, infer, explain."""
+
+    decision: Decision
+    logit: float
+    warnings: tuple[ImageWarning, ...]
+    maps: tuple[ActivationMap, ...]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Reader:
+    """A verified model, ready to read films from any thread."""
+
+    def __init__(
+        self, entry: Entry, engine: Engine, *, max_pixels: int = DEFAULT_MAX_PIXELS, prevalence: float | None = None
+    ) -> None:
+        if entry.manifest.input.resize != RESIZE_RULE:
+            raise ArtifactRefused(
+                f"{entry.label}: expected the resize rule {RESIZE_RULE}. Received {entry.manifest.input.resize}."
+            )
+        self.entry = entry
+        self.manifest = entry.manifest
+        self.engine = engine
+        self.prevalence = prevalence
+        self._max_pixels = max_pixels
+
+    def point(self, wanted: str | None) -> str:
+        """Name the operating point to use: the wanted one, or the model's default.
+
+        Raises:
+            InvalidParameter: the model has no such point; the message lists those it has.
+        """
+        points = self.manifest.operating_points
+        if wanted is None:
+            return self.manifest.default_operating_point
+        if wanted not in points:
+            raise InvalidParameter(f"operating_point: expected one of {', '.join(points)}. Received another.")
+        return wanted
+
+    def read(self, data: bytes, *, operating_point: str, maps: MapKind = "none") -> Reading:
+        """Read one film.
+
+        Args:
+            data: the bytes of a JPEG or PNG.
+            operating_point: one of the model's, see `point`.
+            maps: which activation maps to draw.
+
+        Raises:
+            ImageError: see `app.imaging.preprocess.read_film`.
+        """
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "decode"):
+            height, width = self.manifest.shape
+            film = read_film(data, width=width, height=height, max_pixels=self._max_pixels)
+        if maps == "none":
+            with _timed(seconds, "infer"):
+                logit = float(self.engine.logits(film.pixels[np.newaxis])[0])
+            drawn: tuple[ActivationMap, ...] = ()
+        else:
+            logit, drawn = self._explain(film.pixels, maps, seconds)
+        decision = decide(
+            logit,
+            calibration=self.manifest.calibration,
+            labels=self.manifest.labels,
+            operating_point=operating_point,
+            threshold_logit=self.manifest.operating_points[operating_point],
+            refer_band=self.manifest.refer_band,
+            prevalence=self.prevalence,
+        )
+        return Reading(decision, logit, film.warnings, drawn, seconds)
+
+    def _explain(
+        self, film: Films, kind: MapKind, seconds: dict[str, float]
+    ) -> tuple[float, tuple[ActivationMap, ...]]:
+        wants_cam, wants_layers = kind in ("cam", "all"), kind in ("layers", "all")
+        with _timed(seconds, "infer"):
+            maps = self.engine.maps(film[np.newaxis], cam=wants_cam, layers=wants_layers)
+        logit = float(maps.logits[0])
+        drawn: list[ActivationMap] = []
+        with _timed(seconds, "explain"):
+            spec = self.manifest.maps.cam
+            if wants_cam and spec is not None and maps.cam is not None and maps.cam_bias is not None:
+                bias = round(float(maps.cam_bias[0]), 6) if spec.exact else None
+                drawn.append(draw_cam(film, maps.cam[0], method=spec.method, layer=spec.layer, bias=bias))
+            elif wants_cam:
+                cam = occlude(self.engine, film)
+                drawn.append(draw_cam(film, cam, method="occlusion (Zeiler and Fergus 2014)", layer=None, bias=None))
+            drawn.extend(draw_layer(name, activations[0]) for name, activations in maps.layers.items())
+        return logit, tuple(drawn)
+
+
+def open_reader(
+    store: Path,
+    wanted: str | None,
+    engine: EngineName = "openvino",
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    prevalence: float | None = None,
+) -> Reader:
+    """Find a model in a store, verify it and make it ready; see `find_entry` and `open_verified` for the arguments.
+
+    Raises:
+        ModelError: it cannot be had; the message is one line.
+    """
+    entry = find_entry(store, wanted)
+    return Reader(entry, open_verified(entry, engine), max_pixels=max_pixels, prevalence=prevalence)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    start = perf_counter()
+    yield
+    seconds[phase] = perf_counter() - start
