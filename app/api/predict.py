@@ -46,7 +46,7 @@ _BODY = {
     "/predict",
     summary="Read one chest X-ray",
     response_class=Response,
-    responses={200: {"model": Prediction}} | document(*PROBLEMS.values(), INTERNAL_ERROR),
+    responses={200: {"model": Prediction}, **document(*PROBLEMS.values(), INTERNAL_ERROR)},
     openapi_extra={
         "requestBody": _BODY,
         "parameters": [{"name": name, "in": "query", "required": False} | rest for name, rest in _PARAMETERS.items()],

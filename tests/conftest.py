@@ -1,0 +1,102 @@
+"""Small real objects that many tests share: drawn films, and a store of tiny networks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+# Before anything imports Keras or TensorFlow.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# A test must never read the settings of whoever runs it.
+for name in [name for name in os.environ if name.startswith("PNEUMOSERVE_")]:
+    del os.environ[name]
+
+
+def film_pixels(seed: int = 0, height: int = 300, width: int = 400) -> np.ndarray:
+    """A smooth random picture, uint8, that compresses as a film does."""
+    noise = np.random.default_rng(seed).random((12, 16)).astype(np.float32)
+    smooth = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(smooth * 255, 0, 255).astype(np.uint8)
+
+
+def encode(pixels: np.ndarray, ending: str = ".jpg", *options: int) -> bytes:
+    ok, data = cv2.imencode(ending, pixels, options)
+    assert ok
+    return data.tobytes()
+
+
+def _pooled(inputs: Any) -> Any:
+    from keras import layers
+
+    x = layers.Conv2D(8, 3, strides=4, padding="same", name="conv1")(inputs)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.Conv2D(20, 3, strides=2, padding="same", activation="relu", name="conv2")(x)
+    return layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(x))
+
+
+def _dense(inputs: Any) -> Any:
+    from keras import layers
+
+    x = layers.Conv2D(4, 3, strides=4, padding="same", activation="relu", name="conv1")(inputs)
+    x = layers.Conv2D(8, 3, strides=4, padding="same", activation="relu", name="conv2")(x)
+    x = layers.Dense(16, activation="relu")(layers.Flatten()(layers.Dropout(0.3)(x)))
+    return layers.Dropout(0.3)(layers.Dense(8, activation="relu")(x))
+
+
+def _tanh(inputs: Any) -> Any:
+    from keras import layers
+
+    x = layers.Conv2D(4, 3, strides=8, padding="same", activation="relu", name="conv1")(inputs)
+    return layers.Dense(8, activation="tanh")(layers.Flatten()(x))
+
+
+BODIES: dict[str, Callable[[Any], Any]] = {"pooled": _pooled, "dense": _dense, "tanh": _tanh}
+"""One network for each way to a class activation map: exact by pooling, exact by gradient, and by occlusion."""
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model store of untrained tiny networks, one a body, written by the code that training uses."""
+    import keras
+
+    from app.inference.artifact import finish_entry, set_default, staged_entry
+    from app.inference.keras_graph import export_serving, round_weights, save_network
+    from app.inference.manifest import InputSpec, ManifestDraft
+
+    store = tmp_path_factory.mktemp("store")
+    films = np.stack([film_pixels(seed, 150, 150) for seed in range(4)])
+    for name, body in BODIES.items():
+        keras.utils.set_random_seed(3)
+        inputs = keras.Input((150, 150, 1))
+        logit = keras.layers.Dense(1, name="logit", bias_initializer="random_normal")(
+            body(keras.layers.Rescaling(1 / 255)(inputs))
+        )
+        network = keras.Model(inputs, keras.layers.Activation("sigmoid", name="probability")(logit))
+        with staged_entry(store, name) as staged:
+            round_weights(network)
+            save_network(network, staged.folder / "model.keras")
+            maps = export_serving(network, staged.folder / "serving")
+            middle = float(np.median(network.get_layer("logit").bias.numpy()))
+            draft = ManifestDraft(
+                keras_version=keras.__version__,
+                input=InputSpec(width=150, height=150, resize="squeeze-inter-area"),
+                calibration={"prevalence": 0.7},
+                operating_points={"half": 0.0, "balanced": middle},
+                default_operating_point="balanced",
+                maps=maps,
+                training_data={},
+                training={},
+                metrics={},
+                intended_use="tests",
+            )
+            finish_entry(staged, draft, films)
+    set_default(store, "pooled/1")
+    return store
