@@ -1,0 +1,38 @@
+# Everything happens in .venv, from the locked versions in locks/. `make help` lists what there is.
+.DEFAULT_GOAL := help
+export PYTHON
+BIN := .venv/bin
+
+help: ## show this list
+	@echo "PneumoServe. Targets:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@echo "PYTHON=/path/to/python3.12 chooses the interpreter (3.11 to 3.13)."
+
+serve: .venv/.serve ## install what serving needs, then serve on port 8000 (PNEUMOSERVE_PORT)
+	@exec $(BIN)/pneumoserve serve
+
+test: .venv/.test ## install what the tests need, then run them (ARGS="-k predict")
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.test ## style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock: ## resolve the locks anew from pyproject.toml (UPGRADE=1 takes newer versions)
+	@sh locks/lock.sh $(if $(UPGRADE),--upgrade)
+
+clean: ## remove .venv and every cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are written last: an interrupted set-up leaves none. The tests' set holds all of the serving one.
+.venv/.serve: pyproject.toml locks/serve.txt locks/install.sh
+	@sh locks/install.sh serve
+	@touch $@
+
+.venv/.test: pyproject.toml locks/test.txt locks/install.sh
+	@sh locks/install.sh test
+	@touch .venv/.serve $@
+
+.PHONY: help serve test check lock clean
