@@ -6,6 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from app.errors import InvalidParameter
 from app.inference.artifact import find_entry, open_verified
 from app.inference.engine import Engine
 from training.assess import Assessment, assess
-from training.data import read_films
+from training.data import Unreadable, read_films
 from training.dataset import tell_unreadable
 from training.layout import find_labelled
 from training.patients import group_by_patient, read_patient_table
@@ -49,7 +50,15 @@ class EvaluateOptions:
     split: str | None = None
 
 
-def evaluate(options: EvaluateOptions, console: Console) -> Assessment:
+class Evaluation(NamedTuple):
+    """The figures, the folder that the report is in, and the files that could not be read."""
+
+    assessment: Assessment
+    out: Path
+    unreadable: tuple[Unreadable, ...]
+
+
+def evaluate(options: EvaluateOptions, console: Console) -> Evaluation:
     """Evaluate a model on labelled films with the serving engine; print the figures and write the report.
 
     Raises:
@@ -88,7 +97,7 @@ def evaluate(options: EvaluateOptions, console: Console) -> Assessment:
     write_metrics(assessment, out, about)
     _print(assessment, title, len(films.unreadable), console)
     console.print(f"Wrote report.txt, metrics.json, {', '.join(plots)} into {out}.", highlight=False)
-    return assessment
+    return Evaluation(assessment, out, films.unreadable)
 
 
 def _compute_logits(engine: Engine, pixels: NDArray[np.uint8], console: Console) -> NDArray[np.float32]:

@@ -82,7 +82,7 @@ def fit(
             console=console,
             transient=True,
         ) as progress:
-            plateau = [_Plateau(history)] if reduce_lr else []
+            plateau = [Plateau(history)] if reduce_lr else []
             keep = _KeepAndShow(folder, history, epochs, batches, progress)
             model.fit(
                 batches,
@@ -96,7 +96,7 @@ def fit(
     return Fitted(model, history, folder.path, settings)
 
 
-class _Plateau(keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # Keras ships no types
+class Plateau(keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # Keras ships no types
     """ReduceLROnPlateau that remembers the epochs before a resume."""
 
     def __init__(self, history: list[EpochFigures]) -> None:
@@ -104,6 +104,7 @@ class _Plateau(keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # Kera
         self._before = list(history)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Live through the epochs before, and keep the rate that they ended with."""
         super().on_train_begin(logs)
         rate = float(self.model.optimizer.learning_rate)
         for epoch, figures in enumerate(self._before):

@@ -1,0 +1,129 @@
+"""A training that is killed goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tests.drawn import write_kaggle_layout
+from tests.training.tiny import TINY
+from training.batches import FilmBatches
+from training.data import Films, read_films
+from training.fit import Fitted, Plateau, fit
+
+QUIET = Console(quiet=True)
+EPOCHS = 25
+ROOT = Path(__file__).parents[2]
+TRAIN = """
+import sys
+from pathlib import Path
+from tests.training.test_fit import EPOCHS, read, run
+run(read(Path(sys.argv[1])), Path(sys.argv[2]), epochs=EPOCHS)
+"""
+
+
+def read(folder: Path) -> Films:
+    """Read at the tiny network's size."""
+    return read_films(folder / "train", width=64, height=64)
+
+
+def run(films: Films, runs: Path, epochs: int, reduce_lr: bool = False) -> Fitted:
+    """Train the tiny network; the validation films don't matter here."""
+    return fit(TINY, films, films, runs=runs, seed=1, epochs=epochs, batch_size=16, reduce_lr=reduce_lr, console=QUIET)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Sixteen drawn films: one batch an epoch."""
+    folder = tmp_path_factory.mktemp("films")
+    write_kaggle_layout(folder, 8)
+    return folder
+
+
+def test_killed_run_resumes_with_its_whole_history(folder, tmp_path):
+    """After kill -9 the same call keeps the epochs that were done, and adds those that were not."""
+    process = subprocess.Popen(  # noqa: S603  # this interpreter, our own words
+        [sys.executable, "-c", TRAIN, str(folder), str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("tiny-*/history.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (path,) = tmp_path.glob("tiny-*")
+    before = json.loads((path / "history.json").read_text())
+    assert 0 < len(before) < EPOCHS
+    fitted = run(read(folder), tmp_path, EPOCHS)
+    assert fitted.folder == path
+    assert fitted.history[: len(before)] == before
+    assert [figures["epoch"] for figures in fitted.history] == list(range(1, EPOCHS + 1))
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"} <= set(fitted.history[-1])
+    assert int(fitted.model.optimizer.iterations) == EPOCHS
+    assert [file.name for file in path.glob("*.keras")] == [f"epoch-{EPOCHS:03d}.keras"]
+
+
+def test_finished_run_is_not_trained_again(folder, tmp_path):
+    """The same call after the end answers the same weights at once."""
+    first = run(read(folder), tmp_path, 2)
+    again = run(read(folder), tmp_path, 2)
+    assert again.history == first.history
+    for one, other in zip(first.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_other_settings_are_another_run(folder, tmp_path):
+    """Nothing of a run with another number of epochs is taken over."""
+    films = read(folder)
+    assert run(films, tmp_path, 1).folder != run(films, tmp_path, 2).folder
+
+
+def test_plateau_is_remembered_over_a_resume(tmp_path):
+    """One more bad epoch after a resume lowers the rate, where the last two before it were bad."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.RMSprop(0.01), loss="mse")
+    plateau = Plateau([{"val_loss": 0.5}, {"val_loss": 0.6}])
+    plateau.set_model(model)
+    plateau.on_train_begin()
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+    plateau.on_epoch_end(2, {"val_loss": 0.7})
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
+
+
+def test_batches_hold_every_film_once_an_epoch(folder):
+    """Each epoch is another order of all films, and the labels stay with their films."""
+    films = read(folder)
+    batches = FilmBatches(films, 5, seed=1, augmentation=None)
+    epochs = []
+    for _ in range(2):
+        pairs = [batches[index] for index in range(len(batches))]
+        pixels = np.concatenate([pair[0] for pair in pairs])[..., 0]
+        labels = np.concatenate([pair[1] for pair in pairs])[:, 0]
+        order = [int(np.flatnonzero((films.pixels == film).all(axis=(1, 2)))[0]) for film in pixels]
+        assert sorted(order) == list(range(len(films)))
+        np.testing.assert_array_equal(labels, films.labels[order])
+        epochs.append(order)
+        batches.on_epoch_end()
+    assert epochs[0] != epochs[1]
+
+
+def test_batch_depends_on_seed_epoch_and_number_alone(folder):
+    """A resumed run augments its next epoch as an unbroken one would have."""
+    films = read(folder)
+    unbroken = FilmBatches(films, 5, seed=1, augmentation=TINY.augmentation)
+    unbroken.on_epoch_end()
+    resumed = FilmBatches(films, 5, seed=1, epoch=1, augmentation=TINY.augmentation)
+    _ = resumed[0]
+    np.testing.assert_array_equal(unbroken[2][0], resumed[2][0])

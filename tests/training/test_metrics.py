@@ -1,0 +1,101 @@
+"""The figures are those of scikit-learn, and the intervals those of patients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from training.metrics import METRICS, binary_metrics, youden_threshold
+
+
+@pytest.fixture
+def answers():
+    """Labels, probabilities with ties, and what was said."""
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 2, 300)
+    probabilities = np.round(1 / (1 + np.exp(-rng.normal(2 * labels - 1, 1.5))), 2)
+    return labels, probabilities, probabilities >= 0.4
+
+
+def test_figures_agree_with_scikit_learn(answers):
+    """Ties among the probabilities included."""
+    labels, probabilities, predicted = answers
+    found = binary_metrics(labels, probabilities, predicted, np.arange(300), n_bootstrap=10)
+    expected = {
+        "accuracy": reference.accuracy_score(labels, predicted),
+        "sensitivity": reference.recall_score(labels, predicted),
+        "specificity": reference.recall_score(1 - labels, ~predicted),
+        "f1": reference.f1_score(labels, predicted),
+        "auc": reference.roc_auc_score(labels, probabilities),
+        "brier": reference.brier_score_loss(labels, probabilities),
+    }
+    assert {name: found[name].value for name in expected} == pytest.approx(expected)
+
+
+def test_ece_of_equal_bins_by_hand():
+    """15 bins of one film each: the mean distance between probability and label."""
+    labels = np.array([0] * 8 + [1] * 7)
+    probabilities = np.linspace(0.05, 0.9, 15)
+    found = binary_metrics(labels, probabilities, probabilities > 0.5, np.arange(15), n_bootstrap=2)
+    assert found["ece"].value == pytest.approx(np.mean(np.abs(probabilities - labels)))
+
+
+def test_resampling_patients_widens_the_interval(answers):
+    """Thirty patients of ten like films tell less than three hundred of one."""
+    labels, probabilities, predicted = answers
+    films = [np.repeat(values[:30], 10) for values in (labels, probabilities, predicted)]
+    by_image = binary_metrics(*films, np.arange(300))["accuracy"]
+    by_patient = binary_metrics(*films, np.repeat(np.arange(30), 10))["accuracy"]
+    assert by_image.value == by_patient.value
+    assert by_patient.high - by_patient.low > 2 * (by_image.high - by_image.low)
+
+
+def test_interval_agrees_with_redrawn_lists(answers):
+    """Weights give what drawing patients one by one and measuring their films gives."""
+    labels, probabilities, predicted = answers
+    groups = np.arange(300) // 3
+    found = binary_metrics(labels, probabilities, predicted, groups)["auc"]
+    rng = np.random.default_rng(1)
+    draws = []
+    for _ in range(1000):
+        films = (rng.integers(100, size=100)[:, np.newaxis] * 3 + np.arange(3)).ravel()
+        draws.append(reference.roc_auc_score(labels[films], probabilities[films]))
+    assert [found.low, found.high] == pytest.approx(np.percentile(draws, [2.5, 97.5]), abs=0.005)
+
+
+@pytest.mark.parametrize(("label", "undefined"), [(0, {"sensitivity", "f1", "auc"}), (1, {"specificity", "auc"})])
+def test_one_class_leaves_figures_undefined(label, undefined):
+    """What needs the other class is None with a note, and the rest is measured."""
+    found = binary_metrics(np.full(6, label), np.linspace(0, 1, 6), np.ones(6), np.arange(6), n_bootstrap=20)
+    assert {name for name in METRICS if found[name].value is None} == undefined
+    assert all("undefined without films of" in found[name].note for name in undefined)
+    assert "note" not in found["accuracy"].to_json()
+
+
+def test_every_value_lies_in_its_interval(answers):
+    """That of the ECE too, which resampling only lifts."""
+    labels, probabilities, predicted = answers
+    for figure in binary_metrics(labels, probabilities, predicted, np.arange(300), n_bootstrap=50).values():
+        assert figure.low <= figure.value <= figure.high
+
+
+def test_youden_threshold_is_the_best_and_stands_between_films():
+    """Brute force over all thresholds finds none better."""
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 200)
+    logits = np.round(rng.normal(labels, 1.0), 1)
+
+    def youden(threshold):
+        said = logits >= threshold
+        return said[labels == 1].mean() - said[labels == 0].mean()
+
+    chosen = youden_threshold(labels, logits)
+    assert youden(chosen) == pytest.approx(max(youden(threshold) for threshold in logits))
+    assert chosen not in logits
+
+
+def test_no_threshold_from_one_class():
+    """Choosing needs both classes."""
+    with pytest.raises(ValueError, match="both classes"):
+        youden_threshold(np.ones(3), np.arange(3))

@@ -1,0 +1,68 @@
+"""The registry's networks are what they are said to be."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import keras
+import pytest
+
+from app.errors import PneumoServeError
+from training.networks import RECIPES
+from training.operating_points import CHOICES
+from training.train import find_recipe
+
+
+def test_article_network_is_the_articles():
+    """2,653,761 parameters, its layers in order, /255 inside."""
+    network = RECIPES["article"].build(150, 150)
+    assert network.count_params() == 2_653_761
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.filters for layer in convolutions] == [32, 64, 64, 128, 256, 512]
+    assert [layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)] == [
+        0.2,
+        0.3,
+        0.3,
+        0.3,
+        0.3,
+    ]
+    assert network.get_layer("flatten").input.shape == (None, 4, 4, 512)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
+
+
+def test_article_recipe_is_the_articles():
+    """RMSprop at its default rate, batch 100, 12 epochs, the augmentation, and `balanced` for a default."""
+    recipe = RECIPES["article"]
+    optimizer = recipe.optimizer()
+    assert (type(optimizer).__name__, float(optimizer.learning_rate)) == ("RMSprop", pytest.approx(1e-3))
+    assert (recipe.batch_size, recipe.epochs, recipe.width, recipe.height) == (100, 12, 150, 150)
+    assert recipe.augmentation is not None
+    assert recipe.augmentation.describe() == {"rotation": 30.0, "zoom": 0.2, "shift": 0.1}
+    assert (recipe.operating_points, recipe.default_operating_point) == (("half", "balanced"), "balanced")
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
+def test_every_network_can_be_served(recipe):
+    """Each has a layer `logit` before a sigmoid `probability`, and operating points that can be chosen."""
+    network = recipe.build(recipe.height, recipe.width)
+    assert network.input.shape == (None, recipe.height, recipe.width, 1)
+    assert network.get_layer("logit").output.shape == (None, 1)
+    assert network.layers[-1].name == "probability"
+    assert set(recipe.operating_points) <= set(CHOICES)
+    assert recipe.default_operating_point in recipe.operating_points
+
+
+def test_unknown_network_lists_those_there_are():
+    """The message names the registry."""
+    with pytest.raises(PneumoServeError, match="article"):
+        find_recipe("resnet")
+
+
+@pytest.mark.parametrize("name", ["networks", "augment", "data", "batches"])
+def test_no_tensorflow_in_what_another_backend_trains(name):
+    """Keras and NumPy alone, so that JAX or PyTorch can train on a GPU."""
+    tree = ast.parse((Path(__file__).parents[2] / "training" / f"{name}.py").read_text())
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not {module for module in imported if module.split(".")[0] == "tensorflow"}

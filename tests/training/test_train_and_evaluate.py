@@ -1,0 +1,160 @@
+"""A training ends with one complete entry or none; evaluating it needs no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import training.finish
+from app.errors import InvalidParameter
+from app.inference.artifact import find_entry, open_verified
+from tests.drawn import write_kaggle_layout
+from tests.training.tiny import TINY
+from training.evaluate import EvaluateOptions, evaluate
+from training.layout import WrongLayout
+from training.train import TrainOptions, train
+
+ROOT = Path(__file__).parents[2]
+WITHOUT_TENSORFLOW = """
+import sys
+import pneumoserve
+sys.argv = ["pneumoserve", *sys.argv[1:]]
+try:
+    pneumoserve.main()
+except SystemExit as end:
+    loaded = {name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "torch", "jax"}
+    sys.exit(f"imported {loaded}" if loaded else end.code)
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with drawn films, and the entry that a tiny network became."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_kaggle_layout(folder / "data", 40, ("train", "val", "test"))
+    (folder / "data" / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"no film")
+    told = Console(record=True, quiet=False, file=(folder / "told").open("w"), width=200)
+    options = TrainOptions(
+        str(folder / "data"), folder / "store", folder / "runs", test=folder / "data" / "test", validation_share=0.25
+    )
+    entry = train(options, TINY, told)
+    return folder, entry, told.export_text()
+
+
+def test_training_ends_with_one_complete_entry(trained):
+    """It loads as the service loads it, and holds what DESIGN lists."""
+    folder, entry, _ = trained
+    found = find_entry(folder / "store", "tiny-cnn")
+    assert found.folder == entry == folder / "store" / "tiny-cnn" / "1"
+    open_verified(found)
+    names = {path.name for path in entry.iterdir()}
+    assert {"model.keras", "serving", "model.json", "golden.json", "MODEL_CARD.md"} <= names
+    assert {"validation_report.png", "validation_report.txt", "learning_curves.png", "test_report.png"} <= names
+    assert sum(path.stat().st_size for path in entry.rglob("*")) < 18e6
+
+
+def test_training_tells_what_it_left_out(trained):
+    """The split that is ignored and the file that cannot be read are named."""
+    _, _, told = trained
+    assert "val/ is ignored" in told
+    assert "NORMAL/broken.jpeg" in told
+    assert "Epoch  8/8" in told
+
+
+def test_manifest_tells_how_the_model_came_about(trained):
+    """Points, figures with intervals, split, fingerprint, history, and no folder of this machine."""
+    folder, entry, _ = trained
+    manifest = json.loads((entry / "model.json").read_text())
+    assert manifest["operating_points"]["half"] == 0.0
+    assert manifest["default_operating_point"] == "balanced"
+    validation = manifest["metrics"]["validation"]
+    assert validation["films"] == {"NORMAL": 10, "PNEUMONIA": 10}
+    auc = validation["operating_points"]["balanced"]["auc"]
+    assert 0.8 < auc["low"] <= auc["value"] <= auc["high"] <= 1
+    assert manifest["metrics"]["engines"]["largest_probability_difference"] < 1e-3
+    assert manifest["metrics"]["test"][0]["films"] == {"NORMAL": 40, "PNEUMONIA": 40}
+    assert manifest["training_data"]["unreadable"] == 1
+    assert len(manifest["training"]["history"]) == TINY.epochs
+    assert manifest["training"]["command"].startswith("pneumoserve train --data data --network tiny")
+    assert str(folder) not in json.dumps(manifest)
+
+
+def test_card_says_what_the_files_say(trained):
+    """Figures, look and limits stand in it, and every plot it shows exists."""
+    _, entry, _ = trained
+    card = (entry / "MODEL_CARD.md").read_text()
+    validation = json.loads((entry / "model.json").read_text())["metrics"]["validation"]
+    auc = validation["operating_points"]["balanced"]["auc"]
+    assert f"{auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})" in card
+    assert "Not a medical device" in card
+    assert "One look at `test`" in card
+    assert "validation figures flatter the model" in card
+    shown = [line.split("(")[1].rstrip(")") for line in card.splitlines() if line.startswith("![")]
+    assert shown
+    assert all((entry / plot).is_file() for plot in shown)
+
+
+def test_nothing_is_left_where_finishing_fails(trained, tmp_path, monkeypatch):
+    """A card that cannot be written leaves no entry, and the same call makes it whole without training again."""
+    folder, _, _ = trained
+    options = TrainOptions(str(folder / "data"), tmp_path, folder / "runs", validation_share=0.25)
+    with monkeypatch.context() as broken:
+        broken.setattr(training.finish, "write_card", lambda folder: (folder / "nowhere" / "card").write_text(""))
+        with pytest.raises(FileNotFoundError):
+            train(options, TINY, Console(quiet=True))
+    assert not list(tmp_path.rglob("*"))
+    assert train(options, TINY, Console(quiet=True)) == tmp_path / "tiny-cnn" / "1"
+    assert "None yet" in (tmp_path / "tiny-cnn" / "1" / "MODEL_CARD.md").read_text()
+
+
+def test_wrong_test_folder_shows_before_the_training(tmp_path):
+    """Nobody trains for an hour to be told then."""
+    options = TrainOptions("nowhere", tmp_path, test=tmp_path)
+    with pytest.raises(WrongLayout, match="one folder a class"):
+        train(options, replace(TINY, epochs=0), Console(quiet=True))
+
+
+def test_evaluation_repeats_the_figures_of_the_look(trained, tmp_path):
+    """The serving engine finds on the same films what the card says of them."""
+    folder, entry, _ = trained
+    options = EvaluateOptions(folder / "data", folder / "store", "tiny-cnn/1", tmp_path, split="test")
+    assert not evaluate(options, Console(quiet=True)).unreadable
+    look = json.loads((entry / "model.json").read_text())["metrics"]["test"][0]
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    assert found["model"] == "tiny-cnn/1"
+    for name, figures in look["operating_points"].items():
+        assert found["operating_points"][name]["confusion_matrix"] == figures["confusion_matrix"]
+        assert found["operating_points"][name]["auc"]["value"] == pytest.approx(figures["auc"]["value"], abs=1e-4)
+    assert {path.name for path in tmp_path.iterdir()} == {"metrics.json", "report.txt", "report.png"}
+
+
+def test_evaluate_command_needs_no_tensorflow(trained, tmp_path):
+    """It prints figures, grouping and the unreadable file, ends with 1 for it, and imports no Keras."""
+    folder, _, _ = trained
+    arguments = ["--data", folder / "data", "--split", "train", "--model", "tiny-cnn", "--out", tmp_path]
+    ended = subprocess.run(  # noqa: S603  # this interpreter, our own words
+        [sys.executable, "-c", WITHOUT_TENSORFLOW, "evaluate", "--model-store", folder / "store", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (1, "")
+    for words in ("Sensitivity (recall)", "by patient, from Kaggle", "NORMAL/broken.jpeg", "confusion matrix"):
+        assert words in ended.stdout
+
+
+def test_unknown_operating_point_is_refused(trained):
+    """The message lists the model's own."""
+    folder, _, _ = trained
+    options = EvaluateOptions(folder / "data" / "test", folder / "store", "tiny-cnn", operating_point="best")
+    with pytest.raises(InvalidParameter, match="half, balanced"):
+        evaluate(options, Console(quiet=True))
