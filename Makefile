@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 help: ## show this list
 	@echo "PneumoServe. Targets:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 	@echo "PYTHON=/path/to/python3.12 chooses the interpreter (3.11 to 3.13)."
 
 serve: .venv/.serve ## install what serving needs, then serve on port 8000 (PNEUMOSERVE_PORT)
@@ -19,6 +19,8 @@ check: .venv/.test ## style, formatting and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+install-train: .venv/.train ## install what `pneumoserve train` and `evaluate` need, TensorFlow with it
+
 lock: ## resolve the locks anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	@sh locks/lock.sh $(if $(UPGRADE),--upgrade)
 
@@ -26,13 +28,17 @@ clean: ## remove .venv and every cache
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps are written last: an interrupted set-up leaves none. The tests' set holds all of the serving one.
+# The stamps are written last: an interrupted set-up leaves none. The tests' set holds the other two.
 .venv/.serve: pyproject.toml locks/serve.txt locks/install.sh
 	@sh locks/install.sh serve
 	@touch $@
 
-.venv/.test: pyproject.toml locks/test.txt locks/install.sh
-	@sh locks/install.sh test
+.venv/.train: pyproject.toml locks/train.txt locks/install.sh
+	@sh locks/install.sh train
 	@touch .venv/.serve $@
 
-.PHONY: help serve test check lock clean
+.venv/.test: pyproject.toml locks/test.txt locks/install.sh
+	@sh locks/install.sh test
+	@touch .venv/.serve .venv/.train $@
+
+.PHONY: help serve test check install-train lock clean
