@@ -19,7 +19,6 @@ from training.patients import (
     are_kaggle_names,
     group_by_patient,
     join_copies,
-    read_patient_table,
     split_by_group,
 )
 
@@ -35,7 +34,7 @@ class Dataset:
 
 
 def read_dataset(
-    folder: Path, *, width: int, height: int, patients: Path | None, share: float, seed: int, console: Console
+    folder: Path, *, width: int, height: int, patients: dict[str, str] | None, share: float, seed: int, console: Console
 ) -> Dataset:
     """Read `train` of the Kaggle layout and split validation films off it, by patient and without copies across.
 
@@ -43,30 +42,31 @@ def read_dataset(
         folder: holds `train/NORMAL` and `train/PNEUMONIA`, or one folder `chest_xray` that does.
         width: pixels across, as the network wants them.
         height: pixels down.
-        patients: a CSV path,patient; None goes by file names.
+        patients: path or file name → patient; None goes by file names.
         share: of the films for validation, 0 to 1.
         seed: of the split.
         console: is told what was read, and what could not be.
 
     Raises:
-        WrongLayout, BadPatientTable: see there.
+        WrongLayout: the folder is no such layout.
         PneumoServeError: a class has too few films or patients to be split.
     """
     root = find_kaggle_root(folder)
     if (root / "val").is_dir():
-        console.print("val/ is ignored: it is too small to decide anything; validation films are split off train/.")
+        console.print("val/ is ignored: it is too small; validation films are split off train/.", soft_wrap=True)
     films = read_films(root / "train", width=width, height=height, console=console)
     tell_unreadable(films.unreadable, console)
     if 0 in films.count().values():
         raise PneumoServeError(f"Expected films of both classes in train/. Received {films.count()}.")
-    grouping = group_by_patient(films.paths, read_patient_table(patients) if patients else None)
+    grouping = group_by_patient(films.paths, patients)
     joined, copies = join_copies(grouping.groups, films)
     learn, watch = split_by_group(films.labels, joined, share, seed)
     training, validation = films.take(learn), films.take(watch)
     groups_of = {"training": joined[learn], "validation": joined[watch]}
     console.print(
         f"{len(training)} films to train on {training.count()}, {len(validation)} to validate {validation.count()}; "
-        f"split {grouping.rule}; {copies} exact copies, none on both sides."
+        f"split {grouping.rule}; {copies} exact copies, none on both sides.",
+        soft_wrap=True,
     )
     facts = {
         "set": f"Kaggle {KAGGLE_DATASET}, by its file names" if are_kaggle_names(films.paths) else "unnamed",
@@ -98,7 +98,7 @@ def tell_unreadable(unreadable: tuple[Unreadable, ...], console: Console) -> Non
     if unreadable:
         console.print(f"{len(unreadable)} files cannot be read and are left out:")
         for file in unreadable:
-            console.print(f"  {file.path}: {file.reason}", markup=False, highlight=False)
+            console.print(f"  {file.path}: {file.reason}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _describe_files(films: Films) -> dict[str, Any]:

@@ -148,5 +148,6 @@ class _KeepAndShow(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
         self._progress.console.print(
             f"Epoch {epoch + 1:2d}/{self._epochs}: loss {figures['loss']:.4f}, accuracy {figures['accuracy']:.4f}; "
             f"validation loss {figures['val_loss']:.4f}, accuracy {figures['val_accuracy']:.4f}; "
-            f"rate {self._rate:g}; {seconds:.0f} s"
+            f"rate {self._rate:g}; {seconds:.0f} s",
+            soft_wrap=True,
         )

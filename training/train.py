@@ -75,7 +75,7 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     dataset = read_dataset(
         folder,
         **size,
-        patients=options.patients,
+        patients=table,
         share=options.validation_share,
         seed=options.seed,
         console=console,
