@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.inference import artifact
+from tests.api.test_problems import assert_problem
+from tests.conftest import encode, film_pixels
+from tests.running import Running, running, wait_until
+
+
+def test_health_names_model_and_engine(client: httpx.Client, tiny_store: Path) -> None:
+    """What is running can be told without sending a film."""
+    health = client.get("/health").json()
+    sha256 = artifact.find_entry(tiny_store).manifest.sha256.model_keras
+
+    assert list(health) == ["status", "model", "engine", "uptime_seconds"]
+    assert health["status"] == "ok"
+    assert health["model"] == {"name": "pooled", "version": "1", "sha256": sha256}
+    assert health["engine"] == "openvino"
+    assert health["uptime_seconds"] > 0
+
+
+@pytest.mark.parametrize("path", ["/health", "/livez", "/readyz"])
+def test_head_answers_without_a_body(client: httpx.Client, path: str) -> None:
+    """Load balancers ask with HEAD."""
+    response = client.head(path)
+
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_while_the_model_loads_the_port_is_open(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alive, not ready: films, health and model are 503 with Retry-After until the golden films have passed."""
+    import threading
+
+    go = threading.Event()
+    recompute = artifact._recompute_golden
+
+    def wait_then_recompute(*arguments: object) -> None:
+        go.wait(20)
+        recompute(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(artifact, "_recompute_golden", wait_then_recompute)
+    with running(tiny_store, wait_ready=False) as server:
+        assert server.client.get("/livez").status_code == 200
+        for response in (
+            server.client.get("/health"),
+            server.client.get("/readyz"),
+            server.client.get("/model"),
+            server.client.post("/predict", content=encode(film_pixels(0))),
+        ):
+            assert_problem(response, "not-ready", 503)
+            assert int(response.headers["Retry-After"]) >= 1
+        go.set()
+        wait_until(lambda: server.client.get("/health").status_code == 200)
+
+
+def test_the_model_describes_itself(client: httpx.Client) -> None:
+    """Thresholds are probabilities, as in the answers."""
+    model = client.get("/model").json()
+
+    assert list(model) == [
+        "name", "version", "sha256", "created", "input", "labels", "operating_points", "default_operating_point",
+        "prevalence", "metrics", "intended_use",
+    ]  # fmt: skip
+    assert model["input"] == {"width": 150, "height": 150, "resize": "squeeze-inter-area"}
+    assert model["labels"] == ["NORMAL", "PNEUMONIA"]
+    assert model["operating_points"]["half"] == 0.5
+    assert model["prevalence"] == 0.7
+
+
+def test_metrics_count_what_was_answered(tiny_store: Path) -> None:
+    """Outcomes, phases and probabilities, with no label that a caller could invent."""
+    with running(tiny_store) as server:
+        server.client.post("/predict", content=encode(film_pixels(0)))
+        server.client.post("/predict", content=b"GIF89a", headers={"X-Request-ID": "invented"})
+        server.client.get("/invented")
+        text = server.client.get("/metrics").text
+
+    assert 'pneumoserve_requests_total{outcome="ok"} 1.0' in text
+    assert 'pneumoserve_requests_total{outcome="unsupported-format"} 1.0' in text
+    assert 'pneumoserve_request_seconds_count{phase="infer"} 1.0' in text
+    assert 'pneumoserve_request_seconds_count{phase="total"} 2.0' in text
+    assert "pneumoserve_in_flight 0.0" in text
+    assert 'pneumoserve_batch_size_bucket{le="1.0"} 1.0' in text
+    assert "pneumoserve_probability_count 1.0" in text
+    assert "invented" not in text
+
+
+def test_docs_work_offline(client: httpx.Client) -> None:
+    """The page and all that it loads come from this server."""
+    page = client.get("/docs").text
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assets = [address for address in loaded if not address.startswith("data:")]
+
+    assert len(assets) == 2
+    for address in assets:
+        assert address.startswith("/docs/assets/")
+        assert client.get(address).status_code == 200
+    assert "https://" not in page
+
+
+def test_the_openapi_description_names_every_route(server: Running) -> None:
+    """What /docs shows is what there is."""
+    described = server.client.get("/openapi.json").json()
+    paths = described["paths"]
+
+    assert set(paths) == {"/predict", "/health", "/livez", "/readyz", "/model", "/metrics"}
+    assert set(paths["/predict"]["post"]["requestBody"]["content"]) == {
+        "multipart/form-data",
+        "application/octet-stream",
+    }
+
+
+def test_a_model_that_does_not_fit_ends_the_process_with_1(tiny_store: Path, tmp_path: Path) -> None:
+    """One line says why; no traceback."""
+    store = tmp_path / "store"
+    shutil.copytree(tiny_store, store)
+    weights = store / "pooled" / "1" / "serving" / "model.bin"
+    damaged = bytearray(weights.read_bytes())
+    damaged[100] ^= 1
+    weights.write_bytes(damaged)
+    command = [sys.executable, "pneumoserve.py", "serve", "--port", "0"]
+    ended = subprocess.run(
+        command, env={"PNEUMOSERVE_MODEL_STORE": str(store), "PATH": ""}, capture_output=True, text=True, timeout=60
+    )
+
+    assert ended.returncode == 1
+    assert "pooled/1: expected serving with sha256" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    """Status 2 and the variable's own name."""
+    ended = subprocess.run(
+        [sys.executable, "pneumoserve.py", "serve"],
+        env={"PNEUMOSERVE_MAX_PIXELS": "many", "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == 2
+    assert "PNEUMOSERVE_MAX_PIXELS" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,53 @@
+"""A real server on a real socket, in a thread of the test's own process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from app.api.service import Service
+from app.main import create_app
+from app.settings import Settings
+
+
+@dataclass(frozen=True)
+class Running:
+    """One server: its address, a client for it, and the service inside."""
+
+    port: int
+    client: httpx.Client
+    service: Service
+
+
+@contextmanager
+def running(store: Path, *, wait_ready: bool = True, **settings: Any) -> Iterator[Running]:
+    app = create_app(Settings(model_store=store, **settings))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, server_header=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            if wait_ready:
+                wait_until(lambda: client.get("/readyz").status_code == 200)
+            yield Running(port, client, app.state.service)
+    finally:
+        server.should_exit = True
+        thread.join(15)
+        assert not thread.is_alive()
+
+
+def wait_until(condition: Any, seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.01)
