@@ -52,7 +52,7 @@ def folder(tmp_path_factory):
 
 def test_killed_run_resumes_with_its_whole_history(folder, tmp_path):
     """After kill -9 the same call keeps the epochs that were done, and adds those that were not."""
-    process = subprocess.Popen(  # noqa: S603  # this interpreter, our own words
+    process = subprocess.Popen(
         [sys.executable, "-c", TRAIN, str(folder), str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

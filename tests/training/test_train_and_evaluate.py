@@ -139,7 +139,7 @@ def test_evaluate_command_needs_no_tensorflow(trained, tmp_path):
     """It prints figures, grouping and the unreadable file, ends with 1 for it, and imports no Keras."""
     folder, _, _ = trained
     arguments = ["--data", folder / "data", "--split", "train", "--model", "tiny-cnn", "--out", tmp_path]
-    ended = subprocess.run(  # noqa: S603  # this interpreter, our own words
+    ended = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW, "evaluate", "--model-store", folder / "store", *arguments],
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "160"},
