@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -126,6 +126,44 @@ def predict(
 
 
 @app.command()
+def score(
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Folders, files, or - for paths on standard input, one a line.", metavar="FOLDER|FILE|-…"),
+    ],
+    out: Annotated[Path, typer.Option(help="The result: .csv, .jsonl or .parquet.")],
+    url: Annotated[str, typer.Option(help="Of the service.")] = "http://127.0.0.1:8000",
+    labels: Annotated[
+        Literal["folders"] | None,
+        typer.Option(help="folders: films lie in NORMAL and PNEUMONIA; end with the metrics."),
+    ] = None,
+    operating_point: Annotated[str | None, typer.Option(help="One of the model's; unset: its default.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Films on their way at once.")] = 8,
+    patience: Annotated[float, typer.Option(min=0, help="Seconds for which a film is tried again.")] = 120.0,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="PNEUMOSERVE_API_KEY", show_envvar=True, help="Better set than typed.")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget OUT.journal and replace OUT.")] = False,
+) -> None:
+    """Score many films over HTTP, one row a film. Started again after a kill, it resumes. Status 1 where one failed."""
+    from batch.client import Retrying
+    from batch.score import score as score_films
+
+    status = score_films(
+        sources,
+        url=url,
+        out=out,
+        labels=labels,
+        operating_point=operating_point,
+        concurrency=concurrency,
+        api_key=api_key,
+        restart=restart,
+        retrying=Retrying(patience=patience, refused=patience),
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
 def train(
     data: Annotated[str, typer.Option(help="A folder in the Kaggle layout, or `kaggle` to download that set.")],
     network: Annotated[str, typer.Option(help="The network and its recipe; a wrong name lists them.")] = "article",
@@ -218,17 +256,52 @@ def models(context: typer.Context, store: StoreOption = DEFAULT_STORE) -> None:
         default = find_entry(store).label
     except ModelError:
         default = ""
-    table = Table("model", "default", "created", "operating points", "class activation map")
+    table = Table("model", "created", "validation AUC", "operating points", "note")
     for label in labels:
         try:
             manifest = find_entry(store, label).manifest
         except ModelError as error:
-            table.add_row(label, "", "refused", str(error), "")
+            table.add_row(label, "", "", "", f"refused: {error}")
             continue
         points = ", ".join(manifest.operating_points)
-        cam = manifest.maps.cam.method if manifest.maps.cam else "occlusion"
-        table.add_row(label, "yes" if label == default else "", manifest.created, points, cam)
+        note = "the default" if label == default else ""
+        table.add_row(label, manifest.created[:10], _validation_auc(manifest.metrics), points, note)
     Console().print(table)
+
+
+def _validation_auc(metrics: dict[str, Any]) -> str:
+    """Answer the AUC that a model reached on its validation films; empty for one that was trained elsewhere."""
+    points = metrics.get("validation", {}).get("operating_points", {})
+    for figures in points.values():
+        auc = figures["auc"]
+        return f"{auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})"
+    return ""
+
+
+@models_app.command()
+def export(
+    network: Annotated[Path, typer.Argument(help="A saved Keras model with a layer `logit`.", metavar="NETWORK.keras")],
+    name: Annotated[str, typer.Option(help="Of the new entry.")],
+    prevalence: Annotated[
+        float, typer.Option(min=0.001, max=0.999, help="Share of pneumonia among the films it was trained on.")
+    ],
+    intended_use: Annotated[str, typer.Option(help="A sentence for /model.")] = "Unknown. Not a medical device.",
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Make a model_store entry of a network that was trained elsewhere. Needs the extra `train`."""
+    from app.errors import PneumoServeError
+
+    try:
+        from training.adopt import adopt
+
+        folder = adopt(network, store, name, prevalence=prevalence, intended_use=intended_use)
+    except ImportError as error:
+        typer.echo(f"This needs {error.name}: pip install 'pneumoserve[train]'.", err=True)
+        raise typer.Exit(2) from None
+    except PneumoServeError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"Wrote {folder}.")
 
 
 def main() -> None:
