@@ -1,0 +1,158 @@
+"""One row a film, and the three formats that a result is written in."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from pathlib import Path
+from typing import IO, Any
+
+from batch.errors import UnusableResult
+from batch.paths import shown
+
+COLUMNS = (
+    "path",
+    "class",
+    "probability",
+    "refer",
+    "operating_point",
+    "threshold",
+    "warnings",
+    "model",
+    "model_sha256",
+    "http_status",
+    "error",
+    "error_detail",
+    "seconds",
+)
+_ROWS_A_GROUP = 50_000
+
+
+@dataclass(slots=True)
+class Row:
+    """What is known of one film, in the order of `COLUMNS`.
+
+    `probability` is P(PNEUMONIA) in 0..1, `model` is name/version, `seconds` the wall time from reading the file to
+    the last answer, retries included. A film that failed has its reason in `error`, the slug of a problem, and
+    its sentence in `error_detail`; what it lacks is None, in CSV an empty cell.
+    """
+
+    path: str
+    predicted: str | None = None
+    probability: float | None = None
+    refer: bool | None = None
+    operating_point: str | None = None
+    threshold: float | None = None
+    warnings: list[str] = field(default_factory=list)
+    model: str | None = None
+    model_sha256: str | None = None
+    http_status: int | None = None
+    error: str | None = None
+    error_detail: str | None = None
+    seconds: float | None = None
+
+    def as_columns(self) -> dict[str, Any]:
+        """Return the row under the names of `COLUMNS`."""
+        return dict(zip(COLUMNS, _values(self), strict=True))
+
+
+_values = attrgetter(*(part.name for part in fields(Row)))
+
+
+def check_writable(out: Path) -> None:
+    """Refuse early what `write_results` would fail on late.
+
+    Raises:
+        UnusableResult: the ending is unknown, its extra is missing, or the folder is not there or not writable.
+    """
+    if out.suffix.lower() not in _WRITERS:
+        raise UnusableResult(f"Expected --out to end in {', '.join(_WRITERS)}. Received: {shown(out.name)}.")
+    if out.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise UnusableResult("Parquet needs pyarrow. Install it with: pip install 'pneumoserve[eval]'")
+    if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
+        raise UnusableResult(f"Expected --out to be a file in a writable folder. Received: {shown(str(out))}.")
+
+
+def write_results(out: Path, rows: Iterable[Row]) -> None:
+    r"""Write the rows in the format of `out`'s ending: aside, synced, then renamed, so `out` is never half a result.
+
+    In CSV, warnings are joined by `;` and refer is `true` or `false`; in JSON Lines and Parquet warnings are a list.
+    Bytes of a path that are no UTF-8 appear as `\xe9` in all three.
+    """
+    aside = out.with_name(out.name + ".part")
+    _WRITERS[out.suffix.lower()](aside, map(_visible, rows))
+    with aside.open("rb") as written:
+        os.fsync(written.fileno())
+    aside.replace(out)
+    sync_folder(out.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _visible(row: Row) -> dict[str, Any]:
+    return {name: shown(value) if isinstance(value, str) else value for name, value in row.as_columns().items()}
+
+
+@contextmanager
+def _text_file(path: Path) -> Iterator[IO[str]]:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+def _write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    with _text_file(path) as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            row["warnings"] = ";".join(row["warnings"])
+            if row["refer"] is not None:
+                row["refer"] = "true" if row["refer"] else "false"
+            writer.writerow(row)
+
+
+def _write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    with _text_file(path) as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = dict.fromkeys(COLUMNS, pa.string()) | {
+        "probability": pa.float64(),
+        "refer": pa.bool_(),
+        "threshold": pa.float64(),
+        "warnings": pa.list_(pa.string()),
+        "http_status": pa.int32(),
+        "seconds": pa.float64(),
+    }
+    schema = pa.schema(list(types.items()))
+    with pq.ParquetWriter(path, schema) as writer:
+        group: list[dict[str, Any]] = []
+        for row in rows:
+            group.append(row)
+            if len(group) == _ROWS_A_GROUP:
+                writer.write_table(pa.Table.from_pylist(group, schema))
+                group = []
+        writer.write_table(pa.Table.from_pylist(group, schema))
+
+
+_WRITERS: dict[str, Callable[[Path, Iterable[dict[str, Any]]], None]] = {
+    ".csv": _write_csv,
+    ".jsonl": _write_jsonl,
+    ".parquet": _write_parquet,
+}

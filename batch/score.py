@@ -1,0 +1,115 @@
+"""Score many films over HTTP into one result, and go on from where an earlier start was cut off."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from batch.client import Pulse, Retrying, Sender
+from batch.errors import CallError, ScoreError, ServiceError, ServiceGone
+from batch.journal import Journal, Run
+from batch.labels import Labelled, label_of
+from batch.paths import Film, find_films, shown
+from batch.results import check_writable
+from batch.scoring import Scoring
+from batch.service import Service
+
+_SECONDS_FOR_A_START = 10.0
+
+
+def score(
+    sources: Sequence[str],
+    *,
+    url: str,
+    out: Path,
+    labels: Literal["folders"] | None = None,
+    operating_point: str | None = None,
+    concurrency: int = 8,
+    api_key: str | None = None,
+    restart: bool = False,
+    retrying: Retrying | None = None,
+) -> int:
+    """Send every film of `sources` to the service at `url` and write one row a film to `out`.
+
+    Every finished film stands in `<out>.journal` before it counts as finished. The same call again goes on from there:
+    what was scored, or refused for what it is, is not sent again. The journal is deleted with the result's writing,
+    unless films failed in a way that another start may mend. A result without a journal is finished, and is replaced
+    only with `restart`.
+
+    Args:
+        sources: folders, files, or `-` for paths on standard input; see `find_films`.
+        url: of the service, without a route.
+        out: the result; its ending, .csv, .jsonl or .parquet, is its format.
+        labels: "folders" to end with the metrics against the parent folders' names.
+        operating_point: a name from the model; None takes the model's default.
+        concurrency: how many films are on their way at once, at least 1.
+        api_key: sent as `X-API-Key`.
+        restart: forget the journal and replace the result.
+        retrying: how often and how long to try again.
+
+    Returns:
+        the exit status: 0 all films scored, 1 some failed or the service did not answer, 2 wrong call, 130 interrupted.
+    """
+    try:
+        journal_path = _check_out(out, restart)
+        service = Service(url, operating_point, api_key)
+        films = find_films(sources, sys.stdin.buffer)
+        if labels:
+            _check_labels(films)
+        retrying = retrying or Retrying()
+        run = _ask_for_model(service, retrying)
+        with Journal(journal_path, run, restart=restart) as journal:
+            scoring = Scoring(films, journal, out, Labelled() if labels else None)
+            service = replace(service, operating_point=run.operating_point)
+            return scoring.run(service, retrying, concurrency, Console(stderr=True))
+    except (ScoreError, OSError) as error:
+        print(shown(str(error)), file=sys.stderr)
+        return 2 if isinstance(error, CallError) else 1
+    except KeyboardInterrupt:
+        print("Interrupted before a film was sent, or while the result was written. Start the same command again.")
+        return 130
+
+
+def _check_out(out: Path, restart: bool) -> Path:
+    """Refuse what cannot work before anything is read or sent; return where the journal lies."""
+    check_writable(out)
+    journal = out.with_name(out.name + ".journal")
+    if out.exists() and not journal.exists() and not restart:
+        raise CallError(f"{out} is finished. Name another --out, or replace it with --restart.")
+    return journal
+
+
+def _check_labels(films: Sequence[Film]) -> None:
+    if not any(map(label_of, films)):
+        raise CallError("Expected films in folders named NORMAL and PNEUMONIA, for --labels folders. Received none.")
+
+
+def _ask_for_model(service: Service, retrying: Retrying) -> Run:
+    """Ask the service which model and which operating point it will answer with."""
+    sender = Sender(service, replace(retrying, refused=min(retrying.refused, _SECONDS_FOR_A_START)), Pulse())
+    try:
+        answer = sender.model()
+    except ServiceGone as gone:
+        raise ServiceError(
+            f"No answer from {service.base} ({gone}). Nothing was sent; is the service running?"
+        ) from None
+    finally:
+        sender.close()
+    told = answer.json()
+    if answer.status == 401:
+        raise CallError(f"{service.base} wants an API key: --api-key, or PNEUMOSERVE_API_KEY.")
+    if answer.status is None or answer.status >= 500:
+        why = answer.detail or f"status {answer.status}"
+        raise ServiceError(f"No answer from {service.base} ({why}). Nothing was sent; is the service running?")
+    if answer.status != 200 or told is None or not isinstance(told.get("operating_points"), dict):
+        raise CallError(f"Expected PneumoServe at {service.base}. Received status {answer.status} for GET /model.")
+    points = told["operating_points"]
+    point = service.operating_point or told.get("default_operating_point")
+    if point not in points:
+        raise CallError(f"Expected --operating-point to be one of {', '.join(points)}. Received: {point}.")
+    return Run(point, f"{told.get('name')}/{told.get('version')}", told.get("sha256"))

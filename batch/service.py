@@ -1,0 +1,58 @@
+"""Where the service is, and how a request to it is addressed."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit
+
+from batch.errors import WrongAddress
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where the service is, and what to say to it.
+
+    `base` is its URL, with the path under which a proxy offers it; `api_key` goes into `X-API-Key`.
+    """
+
+    base: str
+    operating_point: str | None = None
+    api_key: str | None = None
+    headers: dict[str, str] = field(init=False)
+    context: ssl.SSLContext | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base)
+        try:
+            usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        except ValueError:
+            usable = False
+        if not usable or parts.query or parts.fragment or parts.username or not self.base.isprintable():
+            raise WrongAddress(f"Expected --url like http://127.0.0.1:8000. Received: {self.base}")
+        if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):
+            raise WrongAddress("Expected an API key of printable ASCII. Received other characters in it.")
+        headers = {"Accept": "application/json"}
+        if self.api_key:
+            headers["X-API-Key"] = self.api_key
+        object.__setattr__(self, "headers", headers)
+        if parts.scheme == "https":
+            object.__setattr__(self, "context", ssl.create_default_context())
+
+    def connect(self) -> http.client.HTTPConnection:
+        """Return a connection that opens at its first request."""
+        parts = urlsplit(self.base)
+        assert parts.hostname is not None  # noqa: S101 - __post_init__ saw to it; this tells mypy
+        if self.context is not None:
+            return http.client.HTTPSConnection(
+                parts.hostname, parts.port, timeout=CONNECT_TIMEOUT_SECONDS, context=self.context
+            )
+        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=CONNECT_TIMEOUT_SECONDS)
+
+    def target(self, route: str) -> str:
+        """Return the request target of a route, with the operating point where one was named."""
+        query = "?" + urlencode({"operating_point": self.operating_point}) if self.operating_point else ""
+        return urlsplit(self.base).path.rstrip("/") + route + (query if route == "/predict" else "")

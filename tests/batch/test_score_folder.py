@@ -1,0 +1,249 @@
+"""`pneumoserve score` as a user calls it: results, exit statuses, what is printed."""
+
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+import pneumoserve
+from batch.client import Retrying
+from batch.score import score
+
+QUICK = Retrying(attempts=3, patience=1.0, refused=0.3, shortest=0.01, longest=0.05)
+
+
+def rows_of(out):
+    """Return the lines of a CSV without its header."""
+    return out.read_text(encoding="utf-8").splitlines()[1:]
+
+
+@pytest.fixture
+def call(service, films, tmp_path):
+    """Call `score` on the twelve films; the result lies in out.csv."""
+
+    def call(*sources, **options):
+        options = {"url": service.url, "out": tmp_path / "out.csv", "retrying": QUICK} | options
+        return score([str(source) for source in sources] or [str(films)], **options)
+
+    return call
+
+
+def test_the_command_scores_a_folder_in_order_and_says_what_it_cost(service, films, tmp_path):
+    """The command scores a folder in order and says what it cost."""
+    out = tmp_path / "out.csv"
+    told = CliRunner().invoke(
+        pneumoserve.app, ["score", str(films), "--url", service.url, "--out", str(out), "--operating-point", "half"]
+    )
+
+    assert told.exit_code == 0, told.output
+    assert "12 films scored, 0 failed." in told.stdout
+    assert "own CPU time a film" in told.stdout
+    rows = rows_of(out)
+    assert [row.split(",")[0] for row in rows] == [str(path) for path in sorted(films.rglob("*.jpeg"))]
+    first = f"{films}/NORMAL/person0_virus_1.jpeg,NORMAL,0.1,false,half,0.5,,drawn/1,{'ab' * 32},200,,,"
+    assert rows[0].startswith(first)
+    assert not out.with_name("out.csv.journal").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--out", "out.txt"], ["--out", "out.csv", "--labels", "names"], []])
+def test_a_wrong_call_is_status_2_with_a_line_that_says_why(films, arguments, monkeypatch):
+    """A wrong call is status 2 with a line that says why."""
+    monkeypatch.chdir(films)
+    told = CliRunner().invoke(pneumoserve.app, ["score", str(films), *arguments])
+
+    assert told.exit_code == 2
+    assert "--out" in told.stderr or "--labels" in told.stderr
+
+
+def test_one_failed_film_is_a_row_and_status_1(call, service, tmp_path, capsys):
+    """One failed film is a row and status 1; what could not change leaves no journal."""
+    service.plan[b"sick 3"] = [(422, "undecodable-image")]
+    service.plan[b"well 1"] = ["drop", (429, "overloaded", 0), (503, "not-ready", 0)]
+
+    assert call() == 1
+    rows = rows_of(tmp_path / "out.csv")
+    assert len(rows) == 12
+    assert "422,undecodable-image,Expected better than undecodable-image." in rows[9]
+    assert sum(",200,,," in row for row in rows) == 11
+    told = capsys.readouterr().out
+    assert "11 films scored, 1 failed." in told
+    assert "undecodable-image: 1: " in told
+    assert not (tmp_path / "out.csv.journal").exists()
+
+
+@pytest.mark.parametrize("step", ["drop", "garbage", (500, "internal-error"), (404, "not-found")])
+def test_what_another_start_may_mend_is_sent_again_alone(call, service, tmp_path, step, capsys):
+    """What another start may mend is sent again alone, and the result then holds every film once."""
+    service.plan[b"sick 3"] = [step] * (3 if step == "drop" else 1)
+    assert call() == 1
+    assert "retry 1 that may yet succeed" in capsys.readouterr().out
+    sent = len(service.received)
+
+    assert call() == 0
+    assert service.received[sent:] == [b"sick 3"]
+    assert len(rows_of(tmp_path / "out.csv")) == 12
+    assert not (tmp_path / "out.csv.journal").exists()
+
+
+def test_files_that_cannot_be_read_are_rows(call, films, tmp_path):
+    """Files that cannot be read are rows."""
+    (films / "broken.png").symlink_to("nowhere")
+
+    assert call(films, films / "gone.jpeg") == 1
+    rows = rows_of(tmp_path / "out.csv")
+    assert len(rows) == 14
+    assert rows[12] == f"{films}/broken.png,,,,,,,,,,unreadable-file,No such file or directory,"
+    assert rows[13] == f"{films}/gone.jpeg,,,,,,,,,,unreadable-file,No such file or directory,"
+
+
+def test_odd_file_names_go_through_every_step(call, tmp_path):
+    """Odd file names go through journal and result."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    names = ['quote".png', "new\nline.png", "semi;comma,.png", "bad\udcff.png", "☃.png"]
+    for name in names:
+        (folder / name).write_bytes(name.encode("utf-8", "surrogateescape"))
+
+    assert call(folder, out=tmp_path / "out.parquet") == 0
+    paths = pq.read_table(tmp_path / "out.parquet")["path"].to_pylist()
+    assert paths == [f"{folder}/{name}".replace("\udcff", "\\xff") for name in sorted(names)]
+
+
+def test_warnings_are_codes(call, tmp_path):
+    """Warnings are codes, joined by a semicolon in CSV."""
+    film = tmp_path / "film.bin"
+    film.write_bytes(b"colour")
+
+    assert call(film) == 0
+    assert ",colour-image;low-depth," in rows_of(tmp_path / "out.csv")[0]
+
+
+def test_labels_of_folders_end_with_the_metrics(call, service, films, capsys):
+    """Labels of folders end with the metrics, and say which films are not in them."""
+    service.plan[b"sick 3"] = [(422, "undecodable-image")]
+    (films / "elsewhere.png").write_bytes(b"x")
+
+    assert call(labels="folders") == 1
+    told = capsys.readouterr().out
+    assert "11 labelled films: 6 NORMAL, 5 PNEUMONIA." in told
+    assert "Excluded: 1, failed." in told
+    assert "Excluded: 1, in no folder named NORMAL or PNEUMONIA." in told
+    assert "by patient" in told
+    assert "auc          1.000" in told
+    assert "sensitivity  1.000" in told
+
+
+def test_labels_without_labelled_folders_are_a_wrong_call(call, films, capsys):
+    """Labels without labelled folders are a wrong call."""
+    (films / "elsewhere").mkdir()
+    (films / "elsewhere/a.png").touch()
+
+    assert call(films / "elsewhere", labels="folders") == 2
+    assert "NORMAL and PNEUMONIA" in capsys.readouterr().err
+
+
+def test_a_finished_result_is_replaced_only_on_demand(call, service, capsys):
+    """A finished result is replaced only on demand."""
+    assert call() == 0
+    assert call() == 2
+    assert "--restart" in capsys.readouterr().err
+    assert len(service.received) == 12
+    assert call(restart=True) == 0
+    assert len(service.received) == 24
+
+
+def test_a_service_that_is_down_at_the_start_is_one_line_and_status_1(call, service, tmp_path, capsys):
+    """A service that is down at the start is one line and status 1, and leaves no file."""
+    service.stop()
+
+    assert call() == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "Nothing was sent" in told
+    assert list(tmp_path.glob("out.csv*")) == []
+
+
+def test_a_service_that_is_loading_at_the_start_is_waited_for(call, service):
+    """A service that is loading at the start is waited for."""
+    service.model_plan = [(503, "not-ready", 0)] * 3
+    assert call() == 0
+
+
+def test_a_service_that_goes_away_leaves_a_row_for_every_film(call, service, films, tmp_path, capsys):
+    """A service that goes away leaves a row for every film, soon; the next start sends what is missing."""
+    service.seconds = 0.01
+    original = service.step_for
+
+    def last_step(film, *rest):
+        step = original(film, *rest)
+        if len(service.received) == 5:
+            service.stop()
+        return step if len(service.received) <= 5 else "drop"
+
+    service.step_for = last_step
+    port = service.port
+    assert call(concurrency=1, url=f"http://127.0.0.1:{port}") == 1
+    rows = rows_of(tmp_path / "out.csv")
+    assert len(rows) == 12
+    scored = sum(",200,,," in row for row in rows)
+    assert 1 <= scored <= 5
+    assert any(",not-sent," in row for row in rows)
+    assert "stopped answering" in capsys.readouterr().out
+
+    service.step_for = original
+    service.start(port)
+    sent = len(service.received)
+    assert call(url=f"http://127.0.0.1:{port}") == 0
+    assert len(service.received) - sent == 12 - scored
+
+
+def test_a_refused_key_stops_the_run(call, service, capsys):
+    """A refused key stops the run: no film would be answered."""
+    for label in ("well", "sick"):
+        for number in range(6):
+            service.plan[f"{label} {number}".encode()] = [(401, "unauthorized")]
+
+    assert call(concurrency=2) == 2
+    assert "API key" in capsys.readouterr().err
+    assert len(service.received) <= 3
+
+
+def test_a_model_that_changes_on_the_way_stops_the_run(call, service, tmp_path, capsys):
+    """A model that changes on the way stops the run, and the next start refuses to mix."""
+    original = service.step_for
+
+    def changing(*arguments):
+        if len(service.received) == 4:
+            service.sha256 = "cd" * 32
+        return original(*arguments)
+
+    service.step_for = changing
+    assert call(concurrency=1) == 1
+    assert "changed its model" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+    assert call() == 2
+    assert "--restart" in capsys.readouterr().err
+    assert call(restart=True) == 0
+
+
+def test_an_unknown_operating_point_lists_those_there_are(call, capsys):
+    """An unknown operating point lists those there are."""
+    assert call(operating_point="sensitive") == 2
+    assert "half, balanced" in capsys.readouterr().err
+
+
+def test_another_server_is_told_from_the_service(call, service, capsys):
+    """Another server is told from the service."""
+    service.model_plan = [(404, "not-found")]
+    assert call() == 2
+    assert "Expected PneumoServe" in capsys.readouterr().err
+
+
+def test_the_command_imports_neither_the_service_nor_a_framework():
+    """The command imports neither the service nor a framework."""
+    code = "import sys, batch.score; print([name for name in sys.modules if name.split('.')[0] in sys.argv[1:]])"
+    heavy = ["app", "fastapi", "numpy", "pyarrow", "keras", "tensorflow", "training"]
+    told = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"

@@ -1,0 +1,81 @@
+"""The three formats of a result."""
+
+import csv
+import json
+import os
+
+import pyarrow.parquet as pq
+import pytest
+
+from batch.errors import UnusableResult
+from batch.results import COLUMNS, Row, check_writable, write_results
+
+ODD = 'new\nline, "quote"; \r' + os.fsdecode(b"\xff") + ".png"
+VISIBLE = 'new\nline, "quote"; \r\\xff.png'
+ROWS = [
+    Row("a.png", "PNEUMONIA", 0.973041, False, "balanced", 0.41, ["x", "y"], "drawn/1", "ab", 200, None, None, 0.25),
+    Row(ODD, error="unreadable-file", error_detail="Permission denied"),
+]
+
+
+def read(path):
+    """Read a result back into Python values, CSV's empty cells as None."""
+    if path.suffix == ".parquet":
+        return pq.read_table(path).to_pylist()
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: cell or None for name, cell in row.items()} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet", ".CSV"])
+def test_every_format_holds_the_columns_of_the_contract_in_order(tmp_path, ending):
+    """Every format holds the columns of the contract in order."""
+    write_results(tmp_path / f"out{ending}", ROWS)
+    if ending == ".CSV":
+        (tmp_path / "out.CSV").rename(tmp_path / "out.csv")
+    first, second = read(tmp_path / f"out{ending.lower()}")
+
+    assert list(COLUMNS) == list(first) == list(second)
+    assert (second["path"], second["error"], second["http_status"]) == (VISIBLE, "unreadable-file", None)
+    if ending.lower() == ".csv":
+        assert [first[name] for name in ("probability", "refer", "warnings", "http_status")] == [
+            "0.973041",
+            "false",
+            "x;y",
+            "200",
+        ]
+        assert second["refer"] is None
+    else:
+        assert list(ROWS[0].as_columns().values()) == list(first.values())
+        assert second["warnings"] == []
+
+
+def test_a_result_that_breaks_off_leaves_the_old_one_whole(tmp_path):
+    """A result that breaks off leaves the old one whole."""
+    out = tmp_path / "out.csv"
+    write_results(out, ROWS)
+    before = out.read_bytes()
+
+    def breaking():
+        yield ROWS[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_results(out, breaking())
+    assert before == out.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out", "nowhere/out.csv", "folder.csv"])
+def test_a_result_that_cannot_be_written_is_refused_early(tmp_path, name):
+    """A result that cannot be written is refused early."""
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(UnusableResult, match="Expected --out"):
+        check_writable(tmp_path / name)
+
+
+def test_parquet_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
+    """Parquet without its extra says what to install."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UnusableResult, match=r"pneumoserve\[eval\]"):
+        check_writable(tmp_path / "out.parquet")
