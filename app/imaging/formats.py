@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import re
 import struct
-import zlib
 from dataclasses import dataclass
 from typing import Literal
 
 from app.errors import TooManyPixels, UndecodableImage, UnsuitableImage, UnsupportedFormat
+from app.imaging import png
 
 ACCEPTED_FORMATS = ("JPEG", "PNG")
 MAX_JPEG_SCANS = 100
+MAX_JPEG_SEGMENTS = 10_000
 MIN_SIDE_PIXELS = 64
 MAX_ASPECT_RATIO = 4
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Start-of-frame markers: C0 to CF without DHT (C4), JPG (C8) and DAC (CC).
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Markers that stand alone, without a length: TEM and RST0 to RST7.
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _MARKER = re.compile(b"\xff+([^\xff])", re.DOTALL)
+# Entropy-coded data escapes every FF by 00 and may hold restart markers: anything else ends it. One FF only: a
+# repeated one would be tried again from each of its places.
+_END_OF_SCAN = re.compile(b"\xff[^\xff\x00\xd0-\xd7]", re.DOTALL)
+_ENDS_EARLY = "Expected a JPEG with a frame and a scan. Received one whose header ends early."
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class ImageHeader:
     """What the header of an image says.
 
     `width` and `height` are in pixels as stored, before `orientation` (an EXIF value, 1 to 8) is applied;
-    `channels` counts the stored components (a PNG palette counts as 3); `bit_depth` is bits a sample.
+    `channels` counts the stored components (a PNG palette counts as 3); `bit_depth` is bits a sample;
+    `complete` tells whether the scans of a JPEG bring every coefficient to its last bit.
     """
 
     format: Literal["JPEG", "PNG"]
@@ -38,6 +44,7 @@ class ImageHeader:
     bit_depth: int
     scans: int = 1
     orientation: int = 1
+    complete: bool = True
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -52,7 +59,7 @@ def read_header(data: bytes) -> ImageHeader:
     """
     if data.startswith(b"\xff\xd8\xff"):
         return _read_jpeg_header(data)
-    if data.startswith(_PNG_SIGNATURE):
+    if data.startswith(png.SIGNATURE):
         return _read_png_header(data)
     accepted = " or ".join(ACCEPTED_FORMATS)
     raise UnsupportedFormat(
@@ -83,9 +90,16 @@ def check_dimensions(header: ImageHeader, max_pixels: int) -> None:
 
 
 def _read_jpeg_header(data: bytes) -> ImageHeader:
-    position, orientation = 2, 1
+    position, orientation, scans = 2, 1, 0
     frame: tuple[int, int, int, int] | None = None
-    while True:
+    progress: _Progress | None = None
+    for _ in range(MAX_JPEG_SEGMENTS):
+        if scans:
+            # Segments between scans may hold any bytes, so they are walked and not searched.
+            match = _END_OF_SCAN.search(data, position)
+            if match is None or match[0] == b"\xff\xd9":
+                break
+            position = match.start()
         marker, body, position = _next_jpeg_segment(data, position)
         if marker in _START_OF_FRAME and frame is None:
             if len(body) < 6:
@@ -94,82 +108,88 @@ def _read_jpeg_header(data: bytes) -> ImageHeader:
             if width == 0 or height == 0:
                 raise UndecodableImage(f"Expected a JPEG with a width and a height. Received {width} × {height}.")
             frame = (width, height, channels, bit_depth)
-        elif marker == 0xE1 and body.startswith(b"Exif\0\0"):
+            progress = _Progress(body[6 : 6 + 3 * channels : 3], marker in _PROGRESSIVE)
+        elif marker == 0xE1 and not scans and body.startswith(b"Exif\0\0"):
             orientation = _read_exif_orientation(body[6:])
         elif marker == 0xDA:
-            break
-    if frame is None:
-        raise UndecodableImage("Expected a JPEG frame before its first scan. Received none.")
+            if progress is None:
+                raise UndecodableImage("Expected a JPEG frame before its first scan. Received none.")
+            progress.add(body)
+            scans += 1
+            if scans > MAX_JPEG_SCANS:
+                break
+    else:
+        raise UndecodableImage(f"Expected a JPEG of at most {MAX_JPEG_SEGMENTS} segments. Received one of more.")
+    if frame is None or progress is None:
+        raise UndecodableImage(_ENDS_EARLY)
     width, height, channels, bit_depth = frame
-    # Entropy-coded data escapes every FF, so both markers are found as they are.
-    end = data.find(b"\xff\xd9", position)
-    scans = 1 + data.count(b"\xff\xda", position, end if end >= 0 else len(data))
-    return ImageHeader("JPEG", width, height, channels, bit_depth, scans, orientation)
+    return ImageHeader("JPEG", width, height, channels, bit_depth, scans, orientation, progress.complete)
+
+
+class _Progress:
+    """Which coefficients of a JPEG its scans have brought, and how many low bits of each are still to come.
+
+    A file that was cut between two scans and closed again decodes without a warning, only coarser: nothing but
+    this tells it from a whole one. Source: ITU-T T.81, sections B.2.3 and G.1.
+    """
+
+    def __init__(self, components: bytes, progressive: bool) -> None:
+        self._missing_bits = {component: bytearray(b"\xff" * 64) for component in components}
+        self._progressive = progressive
+
+    def add(self, scan: bytes) -> None:
+        """Note what the header of a scan says that it brings."""
+        count = scan[0] if scan else 0
+        components, rest = scan[1 : 1 + 2 * count : 2], scan[1 + 2 * count :]
+        if len(rest) < 3:
+            return
+        first, last, low = (rest[0], min(rest[1], 63), rest[2] & 15) if self._progressive else (0, 63, 0)
+        for component in components:
+            if component in self._missing_bits and first <= last:
+                self._missing_bits[component][first : last + 1] = bytes([low]) * (last + 1 - first)
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is left to come."""
+        return not any(any(missing) for missing in self._missing_bits.values())
 
 
 def _next_jpeg_segment(data: bytes, position: int) -> tuple[int, bytes, int]:
-    """Answer (marker, body, position after it) of the next segment that has a length."""
-    while True:
-        match = _MARKER.match(data, position)
-        if match is None:
-            raise UndecodableImage("Expected a JPEG with a frame and a scan. Received one whose header ends early.")
-        marker, position = match.group(1)[0], match.end()
-        if marker in _STANDALONE:
-            continue
-        if position + 2 > len(data):
-            raise UndecodableImage("Expected a JPEG with a frame and a scan. Received one whose header ends early.")
-        length = int.from_bytes(data[position : position + 2], "big")
-        if marker == 0xD9 or length < 2 or position + length > len(data):
-            raise UndecodableImage("Expected a JPEG with a frame and a scan. Received one whose header ends early.")
-        return marker, data[position + 2 : position + length], position + length
+    """Answer (marker, body, position after it) of the next segment; a marker that stands alone has no body."""
+    match = _MARKER.match(data, position)
+    if match is None:
+        raise UndecodableImage(_ENDS_EARLY)
+    marker, position = match.group(1)[0], match.end()
+    if marker in _STANDALONE:
+        return marker, b"", position
+    length = int.from_bytes(data[position : position + 2], "big")
+    # FF 00 is no marker to a decoder: taken for one, its length could hide another frame header from us.
+    if marker in (0x00, 0xD8, 0xD9) or length < 2 or position + length > len(data):
+        raise UndecodableImage(_ENDS_EARLY)
+    return marker, data[position + 2 : position + length], position + length
 
 
 def _read_png_header(data: bytes) -> ImageHeader:
     """Walk all chunks: a PNG that ends early, or whose bytes were changed, is refused before it is decoded."""
-    header: tuple[int, int, int, int] | None = None
-    position, orientation, has_pixels = len(_PNG_SIGNATURE), 1, False
-    view = memoryview(data)
-    while True:
-        if position + 12 > len(data):
-            raise UndecodableImage("Expected a PNG that ends with IEND. Received one that ends early.")
-        length = int.from_bytes(view[position : position + 4], "big")
-        kind = bytes(view[position + 4 : position + 8])
-        body_end = position + 8 + length
-        if body_end + 4 > len(data):
-            raise UndecodableImage("Expected a PNG that ends with IEND. Received one that ends early.")
-        is_critical = not kind[0] & 0x20
-        if is_critical and zlib.crc32(view[position + 4 : body_end]) != int.from_bytes(
-            view[body_end : body_end + 4], "big"
-        ):
-            raise UndecodableImage("Expected PNG chunks that fit their checksums. Received one that does not.")
-        body = view[position + 8 : body_end]
-        if header is None and kind != b"IHDR":
-            raise UndecodableImage("Expected a PNG that begins with IHDR. Received another chunk first.")
+    header: png.PngHeader | None = None
+    orientation, before = 1, b""
+    for kind, body in png.walk_chunks(data):
+        if (kind == b"IHDR") is not (header is None):
+            raise UndecodableImage("Expected a PNG that begins with its one IHDR. Received another order of chunks.")
         if kind == b"IHDR":
-            header = _read_ihdr(bytes(body))
+            header = png.read_ihdr(bytes(body))
         elif kind == b"eXIf":
             orientation = _read_exif_orientation(bytes(body))
-        elif kind == b"acTL" and length >= 4 and int.from_bytes(body[:4], "big") > 1:
+        elif kind == b"acTL" and len(body) >= 4 and int.from_bytes(body[:4], "big") > 1:
             raise UndecodableImage("Expected an image of one frame. Received an animated PNG.")
-        elif kind == b"IDAT":
-            has_pixels = True
-        elif kind == b"IEND":
-            break
-        position = body_end + 4
-    if header is None or not has_pixels:
+        elif kind == b"IDAT" and before == b"other":
+            raise UndecodableImage("Expected the pixels of a PNG in one place. Received them scattered.")
+        before = b"IDAT" if kind == b"IDAT" else b"other" if before else b""
+    if header is None or not before:
         raise UndecodableImage("Expected a PNG with pixels. Received one without.")
-    width, height, channels, bit_depth = header
-    return ImageHeader("PNG", width, height, channels, bit_depth, 1, orientation)
-
-
-def _read_ihdr(body: bytes) -> tuple[int, int, int, int]:
-    channels_of_color_type = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
-    if len(body) != 13:
-        raise UndecodableImage(f"Expected a PNG header of 13 bytes. Received {len(body)}.")
-    width, height, bit_depth, color_type = struct.unpack(">IIBB", body[:10])
-    if color_type not in channels_of_color_type or width == 0 or height == 0:
-        raise UndecodableImage("Expected a PNG with a width, a height and a colour type. Received one without.")
-    return width, height, channels_of_color_type[color_type], 8 if color_type == 3 else bit_depth
+    channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}[header.color_type]
+    bit_depth = 8 if header.color_type == 3 else header.bit_depth
+    return ImageHeader("PNG", header.width, header.height, channels, bit_depth, 1, orientation)
 
 
 def _read_exif_orientation(tiff: bytes) -> int:

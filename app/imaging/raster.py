@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 
 from app.errors import UndecodableImage
 from app.imaging.formats import ImageHeader
+from app.imaging.png import pack_pixels
 
 Gray = NDArray[np.uint8]
+Samples = NDArray[np.uint8 | np.uint16]
 
 COLOUR_DIFFERENCE = 24
 COLOUR_SHARE = 0.01
 _SAMPLE_BITS = (8, 10, 12, 14, 16)
+# Colour is turned to gray in bands of so many pixels: what is made on the way stays small however large a film is.
+_BAND_PIXELS = 1 << 20
 
 # How the stored rows and columns become the picture, by EXIF orientation (Exif 2.32, section 4.6.4).
 _ORIENT: dict[int, Callable[[Gray], Gray]] = {
@@ -69,6 +73,8 @@ def decode(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, 
 def _decode_jpeg(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, ...]]:
     if header.channels not in (1, 3):
         raise UndecodableImage(f"Expected a gray or RGB JPEG. Received one of {header.channels} components.")
+    if not header.complete:
+        raise UndecodableImage("Expected a whole JPEG. Received one without all of its scans.")
     # Strict: a JPEG that was cut and closed again is an error, not a film with a grey rest.
     try:
         if header.channels == 1:
@@ -76,53 +82,79 @@ def _decode_jpeg(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWar
         colour = simplejpeg.decode_jpeg(data, "RGB", strict=True)
     except ValueError as error:
         raise UndecodableImage(f"Expected a whole JPEG. Received one that the decoder refused: {error}.") from None
-    return cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False), _colour_warning(colour)
+    return _turn_gray(colour, cv2.COLOR_RGB2GRAY)
 
 
 def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, ...]]:
+    packed = pack_pixels(data)
     try:
         # UNCHANGED keeps what the gray modes drop: the low byte of 16-bit samples, and alpha.
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        decoded = cv2.imdecode(np.frombuffer(packed.data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
-        pixels = None
-    if pixels is None:
+        decoded = None
+    if decoded is None:
         raise UndecodableImage("Expected a whole PNG. Received one that the decoder refused.")
-    warnings: tuple[ImageWarning, ...] = ()
-    if pixels.dtype == np.uint16:
-        pixels, warnings = _scale_to_8_bit(pixels.astype(np.uint16, copy=False))
+    pixels: Samples = decoded  # type: ignore[assignment]  # OpenCV names no dtype; PNG has these two
+    if packed.transparent_gray is not None:
+        # The decoder has spread samples of fewer than 8 bits over 0 to 255.
+        spread = 255 // ((1 << header.bit_depth) - 1) if header.bit_depth < 8 else 1
+        pixels[pixels == packed.transparent_gray * spread] = 0
+    bits, warnings = _bits_used(pixels)
     if pixels.ndim == 2:
-        return pixels.astype(np.uint8, copy=False), warnings
-    if pixels.shape[2] == 4:
-        alpha = pixels[..., 3:].astype(np.uint16)
-        pixels = ((pixels[..., :3] * alpha + 127) // 255).astype(np.uint8)
-    colour = np.ascontiguousarray(pixels[..., :3], dtype=np.uint8)
-    gray = cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
-    return gray, warnings + _colour_warning(colour)
+        return _scale_to_8_bit(pixels, bits), warnings
+    gray, colour_warnings = _turn_gray(pixels, cv2.COLOR_BGR2GRAY, bits)
+    return gray, warnings + colour_warnings
 
 
-def _scale_to_8_bit(samples: NDArray[np.uint16]) -> tuple[Gray, tuple[ImageWarning, ...]]:
+def _bits_used(samples: Samples) -> tuple[int, tuple[ImageWarning, ...]]:
+    """Tell how many bits hold the largest sample: 8 to 16 where 16 are stored."""
+    if samples.dtype != np.uint16:
+        return 8, ()
     # Alpha is always written in full range; it says nothing about the depth of the picture.
     picture = samples[..., :3] if samples.ndim == 3 else samples
     maximum = int(picture.max())
     bits = next(bits for bits in _SAMPLE_BITS if maximum < 1 << bits)
-    scaled = cv2.convertScaleAbs(samples, alpha=255 / ((1 << bits) - 1))
-    if samples.ndim == 3 and samples.shape[2] == 4:
-        scaled[..., 3] = cv2.convertScaleAbs(samples[..., 3], alpha=255 / 65535)
     if bits == 16:
-        return scaled.astype(np.uint8, copy=False), ()
-    warning = ImageWarning(
-        "reduced-bit-depth",
-        f"The file has 16 bits a sample and its largest value is {maximum}: it was read as {bits}-bit.",
+        return bits, ()
+    return bits, (
+        ImageWarning(
+            "reduced-bit-depth",
+            f"The file has 16 bits a sample and its largest value is {maximum}: it was read as {bits}-bit.",
+        ),
     )
-    return scaled.astype(np.uint8, copy=False), (warning,)
 
 
-def _colour_warning(pixels: NDArray[np.uint8]) -> tuple[ImageWarning, ...]:
-    """Warn where the channels differ by more than `COLOUR_DIFFERENCE` in over `COLOUR_SHARE` of the pixels."""
+def _scale_to_8_bit(samples: Samples, bits: int) -> Gray:
+    if samples.dtype == np.uint8:
+        return samples.astype(np.uint8, copy=False)
+    return cv2.convertScaleAbs(samples, alpha=255 / ((1 << bits) - 1)).astype(np.uint8, copy=False)
+
+
+def _turn_gray(pixels: Samples, conversion: int, bits: int = 8) -> tuple[Gray, tuple[ImageWarning, ...]]:
+    """Turn (rows, columns, 3 or 4) to 8-bit gray, the fourth as alpha over black.
+
+    Warns where the channels differ by more than `COLOUR_DIFFERENCE` in over `COLOUR_SHARE` of the pixels.
+    """
+    rows, columns, channels = pixels.shape
+    gray = np.empty((rows, columns), np.uint8)
+    coloured = 0
+    step = max(1, _BAND_PIXELS // columns)
+    for top in range(0, rows, step):
+        band = pixels[top : top + step]
+        colour = _scale_to_8_bit(np.ascontiguousarray(band[..., :3]), bits)
+        if channels == 4:
+            alpha = _scale_to_8_bit(np.ascontiguousarray(band[..., 3]), 16)[..., np.newaxis]
+            colour = ((colour.astype(np.uint16) * alpha + 127) // 255).astype(np.uint8)
+        gray[top : top + step] = cv2.cvtColor(colour, conversion)
+        coloured += _count_coloured(colour)
+    if coloured <= COLOUR_SHARE * rows * columns:
+        return gray, ()
+    detail = "The picture is in colour: it was turned to gray, as no X-ray needs to be."
+    return gray, (ImageWarning("colour-image", detail),)
+
+
+def _count_coloured(pixels: Gray) -> int:
     first, second, third = cv2.split(pixels)
     highest = cv2.max(cv2.max(first, second), third)
     lowest = cv2.min(cv2.min(first, second), third)
-    coloured = cv2.countNonZero(cv2.inRange(cv2.subtract(highest, lowest), COLOUR_DIFFERENCE + 1, 255))
-    if coloured <= COLOUR_SHARE * highest.size:
-        return ()
-    return (ImageWarning("colour-image", "The picture is in colour: it was turned to gray, as no X-ray needs to be."),)
+    return cv2.countNonZero(cv2.inRange(cv2.subtract(highest, lowest), COLOUR_DIFFERENCE + 1, 255))

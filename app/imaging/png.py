@@ -1,0 +1,172 @@
+"""The chunks of a PNG: walked and checked before decoding, and packed anew for the decoder."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.errors import UndecodableImage
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_CHUNKS = 100_000
+_INFLATE_BYTES = 1 << 18
+# Pixels over this are inflated twice, here and by the decoder: stored, they would fill the memory once more.
+_STORED_BYTES = 1 << 26
+# Bit depths that each colour type may have (PNG, third edition, table 12), and how many samples make a pixel.
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# First row, first column, row step and column step of the passes of an interlaced PNG (section 8.2).
+_ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+
+
+@dataclass(frozen=True)
+class PngHeader:
+    """The IHDR chunk; sizes in pixels, `bit_depth` in bits a sample."""
+
+    width: int
+    height: int
+    bit_depth: int
+    color_type: int
+    interlaced: bool
+
+    def inflated_bytes(self) -> int:
+        """Count the bytes that the pixels have before compression, each row with its filter byte."""
+        bits = self.bit_depth * _SAMPLES[self.color_type]
+        passes = _ADAM7 if self.interlaced else ((0, 0, 1, 1),)
+        total = 0
+        for row, column, row_step, column_step in passes:
+            rows = -(-(self.height - row) // row_step)
+            columns = -(-(self.width - column) // column_step)
+            if columns > 0:
+                total += max(0, rows) * (1 + (columns * bits + 7) // 8)
+        return total
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A PNG with nothing in it but pixels; `transparent_gray` is the gray sample that tRNS makes transparent."""
+
+    data: bytearray
+    transparent_gray: int | None
+
+
+def walk_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield (kind, body) of every chunk to IEND; bytes after it are ignored.
+
+    Raises:
+        UndecodableImage: the file ends early, a critical chunk is unknown or its checksum does not fit, or there
+            are over `MAX_CHUNKS`.
+    """
+    position, view = len(SIGNATURE), memoryview(data)
+    for _ in range(MAX_CHUNKS):
+        if position + 12 > len(data):
+            raise UndecodableImage("Expected a PNG that ends with IEND. Received one that ends early.")
+        length = int.from_bytes(view[position : position + 4], "big")
+        kind = bytes(view[position + 4 : position + 8])
+        body_end = position + 8 + length
+        if body_end + 4 > len(data):
+            raise UndecodableImage("Expected a PNG that ends with IEND. Received one that ends early.")
+        is_critical = not kind[0] & 0x20
+        if is_critical and zlib.crc32(view[position + 4 : body_end]) != int.from_bytes(
+            view[body_end : body_end + 4], "big"
+        ):
+            raise UndecodableImage("Expected PNG chunks that fit their checksums. Received one that does not.")
+        if is_critical and kind not in (b"IHDR", b"PLTE", b"IDAT", b"IEND"):
+            raise UndecodableImage("Expected the chunks of the PNG standard. Received another that is critical.")
+        yield kind, view[position + 8 : body_end]
+        if kind == b"IEND":
+            return
+        position = body_end + 4
+    raise UndecodableImage(f"Expected a PNG of at most {MAX_CHUNKS} chunks. Received one of more.")
+
+
+def read_ihdr(body: bytes) -> PngHeader:
+    """Read the IHDR chunk.
+
+    Raises:
+        UndecodableImage: it is none, or has a combination that the standard does not.
+    """
+    if len(body) != 13:
+        raise UndecodableImage(f"Expected a PNG header of 13 bytes. Received {len(body)}.")
+    width, height, bit_depth, color_type, compression, filtering, interlace = struct.unpack(">IIBBBBB", body)
+    if width == 0 or height == 0:
+        raise UndecodableImage(f"Expected a PNG with a width and a height. Received {width} × {height}.")
+    if bit_depth not in _DEPTHS.get(color_type, ()) or compression or filtering or interlace > 1:
+        raise UndecodableImage("Expected a PNG header that the PNG standard knows. Received another.")
+    return PngHeader(width, height, bit_depth, color_type, bool(interlace))
+
+
+def pack_pixels(data: bytes) -> Packed:
+    """Write a PNG that holds the pixels of this one, inflated and checked, and no chunk that tells of them.
+
+    libpng prints to stderr what it dislikes in a file, with words from the file itself, and inflates without
+    end what holds more than its header promises. So nothing reaches it that was not found whole here. The
+    pixels are stored, not deflated again: inflating them twice would cost more.
+
+    Raises:
+        UndecodableImage: what is compressed is corrupt, or not as many pixels as the header promises.
+    """
+    palette, transparency = b"", b""
+    pixels: list[memoryview] = []
+    header, ihdr = None, b""
+    for kind, body in walk_chunks(data):
+        if kind == b"IHDR":
+            ihdr = bytes(body)
+            header = read_ihdr(ihdr)
+        elif kind == b"IDAT":
+            pixels.append(body)
+        elif kind == b"PLTE":
+            palette = bytes(body)
+        elif kind == b"tRNS" and not pixels:
+            transparency = bytes(body)
+    if header is None:
+        raise UndecodableImage("Expected a PNG that begins with IHDR. Received another chunk first.")
+
+    packed = bytearray(SIGNATURE)
+    _append(packed, b"IHDR", ihdr)
+    if header.color_type == 3:
+        if not palette or len(palette) % 3 or len(palette) > 768:
+            raise UndecodableImage("Expected a PNG palette of 1 to 256 colours. Received none, or another.")
+        _append(packed, b"PLTE", palette)
+        _append(packed, b"tRNS", transparency[: len(palette) // 3])
+    elif header.color_type == 2 and len(transparency) == 6:
+        _append(packed, b"tRNS", transparency)
+    inflated_bytes = header.inflated_bytes()
+    is_stored = inflated_bytes <= _STORED_BYTES
+    for block in _store(pixels, inflated_bytes):
+        if is_stored:
+            _append(packed, b"IDAT", block)
+    if not is_stored:
+        for body in pixels:
+            _append(packed, b"IDAT", bytes(body))
+    _append(packed, b"IEND", b"")
+    # OpenCV overlooks the transparency of gray.
+    is_gray_key = header.color_type == 0 and len(transparency) == 2
+    return Packed(packed, int.from_bytes(transparency, "big") if is_gray_key else None)
+
+
+def _store(pixels: list[memoryview], expected: int) -> Iterator[bytes]:
+    """Inflate `expected` bytes, piece by piece, and deflate them again at level 0."""
+    inflating, storing, received = zlib.decompressobj(), zlib.compressobj(0), 0
+    for part in pixels:
+        rest: bytes | memoryview = part
+        while rest and not inflating.eof:
+            try:
+                inflated = inflating.decompress(rest, _INFLATE_BYTES)
+            except zlib.error:
+                raise UndecodableImage("Expected a whole PNG. Received one whose pixels are corrupt.") from None
+            received += len(inflated)
+            if received > expected:
+                raise UndecodableImage(f"Expected {expected} bytes of PNG pixels. Received more.")
+            yield storing.compress(inflated)
+            rest = inflating.unconsumed_tail
+    if received != expected or not inflating.eof:
+        raise UndecodableImage(f"Expected {expected} bytes of PNG pixels. Received {received} before their end.")
+    yield storing.flush()
+
+
+def _append(packed: bytearray, kind: bytes, body: bytes) -> None:
+    if body or kind == b"IEND":
+        packed += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -1,0 +1,85 @@
+"""PNG and JPEG files put together by hand, byte by byte, so that each can be wrong in one place."""
+
+import struct
+import zlib
+
+import numpy as np
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
+ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+
+
+def chunk(kind, body=b""):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def ihdr(width, height, depth=8, color_type=GRAY, interlace=0):
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, interlace))
+
+
+def raw_rows(samples, depth=8):
+    """The rows of samples (rows, columns[, channels]) before compression, each behind a filter byte 0."""
+    if depth == 16:
+        rows = [row.astype(">u2").tobytes() for row in samples]
+    elif depth == 8:
+        rows = [row.astype(np.uint8).tobytes() for row in samples]
+    else:
+        bits = [((samples.astype(np.uint8) >> (depth - 1 - bit)) & 1) for bit in range(depth)]
+        rows = [np.packbits(np.stack(row, -1).reshape(-1)).tobytes() for row in zip(*bits, strict=True)]
+    return b"".join(b"\0" + row for row in rows)
+
+
+def interlaced_rows(samples, depth=8):
+    passes = [samples[row::down, column::across] for row, column, down, across in ADAM7]
+    return b"".join(raw_rows(part, depth) for part in passes if part.size)
+
+
+def png(samples, depth=8, color_type=GRAY, *, before=(), after=(), compressed=None, interlace=0):
+    """A PNG of these samples; `compressed` stands in for what IDAT would hold."""
+    height, width = samples.shape[:2]
+    if compressed is None:
+        compressed = zlib.compress((interlaced_rows if interlace else raw_rows)(samples, depth))
+    return (
+        SIGNATURE
+        + ihdr(width, height, depth, color_type, interlace)
+        + b"".join(before)
+        + chunk(b"IDAT", compressed)
+        + b"".join(after)
+        + chunk(b"IEND")
+    )
+
+
+def gradient(height=64, width=64, top=256):
+    """Samples that count up from 0 to `top` - 1 along the rows, and begin again."""
+    return (np.arange(height * width, dtype=np.uint32).reshape(height, width) % top).astype(np.uint16)
+
+
+def tiff(orientation, order="MM"):
+    """An EXIF block with one entry: the orientation."""
+    sign = ">" if order == "MM" else "<"
+    entry = struct.pack(sign + "HHIHH", 0x0112, 3, 1, orientation, 0)
+    return order.encode() + struct.pack(sign + "HIH", 42, 8, 1) + entry + struct.pack(sign + "I", 0)
+
+
+def segment(marker, body=b""):
+    return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
+
+
+def insert_segments(jpeg, *segments):
+    """Put segments straight after the start of a JPEG."""
+    return jpeg[:2] + b"".join(segments) + jpeg[2:]
+
+
+def with_frame(jpeg, *, width=None, height=None, precision=None, components=None):
+    """Change what the frame header of a baseline JPEG says."""
+    start = jpeg.index(b"\xff\xc0") + 4
+    frame = list(struct.unpack(">BHHB", jpeg[start : start + 6]))
+    for place, value in enumerate((precision, height, width, components)):
+        frame[place] = frame[place] if value is None else value
+    return jpeg[:start] + struct.pack(">BHHB", *frame) + jpeg[start + 6 :]
+
+
+def first_scan(jpeg):
+    """The first scan of a JPEG, with its header, to the end of the file's image."""
+    return jpeg[jpeg.index(b"\xff\xda") : -2]

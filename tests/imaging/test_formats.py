@@ -1,0 +1,278 @@
+"""What is said of an image, and refused, by its header alone."""
+
+import struct
+import time
+import tracemalloc
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import TooManyPixels, UndecodableImage, UnsuitableImage, UnsupportedFormat
+from app.imaging.formats import MAX_JPEG_SCANS, MAX_JPEG_SEGMENTS, ImageHeader, check_dimensions, read_header
+from app.imaging.preprocess import read_film
+from tests.conftest import encode, film_pixels
+from tests.imaging.crafted import (
+    GRAY_ALPHA,
+    PALETTE,
+    RGB,
+    RGBA,
+    SIGNATURE,
+    chunk,
+    first_scan,
+    gradient,
+    ihdr,
+    insert_segments,
+    png,
+    segment,
+    tiff,
+    with_frame,
+)
+
+JPEG = encode(film_pixels(0, 80, 100))
+PROGRESSIVE = encode(film_pixels(0, 80, 100), ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+
+
+def read(data):
+    return read_film(data, width=150, height=150)
+
+
+def exif(orientation, order="MM"):
+    return segment(0xE1, b"Exif\0\0" + tiff(orientation, order))
+
+
+def test_a_baseline_jpeg_tells_its_size_and_one_scan():
+    """Width, height, components, depth and scans come from the frame and scan headers."""
+    assert read_header(JPEG) == ImageHeader("JPEG", 100, 80, 1, 8, 1, 1)
+
+
+def test_a_progressive_jpeg_tells_its_scans():
+    """Every scan of a progressive JPEG is counted: six, as libjpeg writes gray ones."""
+    assert read_header(PROGRESSIVE) == ImageHeader("JPEG", 100, 80, 1, 8, 6, 1)
+
+
+def test_a_colour_jpeg_tells_three_components():
+    """The components are counted as stored."""
+    assert read_header(encode(np.dstack([film_pixels(0, 80, 100)] * 3))).channels == 3
+
+
+@pytest.mark.parametrize(
+    ("depth", "color_type", "channels", "told_depth"),
+    [(1, 0, 1, 1), (16, 0, 1, 16), (8, RGB, 3, 8), (4, PALETTE, 3, 8), (16, GRAY_ALPHA, 2, 16), (8, RGBA, 4, 8)],
+)
+def test_a_png_tells_its_samples(depth, color_type, channels, told_depth):
+    """Channels and depth come from IHDR; a palette counts as 8-bit colour."""
+    data = SIGNATURE + ihdr(100, 80, depth, color_type) + chunk(b"IDAT", b"x") + chunk(b"IEND")
+    assert read_header(data) == ImageHeader("PNG", 100, 80, channels, told_depth, 1, 1)
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8", b"II*\0", b"%PDF-1.7", b"\x89PNG\r\n\x1a"])
+def test_other_bytes_are_refused_with_the_accepted_formats(data):
+    """What begins as no accepted format is unsupported, and the message lists those that are."""
+    with pytest.raises(UnsupportedFormat, match=f"JPEG or PNG image. Received {len(data)} bytes"):
+        read_header(data)
+
+
+@pytest.mark.parametrize("order", ["MM", "II"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_read_in_both_byte_orders(orientation, order):
+    """All eight values are read, from JPEG and from PNG."""
+    jpeg = insert_segments(JPEG, exif(orientation, order))
+    flat = png(gradient(), before=[chunk(b"eXIf", tiff(orientation, order))])
+    assert (read_header(jpeg).orientation, read_header(flat).orientation) == (orientation, orientation)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"",
+        b"MM",
+        b"XX" + tiff(6)[2:],
+        tiff(0),
+        tiff(9),
+        tiff(6)[:9],
+        tiff(6)[:20],
+        b"MM\0*\xff\xff\xff\xff" + tiff(6)[8:],
+        b"MM\0*\0\0\0\x08\xff\xff",
+        tiff(6).replace(b"\x01\x12", b"\x01\x13"),
+    ],
+)
+def test_broken_exif_makes_no_image_unreadable(block):
+    """An EXIF block that can't be read leaves the image as stored."""
+    assert read_header(insert_segments(JPEG, segment(0xE1, b"Exif\0\0" + block))).orientation == 1
+
+
+def test_fill_bytes_before_a_marker_are_skipped():
+    """Any number of FF bytes may stand before a marker."""
+    assert read_header(insert_segments(JPEG, b"\xff" * 5)) == read_header(JPEG)
+
+
+def test_a_hundred_scans_are_read_and_one_more_is_refused():
+    """The limit on scans is exact, and counted before any decoding."""
+    closed = JPEG[:-2]
+    hundred = closed + first_scan(JPEG) * (MAX_JPEG_SCANS - 1) + b"\xff\xd9"
+    more = closed + first_scan(JPEG) * MAX_JPEG_SCANS + b"\xff\xd9"
+    check_dimensions(read_header(hundred), 10**6)
+    assert read_header(hundred).scans == MAX_JPEG_SCANS
+    with pytest.raises(TooManyPixels, match=r"at most 100 scans\. Received one of 101"):
+        check_dimensions(read_header(more), 10**6)
+
+
+def test_an_end_marker_in_a_comment_hides_no_scans():
+    """Between scans a comment may hold any bytes: those of an end marker end nothing."""
+    hidden = JPEG[:-2] + segment(0xFE, b"\xff\xd9") + first_scan(JPEG) * 200 + b"\xff\xd9"
+    with pytest.raises(TooManyPixels, match="scans"):
+        check_dimensions(read_header(hidden), 10**6)
+
+
+def test_scan_markers_in_a_comment_are_no_scans():
+    """Bytes in a comment that look like scans are not counted."""
+    data = PROGRESSIVE.replace(b"\xff\xda", segment(0xFE, b"\xff\xda" * 200) + b"\xff\xda", 3)
+    assert read_header(data).scans == 6
+
+
+def test_scans_of_a_second_image_do_not_count():
+    """What stands behind the end of the image belongs to no image."""
+    assert read_header(JPEG + PROGRESSIVE * 50).scans == 1
+
+
+def test_a_stuffed_zero_in_the_header_is_no_marker():
+    """FF 00 would let a length that decoders do not know hide the frame that they see."""
+    with pytest.raises(UndecodableImage):
+        read_header(insert_segments(JPEG, segment(0x00, b"abcd")))
+
+
+@pytest.mark.parametrize("cut", [3, 10, 30, 200])
+def test_a_jpeg_that_ends_in_its_header_is_refused(cut):
+    """A header needs a frame and a scan."""
+    with pytest.raises(UndecodableImage, match="ends early"):
+        read_header(JPEG[:cut])
+
+
+def test_a_jpeg_with_a_scan_before_its_frame_is_refused():
+    """A scan needs a frame."""
+    with pytest.raises(UndecodableImage, match="before its first scan"):
+        read_header(b"\xff\xd8" + first_scan(JPEG) + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("size", [{"width": 0}, {"height": 0}])
+def test_a_jpeg_without_a_side_is_refused(size):
+    """A height of 0, which is told after the first scan, is not accepted either."""
+    with pytest.raises(UndecodableImage, match="with a width and a height"):
+        read_header(with_frame(JPEG, **size))
+
+
+@pytest.mark.parametrize("stuffing", [segment(0xFE), b"\xff\xd0", b"\xff\x01"])
+def test_millions_of_tiny_segments_are_refused_at_once(stuffing):
+    """A JPEG of segments without content costs no walk through all of them."""
+    data = insert_segments(JPEG, stuffing * 2_000_000)
+    begun = time.process_time()
+    with pytest.raises(UndecodableImage, match=f"at most {MAX_JPEG_SEGMENTS} segments"):
+        read_header(data)
+    assert time.process_time() - begun < 0.5
+
+
+def test_a_run_of_fill_bytes_in_a_scan_costs_one_pass():
+    """The search for the end of a scan does not try each byte of such a run again."""
+    data = JPEG[:-2] + b"\xff" * 2_000_000 + b"\0" + b"\xff\xd9"
+    begun = time.process_time()
+    assert read_header(data).scans == 1
+    assert time.process_time() - begun < 0.5
+
+
+def test_millions_of_empty_chunks_are_refused_at_once():
+    """Nor does a PNG of empty chunks."""
+    data = SIGNATURE + ihdr(64, 64) + chunk(b"teSt") * 2_000_000
+    begun = time.process_time()
+    with pytest.raises(UndecodableImage, match="at most 100000 chunks"):
+        read_header(data)
+    assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (png(gradient())[:-12], "ends early"),
+        (png(gradient())[:-1], "ends early"),
+        (png(gradient())[:60], "ends early"),
+        (png(gradient()).replace(b"IDAT", b"IDAU"), "checksums"),
+        (SIGNATURE + chunk(b"IEND"), "begins with its one IHDR"),
+        (SIGNATURE + ihdr(3000, 3000) + png(gradient())[8:], "one IHDR"),
+        (SIGNATURE + ihdr(64, 64) + chunk(b"IEND"), "with pixels"),
+        (SIGNATURE + chunk(b"IHDR", b"short"), "13 bytes"),
+        (SIGNATURE + ihdr(64, 0), "Received 64 × 0"),
+        (SIGNATURE + ihdr(64, 64, 3), "PNG standard knows"),
+        (SIGNATURE + ihdr(64, 64, 16, PALETTE), "PNG standard knows"),
+        (SIGNATURE + ihdr(64, 64, 8, 5), "PNG standard knows"),
+        (SIGNATURE + ihdr(64, 64, 8, 0, 2), "PNG standard knows"),
+        (png(gradient(), before=[chunk(b"ABCD", b"12")]), "critical"),
+        (png(gradient(), after=[chunk(b"tEXt", b"a\0b"), chunk(b"IDAT", b"x")]), "in one place"),
+        (png(gradient(), before=[chunk(b"acTL", struct.pack(">II", 2, 0))]), "animated"),
+    ],
+)
+def test_a_png_that_contradicts_the_standard_is_refused(data, said):
+    """Each with what was expected."""
+    with pytest.raises(UndecodableImage, match=said):
+        read_header(data)
+
+
+def test_a_changed_byte_in_the_pixels_of_a_png_is_refused():
+    """The checksum of what carries pixels is checked."""
+    data = bytearray(png(gradient()))
+    data[data.index(b"IDAT") + 20] ^= 1
+    with pytest.raises(UndecodableImage, match="checksums"):
+        read_header(bytes(data))
+
+
+def test_a_png_of_one_frame_is_no_animation():
+    """A file that calls itself an animation of one frame is one picture."""
+    assert read_header(png(gradient(), before=[chunk(b"acTL", struct.pack(">II", 1, 0))])).width == 64
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (64, 256), (256, 64), (100, 400), (400, 2500 // 25)])
+def test_sizes_at_the_limits_are_read(width, height):
+    """64 pixels a side, and four times as long as wide, are still films."""
+    assert check_dimensions(ImageHeader("PNG", width, height, 1, 8), width * height) is None
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "said"),
+    [
+        (63, 64, "at least 64"),
+        (64, 63, "at least 64"),
+        (64, 257, "4 times"),
+        (257, 64, "4 times"),
+        (100, 401, "4 times"),
+    ],
+)
+def test_sizes_past_the_limits_are_unsuitable(width, height, said):
+    """One pixel more, or less, is refused."""
+    with pytest.raises(UnsuitableImage, match=said):
+        check_dimensions(ImageHeader("PNG", width, height, 1, 8), 10**6)
+
+
+def test_one_pixel_row_over_the_limit_is_too_many():
+    """The limit itself is accepted."""
+    check_dimensions(ImageHeader("JPEG", 100, 100, 1, 8), 10_000)
+    with pytest.raises(TooManyPixels, match=r"at most 10000 pixels\. Received 100 × 101 = 10100"):
+        check_dimensions(ImageHeader("JPEG", 100, 101, 1, 8), 10_000)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SIGNATURE + ihdr(40_000, 25_000) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND"),
+        with_frame(JPEG, width=65_500, height=65_500),
+    ],
+)
+def test_a_promise_of_a_thousand_million_pixels_costs_neither_time_nor_memory(data):
+    """Sizes are refused from the header, before anything is decoded."""
+    tracemalloc.start()
+    begun = time.process_time()
+    with pytest.raises(TooManyPixels):
+        read(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+    assert time.process_time() - begun < 0.1

@@ -1,0 +1,360 @@
+"""Bytes of a film to gray pixels."""
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import UndecodableImage
+from app.imaging.formats import read_header
+from app.imaging.raster import COLOUR_DIFFERENCE, decode
+from tests.conftest import encode, film_pixels
+from tests.imaging.crafted import (
+    GRAY,
+    GRAY_ALPHA,
+    PALETTE,
+    RGB,
+    RGBA,
+    chunk,
+    gradient,
+    insert_segments,
+    png,
+    raw_rows,
+    segment,
+    tiff,
+    with_frame,
+)
+
+FILM = film_pixels(0, 80, 100)
+JPEG = encode(FILM)
+COUNTING = gradient().astype(np.uint8)
+# A corner that tells every way to turn and mirror it from every other, as stored, and how each orientation shows it.
+MARK = np.array([[1, 2, 3], [4, 5, 6]])
+UPRIGHT = {
+    1: [[1, 2, 3], [4, 5, 6]],
+    2: [[3, 2, 1], [6, 5, 4]],
+    3: [[6, 5, 4], [3, 2, 1]],
+    4: [[4, 5, 6], [1, 2, 3]],
+    5: [[1, 4], [2, 5], [3, 6]],
+    6: [[4, 1], [5, 2], [6, 3]],
+    7: [[6, 3], [5, 2], [4, 1]],
+    8: [[3, 6], [2, 5], [1, 4]],
+}
+
+
+def pixels(data):
+    return decode(data, read_header(data))[0]
+
+
+def codes(data):
+    return [warning.code for warning in decode(data, read_header(data))[1]]
+
+
+def blocks(values):
+    return np.kron(np.array(values) * 40, np.ones((32, 32), int)).astype(np.uint8)
+
+
+def stacked(*channels):
+    return np.stack(np.broadcast_arrays(*channels), -1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        (cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+        (cv2.IMWRITE_JPEG_RST_INTERVAL, 3),
+        (cv2.IMWRITE_JPEG_OPTIMIZE, 1),
+        (cv2.IMWRITE_JPEG_QUALITY, 10),
+    ],
+)
+def test_every_gray_jpeg_gives_the_pixels_that_opencv_gives(options):
+    """Baseline, progressive, with restart markers: identical to cv2's gray decoding."""
+    data = encode(FILM, ".jpg", *options)
+    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert np.array_equal(expected, pixels(data))
+
+
+def test_fill_bytes_and_comments_change_no_pixel():
+    """What stands between the markers of a header is not the picture."""
+    dressed = insert_segments(JPEG, b"\xff\xff", segment(0xFE, b"a comment"), segment(0xED, b"\xff\xd9\xff\xda"))
+    assert np.array_equal(pixels(JPEG), pixels(dressed))
+
+
+def test_bytes_after_the_end_of_an_image_are_ignored():
+    """For JPEG and for PNG, whatever they are."""
+    flat = png(COUNTING)
+    assert np.array_equal(pixels(JPEG), pixels(JPEG + b"\0more" + JPEG))
+    assert np.array_equal(COUNTING, pixels(flat + b"\0more" + flat))
+
+
+@pytest.mark.parametrize("kind", [(), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1), (cv2.IMWRITE_JPEG_RST_INTERVAL, 3)])
+def test_a_jpeg_cut_at_any_point_is_refused(kind):
+    """Down to a missing last byte, closed again with an end marker or not."""
+    data = encode(FILM, ".jpg", *kind)
+    start = data.index(b"\xff\xda") + 20
+    points = [*range(start, len(data) - 40, len(data) // 25), *range(len(data) - 12, len(data) - 1)]
+    read_in_part = []
+    for point in points:
+        for cut in (data[:point], data[:point] + b"\xff\xd9"):
+            try:
+                read_in_part.append((point, np.count_nonzero(pixels(cut) != pixels(data))))
+            except UndecodableImage:
+                continue
+    # Where only the padding of the last byte was cut off, nothing is missing.
+    assert [lost for _, lost in read_in_part if lost] == []
+    assert all(point >= len(data) - 3 for point, _ in read_in_part)
+
+
+def test_a_jpeg_without_its_end_marker_is_refused():
+    """An image that ends early is refused even where all its pixels are there."""
+    with pytest.raises(UndecodableImage, match="Expected a whole JPEG"):
+        pixels(JPEG[:-2])
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (with_frame(JPEG, precision=12), "decoder refused"),
+        (with_frame(JPEG, precision=16), "decoder refused"),
+        (with_frame(JPEG, components=4), "gray or RGB JPEG. Received one of 4"),
+        (with_frame(JPEG, components=2), "gray or RGB JPEG. Received one of 2"),
+        (with_frame(JPEG, height=160), "decoder refused"),
+        (JPEG.replace(b"\xff\xc0", b"\xff\xc3"), "decoder refused"),
+        (JPEG.replace(b"\xff\xdb", b"\xff\xfe"), "decoder refused"),
+    ],
+)
+def test_a_jpeg_that_gives_no_gray_frame_is_refused(data, said):
+    """12 bits, four components, lossless, or without its tables."""
+    with pytest.raises(UndecodableImage, match=said):
+        pixels(data)
+
+
+@pytest.mark.parametrize("order", ["MM", "II"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_stands_upright_whatever_its_orientation(orientation, order):
+    """Each of the eight orientations is obeyed once, in PNG and in JPEG."""
+    upright = blocks(UPRIGHT[orientation])
+    block = tiff(orientation, order)
+    assert np.array_equal(upright, pixels(png(blocks(MARK), before=[chunk(b"eXIf", block)])))
+    jpeg = insert_segments(encode(blocks(MARK)), segment(0xE1, b"Exif\0\0" + block))
+    assert np.abs(upright.astype(int) - pixels(jpeg)).max() <= 3
+
+
+@pytest.mark.parametrize(("depth", "step"), [(1, 255), (2, 85), (4, 17), (8, 1)])
+@pytest.mark.parametrize("interlace", [0, 1])
+def test_gray_png_of_few_bits_spreads_over_the_whole_range(depth, step, interlace):
+    """A sample's largest value is white, whatever its bits, interlaced or not."""
+    samples = gradient(65, 71, 1 << depth)
+    assert np.array_equal(samples * step, pixels(png(samples, depth, interlace=interlace)))
+
+
+def test_interlaced_png_is_read_to_the_last_pass():
+    """16 bits a sample in seven passes, of a size that fills none of them evenly."""
+    samples = gradient(67, 69, 65536) * 14
+    assert np.array_equal(pixels(png(samples, 16)), pixels(png(samples, 16, interlace=1)))
+
+
+def test_a_palette_is_looked_up():
+    """Colours, their transparency, and turned to gray as any colour is."""
+    palette = [chunk(b"PLTE", bytes((200, 200, 200, 100, 100, 100, 10, 10, 10))), chunk(b"tRNS", b"\0\xff")]
+    data = png(gradient(top=3), 2, PALETTE, before=palette)
+    assert np.array_equal(np.array([0, 100, 10])[gradient(top=3)], pixels(data))
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_alpha_lies_over_black(depth):
+    """Half transparent is half as bright; gray with alpha and colour with alpha alike."""
+    full = (1 << depth) - 1
+    gray, half = COUNTING.astype(int) * full // 255, (1 << (depth - 1))
+    expected = (COUNTING * 128.0 + 127) // 255
+    for channels, color_type in (((gray, half), GRAY_ALPHA), ((gray, gray, gray, half), RGBA)):
+        data = png(stacked(*channels), depth, color_type)
+        assert np.array_equal(expected, pixels(data))
+        assert codes(data) == []
+
+
+def test_wholly_transparent_is_black():
+    """What stands under it does not show, and makes no colour picture."""
+    data = png(stacked(255, 0, 0, np.zeros((64, 64))), 8, RGBA)
+    assert (pixels(data).max(), codes(data)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("depth", "color_type", "key", "samples"),
+    [
+        (2, GRAY, (3,), gradient(top=4)),
+        (8, GRAY, (255,), gradient()),
+        (16, GRAY, (65535,), gradient(top=256) * 257),
+        (8, RGB, (255,) * 3, stacked(*[gradient()] * 3)),
+        (16, RGB, (65535,) * 3, stacked(*[gradient() * 257] * 3)),
+    ],
+)
+def test_the_colour_named_as_transparent_is_black(depth, color_type, key, samples):
+    """A tRNS chunk names one gray or colour that is transparent: white here."""
+    before = [chunk(b"tRNS", struct.pack(f">{len(key)}H", *key))]
+    plain, keyed = pixels(png(samples, depth, color_type)), pixels(png(samples, depth, color_type, before=before))
+    assert np.array_equal(np.where(plain == 255, 0, plain), keyed)
+
+
+def test_colour_becomes_luma():
+    """ITU-R BT.601: 0.299 red, 0.587 green, 0.114 blue; in PNG and, within its rounding, in JPEG."""
+    colour = np.zeros((64, 64, 3), np.uint8)
+    colour[:] = (200, 100, 50)
+    luma = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
+    assert np.unique(pixels(png(colour, 8, RGB))).tolist() == [luma]
+    assert np.abs(pixels(encode(colour[..., ::-1], ".jpg", cv2.IMWRITE_JPEG_QUALITY, 100)).astype(int) - luma).max() < 2
+
+
+@pytest.mark.parametrize(
+    ("difference", "coloured", "expected"),
+    [
+        (COLOUR_DIFFERENCE, 10_000, []),
+        (COLOUR_DIFFERENCE + 1, 100, []),
+        (COLOUR_DIFFERENCE + 1, 101, ["colour-image"]),
+        (255, 100, []),
+    ],
+)
+def test_a_colour_picture_differs_by_more_than_24_in_over_1_percent(difference, coloured, expected):
+    """Both limits are exact: 100 of 10,000 pixels, and a difference of 24, are no colour yet."""
+    for channel in range(3):
+        picture = np.zeros((10_000, 3), np.uint8)
+        picture[:coloured, channel] = difference
+        assert codes(png(picture.reshape(100, 100, 3), 8, RGB)) == expected
+
+
+def test_a_gray_picture_stored_as_colour_is_no_colour_picture():
+    """Neither as JPEG nor as PNG; a really coloured JPEG is one."""
+    gray = np.dstack([FILM] * 3)
+    assert [codes(encode(gray)), codes(encode(gray, ".png"))] == [[], []]
+    assert codes(encode(np.dstack([FILM, FILM[::-1], FILM[:, ::-1]]))) == ["colour-image"]
+
+
+def test_colour_is_counted_over_the_whole_of_a_large_picture():
+    """A picture that is turned gray in several bands gives what it gives in one."""
+    film = film_pixels(1, 1500, 1400)
+    colour = np.dstack([film, film[::-1], film])
+    data = encode(colour, ".png")
+    assert np.array_equal(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), pixels(data))
+    assert codes(data) == ["colour-image"]
+    almost = np.dstack([film] * 3)
+    almost[:15, :, 0] ^= 255
+    assert codes(encode(almost, ".png")) == []
+
+
+@pytest.mark.parametrize(
+    ("maximum", "bits"),
+    [
+        (0, 8),
+        (255, 8),
+        (256, 10),
+        (1023, 10),
+        (1024, 12),
+        (4095, 12),
+        (4096, 14),
+        (16383, 14),
+        (16384, 16),
+        (65535, 16),
+    ],
+)
+@pytest.mark.parametrize("color_type", [GRAY, RGB, GRAY_ALPHA, RGBA])
+def test_16_bit_samples_are_scaled_by_the_bits_that_hold_their_maximum(maximum, bits, color_type):
+    """The smallest of 8, 10, 12, 14, 16, with a warning below 16; alpha has no part in it, all black is no error."""
+    ramp = np.linspace(0, maximum, 64 * 64).reshape(64, 64).astype(np.uint16)
+    channels = {GRAY: [ramp], RGB: [ramp] * 3, GRAY_ALPHA: [ramp, 65535], RGBA: [ramp] * 3 + [65535]}[color_type]
+    samples = ramp if color_type == GRAY else stacked(*channels)
+    data = png(samples, 16, color_type)
+    expected = ramp * (255 / (2**bits - 1))
+    assert np.abs(expected - pixels(data)).max() <= 0.5 + 1e-6
+    (_, warnings) = decode(data, read_header(data))
+    told = [(w.code, f"largest value is {maximum}: it was read as {bits}-bit" in w.detail) for w in warnings]
+    assert told == ([] if bits == 16 else [("reduced-bit-depth", True)])
+
+
+WHOLE = zlib.compress(raw_rows(COUNTING))
+CORRUPT = WHOLE[: len(WHOLE) // 2] + bytes([WHOLE[len(WHOLE) // 2] ^ 0x55]) + WHOLE[len(WHOLE) // 2 + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("compressed", "said"),
+    [
+        (b"", "Received 0 before"),
+        (zlib.compress(b""), "Received 0 before"),
+        (zlib.compress(raw_rows(COUNTING)[:2000]), "Expected 4160 bytes of PNG pixels. Received 2000"),
+        (zlib.compress(raw_rows(COUNTING)[:-1]), "Received 4159"),
+        (zlib.compress(raw_rows(COUNTING) + b"x"), "Received more"),
+        (WHOLE[: len(WHOLE) // 2], "before their end"),
+        (WHOLE[:-4], "before their end"),
+        (WHOLE[:-1] + b"\0", "corrupt"),
+        (CORRUPT, "corrupt"),
+        (b"no zlib stream", "corrupt"),
+    ],
+)
+def test_a_png_whose_pixels_are_not_what_its_header_promises_is_refused(compressed, said, capfd):
+    """Too few, too many, cut or corrupt; and the decoder prints nothing about it."""
+    with pytest.raises(UndecodableImage, match=said):
+        pixels(png(COUNTING, compressed=compressed))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_pixels_that_inflate_without_end_are_refused_at_the_promised_size():
+    """A bomb is left where it exceeds what the header promises."""
+    bomb = zlib.compressobj(9)
+    packed = b"".join(bomb.compress(b"\0" * (1 << 20)) for _ in range(100)) + bomb.flush()
+    with pytest.raises(UndecodableImage, match="Received more"):
+        pixels(png(COUNTING, compressed=packed))
+
+
+@pytest.mark.parametrize("palette", [[], [chunk(b"PLTE")], [chunk(b"PLTE", b"1234")], [chunk(b"PLTE", b"123" * 257)]])
+def test_a_palette_image_needs_a_palette(palette):
+    """Of 1 to 256 colours."""
+    with pytest.raises(UndecodableImage, match="palette"):
+        pixels(png(gradient(top=2), 1, PALETTE, before=palette))
+
+
+def test_words_from_a_file_never_reach_the_log(capfd):
+    """What libpng would print of a broken profile, a text or a checksum could name a patient: it never sees them."""
+    named = [chunk(b"iCCP", b"Doe, Jane\0\0" + zlib.compress(b"x")), chunk(b"zTXt", b"Doe, Jane\0\0bad")]
+    damaged = chunk(b"tEXt", b"Doe\0Jane")[:-1] + b"?"
+    assert np.array_equal(COUNTING, pixels(png(COUNTING, before=[*named, damaged])))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_pixels_in_many_chunks_are_one_picture():
+    """Pixels may be split over IDAT chunks anywhere, empty ones among them."""
+    whole = chunk(b"IDAT", WHOLE)
+    split = chunk(b"IDAT", WHOLE[:1]) + chunk(b"IDAT") + chunk(b"IDAT", WHOLE[1:50]) + chunk(b"IDAT", WHOLE[50:])
+    assert np.array_equal(COUNTING, pixels(png(COUNTING).replace(whole, split)))
+
+
+def test_a_large_png_is_read_as_a_small_one_is():
+    """Beyond 64 MiB of pixels they are inflated twice and not kept: the picture is the same."""
+    film = np.zeros((4200, 16200), np.uint8)
+    film[:64, :64], film[-64:, -64:] = COUNTING, COUNTING
+    ok, encoded = cv2.imencode(".png", film, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert ok
+    assert np.array_equal(film, pixels(encoded.tobytes()))
+    with pytest.raises(UndecodableImage, match="Received 100 before"):
+        pixels(png(film, compressed=zlib.compress(b"\0" * 100)))
+
+
+def test_every_png_that_opencv_writes_comes_back_as_it_was():
+    """All row filters, in gray, against the pixels that were written."""
+    for strategy in range(5):
+        for filters in (cv2.IMWRITE_PNG_FILTER_SUB, cv2.IMWRITE_PNG_FILTER_UP, cv2.IMWRITE_PNG_FILTER_PAETH):
+            options = (cv2.IMWRITE_PNG_STRATEGY, strategy, cv2.IMWRITE_PNG_FILTER, filters)
+            assert np.array_equal(FILM, pixels(encode(FILM, ".png", *options)))
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_progressive_jpeg_cut_between_two_scans_and_closed_is_refused(colour):
+    """Without its last scans it would be read as a coarser film, and the decoder warns of nothing."""
+    film = np.dstack([FILM, FILM[::-1], FILM]) if colour else FILM
+    data = encode(film, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    starts = [at for at in range(len(data)) if data.startswith(b"\xff\xda", at)]
+    assert len(starts) == read_header(data).scans
+    for start in starts[1:]:
+        with pytest.raises(UndecodableImage, match="without all of its scans"):
+            pixels(data[:start] + b"\xff\xd9")
