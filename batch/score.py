@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +56,7 @@ def score(
     Returns:
         the exit status: 0 all films scored, 1 some failed or the service did not answer, 2 wrong call, 130 interrupted.
     """
+    cpu_began = time.process_time()
     try:
         journal_path = _check_out(out, restart)
         service = Service(url, operating_point, api_key)
@@ -64,7 +66,7 @@ def score(
         retrying = retrying or Retrying()
         run = _ask_for_model(service, retrying)
         with Journal(journal_path, run, restart=restart) as journal:
-            scoring = Scoring(films, journal, out, Labelled() if labels else None)
+            scoring = Scoring(films, journal, out, Labelled() if labels else None, cpu_began)
             service = replace(service, operating_point=run.operating_point)
             return scoring.run(service, retrying, concurrency, Console(stderr=True))
     except (ScoreError, OSError) as error:

@@ -28,12 +28,17 @@ _PATHS_SHOWN = 3
 
 @dataclass
 class Scoring:
-    """One start: the films, the journal that they are in, and what is told at the end."""
+    """One start: the films, the journal that they are in, and what is told at the end.
+
+    `cpu_began` is `time.process_time()` when the call began: what is told of our own CPU time holds the walk through
+    the folder and the writing of the result too, not the interpreter's start.
+    """
 
     films: Sequence[Film]
     journal: Journal
     out: Path
     labelled: Labelled | None
+    cpu_began: float
     failures: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unsettled: int = 0
 
@@ -45,7 +50,7 @@ class Scoring:
         already = len(self.films) - len(pending)
         if already:
             print(f"{already} of {len(self.films)} films were scored by an earlier start.", file=sys.stderr)
-        cpu, clock = time.process_time(), time.perf_counter()
+        clock = time.perf_counter()
         crew = Crew(pending, service, retrying, concurrency, self.journal.run.model_sha256)
         try:
             with ScoringProgress(console, len(self.films), already) as progress:
@@ -62,13 +67,13 @@ class Scoring:
             crew.stop()
             print(f"Interrupted. Start the same command again to go on: {already} films stand in the journal.")
             return 130
-        sending = (len(pending), time.perf_counter() - clock, time.process_time() - cpu)
+        seconds = time.perf_counter() - clock
         if crew.failure is not None and not isinstance(crew.failure, ServiceGone):
             raise _explained(crew.failure, self.journal.run)
         write_results(self.out, self._rows(crew.failure))
         if not self.unsettled:
             self.journal.remove()
-        self._print_summary(*sending, crew.failure)
+        self._print_summary(len(pending), seconds, crew.failure)
         return 1 if self.failures else 0
 
     def _rows(self, gone: Exception | None) -> Iterator[Row]:
@@ -85,13 +90,14 @@ class Scoring:
                 self.labelled.add(film, row)
             yield row
 
-    def _print_summary(self, sent: int, seconds: float, cpu: float, gone: Exception | None) -> None:
+    def _print_summary(self, sent: int, seconds: float, gone: Exception | None) -> None:
         failed = sum(map(len, self.failures.values()))
         print(f"{len(self.films) - failed} films scored, {failed} failed.")
         for slug, paths in sorted(self.failures.items()):
             more = f" and {len(paths) - _PATHS_SHOWN} more" if len(paths) > _PATHS_SHOWN else ""
             print(f"  {slug}: {len(paths)}: {', '.join(map(shown, paths[:_PATHS_SHOWN]))}{more}")
         if sent:
+            cpu = time.process_time() - self.cpu_began
             per_film = f"{1000 * cpu / sent:.2f} ms of this command's own CPU time a film"
             print(f"{sent} sent in {seconds:.1f} s: {sent / seconds:.0f} films/s, {per_film}.")
         print(f"Result: {shown(str(self.out))}")

@@ -87,6 +87,24 @@ def test_what_another_start_may_mend_is_sent_again_alone(call, service, tmp_path
     assert not (tmp_path / "out.csv.journal").exists()
 
 
+@pytest.mark.parametrize("state", ["half written", "renamed"])
+def test_a_run_that_ended_while_it_wrote_its_result_writes_it_again(call, service, films, tmp_path, state, monkeypatch):
+    """A run that ended before its journal was deleted sends nothing when started again, and writes the whole result."""
+    with monkeypatch.context() as patched:
+        patched.setattr("batch.journal.Journal.remove", lambda journal: None)
+        assert call() == 0
+    if state == "half written":
+        (tmp_path / "out.csv").rename(tmp_path / "out.csv.part")
+        (tmp_path / "out.csv.part").write_text("half a res")
+
+    assert call() == 0
+    assert len(service.received) == 12
+    assert [row.split(",")[0] for row in rows_of(tmp_path / "out.csv")] == [
+        str(path) for path in sorted(films.rglob("*.jpeg"))
+    ]
+    assert sorted(path.name for path in tmp_path.glob("out.csv*")) == ["out.csv"]
+
+
 def test_files_that_cannot_be_read_are_rows(call, films, tmp_path):
     """Files that cannot be read are rows."""
     (films / "broken.png").symlink_to("nowhere")

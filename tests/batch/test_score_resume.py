@@ -82,21 +82,6 @@ def test_killed_again_and_again_it_scores_every_film_once(service, start, archiv
     assert not (tmp_path / "out.csv.journal").exists()
 
 
-def test_killed_while_the_result_is_written_it_is_written_again(service, start, archive, tmp_path):
-    """Killed between the result's renaming and the journal's deletion, the next start sends nothing and ends well."""
-    service.plan[b"0000"] = [(500, "internal-error")]
-    assert start().wait(30) == 1
-    (tmp_path / "out.csv.part").write_text("half a res")
-    sent = len(service.received)
-
-    process = start()
-    told = process.communicate(timeout=30)
-    assert process.returncode == 0, told
-    assert service.received[sent:] == [b"0000"]
-    assert paths_in(tmp_path / "out.csv") == [str(path) for path in sorted(archive.iterdir())]
-    assert not (tmp_path / "out.csv.part").exists()
-
-
 def test_interrupted_it_says_how_to_go_on(service, start, tmp_path):
     """Interrupted it ends with 130 and says how to go on."""
     service.seconds = 0.01
