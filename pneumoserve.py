@@ -194,7 +194,7 @@ def train(
         from training.train import TrainOptions, find_recipe
         from training.train import train as train_network
     except ImportError as error:
-        typer.echo(f"train needs {error.name}, which is not installed: pip install 'pneumoserve[train]'.", err=True)
+        typer.echo(f"train needs {error.name}, which is not installed: run `make install-train`.", err=True)
         raise typer.Exit(2) from None
     options = TrainOptions(
         data, store, runs, name, patients, test, validation_share, seed, epochs, batch_size, reduce_lr
@@ -225,7 +225,7 @@ def evaluate(
         from training.evaluate import EvaluateOptions
         from training.evaluate import evaluate as evaluate_model
     except ImportError as error:
-        typer.echo(f"evaluate needs {error.name}, which is not installed: pip install 'pneumoserve[eval]'.", err=True)
+        typer.echo(f"evaluate needs {error.name}, which is not installed: run `make install-train`.", err=True)
         raise typer.Exit(2) from None
     try:
         evaluation = evaluate_model(
@@ -296,7 +296,7 @@ def export(
 
         folder = adopt(network, store, name, prevalence=prevalence, intended_use=intended_use)
     except ImportError as error:
-        typer.echo(f"This needs {error.name}: pip install 'pneumoserve[train]'.", err=True)
+        typer.echo(f"This needs {error.name}: run `make install-train`.", err=True)
         raise typer.Exit(2) from None
     except PneumoServeError as error:
         typer.echo(str(error), err=True)

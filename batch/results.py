@@ -74,7 +74,7 @@ def check_writable(out: Path) -> None:
     if out.suffix.lower() not in _WRITERS:
         raise UnusableResult(f"Expected --out to end in {', '.join(_WRITERS)}. Received: {shown(out.name)}.")
     if out.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise UnusableResult("Parquet needs pyarrow. Install it with: pip install 'pneumoserve[eval]'")
+        raise UnusableResult("Parquet needs pyarrow. Run `make install-train`, or name a .csv or .jsonl file.")
     if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
         raise UnusableResult(f"Expected --out to be a file in a writable folder. Received: {shown(str(out))}.")
 

@@ -24,4 +24,6 @@ def docs() -> HTMLResponse:
         swagger_js_url="/docs/assets/swagger-ui-bundle.js",
         swagger_css_url="/docs/assets/swagger-ui.css",
         swagger_favicon_url="data:,",
+        # Otherwise the page asks a public server to check the description.
+        swagger_ui_parameters={"validatorUrl": None},
     )

@@ -67,7 +67,7 @@ def open_engine(name: EngineName, folder: Path, maps: MapsSpec) -> Engine:
         from app.inference.tensorflow_engine import TensorFlowEngine
     except ImportError as error:
         message = (
-            f"The TensorFlow engine needs {error.name}, which is not installed: pip install 'pneumoserve[train]', "
+            f"The TensorFlow engine needs {error.name}, which is not installed: run `make install-train`, "
             "or set PNEUMOSERVE_ENGINE=openvino."
         )
         raise ModelError(message) from None
