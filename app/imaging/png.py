@@ -11,6 +11,7 @@ from app.errors import UndecodableImage
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS = 100_000
+_LAST_FILTER = 4
 _INFLATE_BYTES = 1 << 18
 # Pixels over this are inflated twice, here and by the decoder: stored, they would fill the memory once more.
 _STORED_BYTES = 1 << 26
@@ -31,17 +32,16 @@ class PngHeader:
     color_type: int
     interlaced: bool
 
-    def inflated_bytes(self) -> int:
-        """Count the bytes that the pixels have before compression, each row with its filter byte."""
+    def passes(self) -> list[tuple[int, int]]:
+        """List (rows, bytes a row with its filter byte) of every pass, as the pixels lie before compression."""
         bits = self.bit_depth * _SAMPLES[self.color_type]
-        passes = _ADAM7 if self.interlaced else ((0, 0, 1, 1),)
-        total = 0
-        for row, column, row_step, column_step in passes:
+        sizes = []
+        for row, column, row_step, column_step in _ADAM7 if self.interlaced else ((0, 0, 1, 1),):
             rows = -(-(self.height - row) // row_step)
             columns = -(-(self.width - column) // column_step)
-            if columns > 0:
-                total += max(0, rows) * (1 + (columns * bits + 7) // 8)
-        return total
+            if rows > 0 and columns > 0:
+                sizes.append((rows, 1 + (columns * bits + 7) // 8))
+        return sizes
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,14 @@ def pack_pixels(data: bytes) -> Packed:
     if header.color_type == 3:
         if not palette or len(palette) % 3 or len(palette) > 768:
             raise UndecodableImage("Expected a PNG palette of 1 to 256 colours. Received none, or another.")
+        palette = palette[: 3 << header.bit_depth]
         _append(packed, b"PLTE", palette)
         _append(packed, b"tRNS", transparency[: len(palette) // 3])
     elif header.color_type == 2 and len(transparency) == 6:
         _append(packed, b"tRNS", transparency)
-    inflated_bytes = header.inflated_bytes()
-    is_stored = inflated_bytes <= _STORED_BYTES
-    for block in _store(pixels, inflated_bytes):
+    passes = header.passes()
+    is_stored = sum(rows * size for rows, size in passes) <= _STORED_BYTES
+    for block in _store(pixels, passes):
         if is_stored:
             _append(packed, b"IDAT", block)
     if not is_stored:
@@ -147,8 +148,9 @@ def pack_pixels(data: bytes) -> Packed:
     return Packed(packed, int.from_bytes(transparency, "big") if is_gray_key else None)
 
 
-def _store(pixels: list[memoryview], expected: int) -> Iterator[bytes]:
-    """Inflate `expected` bytes, piece by piece, and deflate them again at level 0."""
+def _store(pixels: list[memoryview], passes: list[tuple[int, int]]) -> Iterator[bytes]:
+    """Inflate the rows of all passes, piece by piece, and deflate them again at level 0."""
+    expected = sum(rows * size for rows, size in passes)
     inflating, storing, received = zlib.decompressobj(), zlib.compressobj(0), 0
     for part in pixels:
         rest: bytes | memoryview = part
@@ -157,6 +159,7 @@ def _store(pixels: list[memoryview], expected: int) -> Iterator[bytes]:
                 inflated = inflating.decompress(rest, _INFLATE_BYTES)
             except zlib.error:
                 raise UndecodableImage("Expected a whole PNG. Received one whose pixels are corrupt.") from None
+            _check_filters(inflated, received, passes)
             received += len(inflated)
             if received > expected:
                 raise UndecodableImage(f"Expected {expected} bytes of PNG pixels. Received more.")
@@ -165,6 +168,18 @@ def _store(pixels: list[memoryview], expected: int) -> Iterator[bytes]:
     if received != expected or not inflating.eof:
         raise UndecodableImage(f"Expected {expected} bytes of PNG pixels. Received {received} before their end.")
     yield storing.flush()
+
+
+def _check_filters(inflated: bytes, offset: int, passes: list[tuple[int, int]]) -> None:
+    """Check the filter byte of every row that begins in this piece of the stream."""
+    begin = 0
+    for rows, size in passes:
+        end = begin + rows * size
+        first = max(begin, offset)
+        first += (begin - first) % size
+        if max(inflated[first - offset : max(0, end - offset) : size], default=0) > _LAST_FILTER:
+            raise UndecodableImage(f"Expected PNG rows with a filter of 0 to {_LAST_FILTER}. Received another.")
+        begin = end
 
 
 def _append(packed: bytearray, kind: bytes, body: bytes) -> None:

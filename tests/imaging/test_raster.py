@@ -12,6 +12,7 @@ from app.imaging.formats import read_header
 from app.imaging.raster import COLOUR_DIFFERENCE, decode
 from tests.conftest import encode, film_pixels
 from tests.imaging.crafted import (
+    ADAM7,
     GRAY,
     GRAY_ALPHA,
     PALETTE,
@@ -20,6 +21,7 @@ from tests.imaging.crafted import (
     chunk,
     gradient,
     insert_segments,
+    interlaced_rows,
     png,
     raw_rows,
     segment,
@@ -149,6 +151,21 @@ def test_gray_png_of_few_bits_spreads_over_the_whole_range(depth, step, interlac
     """A sample's largest value is white, whatever its bits, interlaced or not."""
     samples = gradient(65, 71, 1 << depth)
     assert np.array_equal(samples * step, pixels(png(samples, depth, interlace=interlace)))
+
+
+def test_a_filter_that_there_is_not_is_found_in_every_row_of_every_pass(capfd):
+    """Also where rows begin in different pieces of a large stream."""
+    samples = gradient(801, 803)
+    rows = interlaced_rows(samples)
+    sizes = [(samples[row::down, column::across].shape) for row, column, down, across in ADAM7]
+    starts = np.concatenate([[0], np.cumsum([height * (1 + width) for height, width in sizes])])
+    for start, (height, width) in zip(starts, sizes, strict=False):
+        for row in (0, height // 2, height - 1):
+            wrong = bytearray(rows)
+            wrong[start + row * (1 + width)] = 5
+            with pytest.raises(UndecodableImage, match="filter"):
+                pixels(png(samples, compressed=zlib.compress(bytes(wrong), 1), interlace=1))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_interlaced_png_is_read_to_the_last_pass():
@@ -290,6 +307,8 @@ CORRUPT = WHOLE[: len(WHOLE) // 2] + bytes([WHOLE[len(WHOLE) // 2] ^ 0x55]) + WH
         (WHOLE[:-1] + b"\0", "corrupt"),
         (CORRUPT, "corrupt"),
         (b"no zlib stream", "corrupt"),
+        (zlib.compress(b"\5" + raw_rows(COUNTING)[1:]), "filter of 0 to 4"),
+        (zlib.compress(raw_rows(COUNTING)[:-65] + b"\5" + raw_rows(COUNTING)[-64:]), "filter of 0 to 4"),
     ],
 )
 def test_a_png_whose_pixels_are_not_what_its_header_promises_is_refused(compressed, said, capfd):

@@ -1,0 +1,127 @@
+"""Whatever bytes come: a film or an error that names what was expected, and nothing printed."""
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.errors import ImageError
+from app.imaging.preprocess import read_film
+from tests.conftest import encode, film_pixels
+from tests.imaging.crafted import (
+    GRAY_ALPHA,
+    PALETTE,
+    RGBA,
+    SIGNATURE,
+    chunk,
+    gradient,
+    insert_segments,
+    png,
+    segment,
+    tiff,
+)
+
+FILM = film_pixels(0, 70, 90)
+COLOUR = np.dstack([film_pixels(seed, 70, 90) for seed in range(3)])
+PALETTE_CHUNKS = [chunk(b"PLTE", bytes(range(48))), chunk(b"tRNS", bytes(range(16)))]
+SEEDS = [
+    encode(FILM),
+    encode(FILM, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+    encode(COLOUR, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_QUALITY, 30),
+    insert_segments(encode(COLOUR, ".jpg", cv2.IMWRITE_JPEG_RST_INTERVAL, 2), segment(0xE1, b"Exif\0\0" + tiff(6))),
+    encode(FILM, ".png"),
+    png(gradient(), 16, before=[chunk(b"eXIf", tiff(5, "II"))]),
+    png(gradient(top=16), 4, PALETTE, before=PALETTE_CHUNKS, interlace=1),
+    png(np.dstack([FILM, FILM]), 8, GRAY_ALPHA),
+    png(np.dstack([COLOUR, FILM]).astype(np.uint16) * 257, 16, RGBA),
+]
+BOUNDED = settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+def repaired(data):
+    """The same PNG with checksums that fit, so that what was changed reaches the decoder."""
+    out, position = bytearray(SIGNATURE), len(SIGNATURE)
+    while position + 12 <= len(data):
+        (length,) = struct.unpack(">I", data[position : position + 4])
+        out += chunk(data[position + 4 : position + 8], data[position + 8 : position + 8 + length])
+        position += 12 + length
+    return bytes(out)
+
+
+@st.composite
+def mutations(draw):
+    """A real file with a few bits flipped, a piece cut out, or a piece of another file put in."""
+    data = bytearray(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(1, 4))):
+        # Headers are where a change does most.
+        place = draw(st.one_of(st.integers(0, min(len(data), 200) - 1), st.integers(0, len(data) - 1)))
+        size = draw(st.integers(1, 60))
+        match draw(st.sampled_from(["flip", "set", "cut", "drop", "splice", "repeat"])):
+            case "flip":
+                data[place] ^= 1 << draw(st.integers(0, 7))
+            case "set":
+                data[place] = draw(st.sampled_from([0, 1, 2, 0x40, 0x7F, 0x80, 0xD9, 0xDA, 0xFE, 0xFF]))
+            case "cut":
+                del data[max(place, 1) :]
+            case "drop":
+                del data[place : place + size]
+                data = data or bytearray(b"\xff")
+            case "splice":
+                other = draw(st.sampled_from(SEEDS))
+                start = draw(st.integers(0, len(other) - 1))
+                data[place : place + size] = other[start : start + size]
+            case "repeat":
+                data[place:place] = data[place : place + size]
+    return bytes(data)
+
+
+def read_or_refuse(data):
+    try:
+        film = read_film(data, width=150, height=150, max_pixels=100_000)
+    except ImageError:
+        return
+    assert (film.pixels.shape, film.pixels.dtype) == ((150, 150), np.uint8)
+
+
+@pytest.fixture
+def silent(capfd):
+    """Nothing is printed, by no library."""
+    yield
+    assert capfd.readouterr() == ("", "")
+
+
+@BOUNDED
+@given(st.sampled_from([b"", b"\xff\xd8\xff", SIGNATURE, encode(FILM)[:300]]), st.binary(max_size=300))
+def test_arbitrary_bytes_are_refused_or_read(silent, start, rest):
+    """Also behind the beginning of a real file."""
+    read_or_refuse(start + rest)
+
+
+@BOUNDED
+@given(mutations())
+def test_damaged_files_are_refused_or_read(silent, data):
+    """Bits flipped, pieces cut out, doubled or taken from other files."""
+    read_or_refuse(data)
+
+
+@BOUNDED
+@given(mutations().filter(lambda data: data.startswith(SIGNATURE)))
+def test_damaged_png_whose_checksums_fit_are_refused_or_read(silent, data):
+    """A checksum is no protection: anybody can compute one."""
+    read_or_refuse(repaired(data))
+
+
+@BOUNDED
+@given(st.binary(max_size=200), st.integers(0, 4159), st.sampled_from([(8, 0, 1), (1, 0, 8), (2, 3, 4)]))
+def test_any_rows_behind_a_whole_compression_are_refused_or_read(silent, junk, place, kind):
+    """Filters and samples are arbitrary, everything around them is right."""
+    depth, color_type, a_byte = kind
+    rows = bytearray(64 * (1 + 64 // a_byte))
+    place = min(place, len(rows) - 1)
+    rows[place : place + len(junk)] = junk[: len(rows) - place]
+    before = PALETTE_CHUNKS if color_type == PALETTE else []
+    read_or_refuse(png(gradient(), depth, color_type, before=before, compressed=zlib.compress(bytes(rows))))

@@ -1,0 +1,59 @@
+"""Pixels to a model's input: the one place where geometry happens."""
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import TooManyPixels, UndecodableImage, UnsuitableImage, UnsupportedFormat
+from app.imaging.preprocess import read_film, shrink
+from tests.conftest import encode, film_pixels
+from tests.imaging.crafted import chunk, png, tiff
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 400), (150, 150), (64, 64), (64, 256), (1000, 250), (151, 149)])
+def test_any_size_is_squeezed_as_inter_area_squeezes_it(height, width):
+    """Whatever its aspect, larger or smaller: uint8 of the model's size, equal to cv2's area averaging."""
+    film = film_pixels(0, height, width)
+    squeezed = shrink(film, width=150, height=150)
+    assert (squeezed.shape, squeezed.dtype) == ((150, 150), np.uint8)
+    assert np.array_equal(cv2.resize(film, (150, 150), interpolation=cv2.INTER_AREA), squeezed)
+
+
+def test_halving_is_the_mean_of_four_pixels():
+    """Area averaging, worked out by hand."""
+    film = film_pixels(0, 300, 300).astype(int)
+    mean = (film[::2, ::2] + film[1::2, ::2] + film[::2, 1::2] + film[1::2, 1::2]) / 4
+    assert np.abs(mean - shrink(film.astype(np.uint8), width=150, height=150)).max() <= 0.5
+
+
+def test_width_and_height_are_not_confused():
+    """A model may be wider than high."""
+    assert read_film(encode(film_pixels(0, 300, 400)), width=120, height=90).pixels.shape == (90, 120)
+
+
+def test_orientation_is_obeyed_before_the_film_is_squeezed():
+    """A film that lies on its side gives the input that it gives upright."""
+    film = film_pixels(0, 200, 320)
+    lying = png(np.rot90(film), before=[chunk(b"eXIf", tiff(6))])
+    upright = read_film(png(film), width=150, height=150).pixels
+    assert np.array_equal(upright, read_film(lying, width=150, height=150).pixels)
+
+
+def test_the_limits_of_a_film_are_those_as_stored_and_come_before_its_pixels():
+    """Format, then dimensions, then pixels: the first that does not hold is told."""
+    cut = encode(film_pixels(0, 80, 100))[:-40]
+    for data, limit, error in (
+        (b"no film", 1, UnsupportedFormat),
+        (cut, 7999, TooManyPixels),
+        (encode(film_pixels(0, 63, 64))[:-40], 10**6, UnsuitableImage),
+        (cut, 8000, UndecodableImage),
+    ):
+        with pytest.raises(error):
+            read_film(data, width=150, height=150, max_pixels=limit)
+
+
+def test_what_was_noticed_comes_with_the_film():
+    """The warnings of decoding are the film's."""
+    colour = np.dstack([film_pixels(seed, 80, 100) for seed in range(3)])
+    assert [w.code for w in read_film(encode(colour), width=150, height=150).warnings] == ["colour-image"]
+    assert read_film(encode(colour[..., 0]), width=150, height=150).warnings == ()
