@@ -7,6 +7,7 @@ what people read. It is written aside, verified by loading it as the service wou
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import re
 import shutil
@@ -19,12 +20,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from app.errors import ArtifactRefused, ModelNotFound
 from app.inference.calibration import Calibration
 from app.inference.engine import Engine, EngineName, Films, open_engine
-from app.inference.manifest import Digests, Golden, GoldenFilm, Manifest, ManifestDraft
+from app.inference.manifest import Digests, EntryName, Golden, GoldenFilm, Manifest, ManifestDraft
 
 LOGIT_TOLERANCE = 1e-3
 PROBABILITY_TOLERANCE = 1e-4
@@ -77,14 +78,15 @@ def find_entry(store: Path, wanted: str | None = None) -> Entry:
     if wanted is None:
         try:
             wanted = (store / _DEFAULT_FILE).read_text().strip()
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             raise ModelNotFound(
-                "Expected a file DEFAULT in the model store, as no model is named. There is none."
+                "Expected a file DEFAULT in the model store, as no model is named. There is none that can be read."
             ) from None
     entries = list_entries(store)
     matching = [label for label in entries if wanted in (label, label.partition("/")[0])]
     if not matching:
-        raise ModelNotFound(f"Expected one of: {', '.join(entries)}. Received {wanted!r}.")
+        there_are = f"one of: {', '.join(entries)}" if entries else "a model store with entries: this one has none"
+        raise ModelNotFound(f"Expected {there_are}. Received {wanted!r}.")
     folder = store / matching[-1]
     try:
         manifest = Manifest.model_validate_json((folder / "model.json").read_bytes())
@@ -92,6 +94,8 @@ def find_entry(store: Path, wanted: str | None = None) -> Entry:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "model.json"
         raise ArtifactRefused(f"The model.json of {matching[-1]} is refused: {place}: {first['msg']}.") from None
+    except OSError:
+        raise ArtifactRefused(f"The model.json of {matching[-1]} cannot be read.") from None
     if f"{manifest.name}/{manifest.version}" != matching[-1]:
         raise ArtifactRefused(
             f"Expected the model.json of {matching[-1]}. Received that of {manifest.name}/{manifest.version}."
@@ -103,7 +107,8 @@ def open_verified(entry: Entry, engine_name: EngineName = "openvino") -> Engine:
     """Load an entry's network and check that it is the one that was saved.
 
     The hashes of its files are compared first, then its golden films are computed again: every logit must be
-    within `LOGIT_TOLERANCE` and every calibrated probability within `PROBABILITY_TOLERANCE`.
+    within `LOGIT_TOLERANCE` and every calibrated probability within `PROBABILITY_TOLERANCE`. The maps that the
+    manifest promises are computed once.
 
     Raises:
         ArtifactRefused: a hash, a number or the calibration does not fit, said in one line.
@@ -118,27 +123,46 @@ def open_verified(entry: Entry, engine_name: EngineName = "openvino") -> Engine:
                 f"{entry.label}: expected {name} with sha256 {expected[:12]}…. Received {found[:12]}…."
             )
     engine = open_engine(engine_name, entry.folder, entry.manifest.maps)
-    _recompute_golden(entry, engine)
+    films = _recompute_golden(entry, engine)
+    _compute_maps(entry, engine, films[:1])
     return engine
 
 
-def _recompute_golden(entry: Entry, engine: Engine) -> None:
+def _recompute_golden(entry: Entry, engine: Engine) -> Films:
     try:
         golden = Golden.model_validate_json((entry.folder / "golden.json").read_bytes())
     except (OSError, ValidationError):
         raise ArtifactRefused(f"{entry.label}: expected a golden.json with films. It is absent or broken.") from None
-    films = np.stack([_decode_png(film.png) for film in golden.films])
-    if films.shape[1:] != entry.manifest.shape:
-        raise ArtifactRefused(
-            f"{entry.label}: expected golden films of {entry.manifest.shape}. Received {films.shape[1:]}."
-        )
+    pictures = [_decode_png(film.png) for film in golden.films]
+    for picture in pictures:
+        if picture.shape != entry.manifest.shape:
+            raise ArtifactRefused(
+                f"{entry.label}: expected golden films of {entry.manifest.shape}. Received {picture.shape}."
+            )
+    films = np.stack(pictures)
     for film, logit in zip(golden.films, engine.logits(films).tolist(), strict=True):
         probability = entry.manifest.calibration.probability(logit)
-        if abs(logit - film.logit) > LOGIT_TOLERANCE or abs(probability - film.probability) > PROBABILITY_TOLERANCE:
+        # Not >: every comparison with NaN is false.
+        fits = abs(logit - film.logit) <= LOGIT_TOLERANCE
+        if not (fits and abs(probability - film.probability) <= PROBABILITY_TOLERANCE):
             raise ArtifactRefused(
                 f"{entry.label}: a golden film should give logit {film.logit:.4f} and probability "
                 f"{film.probability:.5f}; the {engine.name} engine gives {logit:.4f} and {probability:.5f}."
             )
+    return films
+
+
+def _compute_maps(entry: Entry, engine: Engine, film: Films) -> None:
+    spec = entry.manifest.maps
+    maps = engine.maps(film, cam=spec.cam is not None, layers=True)
+    if spec.cam is None or not spec.cam.exact or maps.cam is None or maps.cam_bias is None:
+        return
+    total, logit = float(maps.cam.sum() + maps.cam_bias.sum()), float(maps.logits[0])
+    if not abs(total - logit) <= LOGIT_TOLERANCE * max(1.0, float(np.abs(maps.cam).sum())):
+        raise ArtifactRefused(
+            f"{entry.label}: expected a class activation map and a bias that sum to the logit {logit:.4f}. "
+            f"They sum to {total:.4f}."
+        )
 
 
 @contextmanager
@@ -146,11 +170,17 @@ def staged_entry(store: Path, name: str) -> Iterator[StagedEntry]:
     """Write an entry aside; on leaving it is verified and becomes the next version of `name`, or nothing does.
 
     Raises:
-        ArtifactRefused: what was written cannot be loaded as the service would load it.
+        ArtifactRefused: the name is none for an entry, or what was written cannot be loaded as the service would
+            load it.
     """
+    try:
+        TypeAdapter(EntryName).validate_python(name)
+    except ValidationError as error:
+        raise ArtifactRefused(f"Expected a name for an entry. Received {name!r}: {error.errors()[0]['msg']}.") from None
     home = store / name
     home.mkdir(parents=True, exist_ok=True)
-    versions = [int(label.partition("/")[2]) for label in list_entries(store) if label.startswith(f"{name}/")]
+    # Folders that are no entries count too: a rename onto one would fail after all the work.
+    versions = [int(folder.name) for folder in home.iterdir() if re.fullmatch(r"[0-9]+", folder.name)]
     version = str(max(versions, default=0) + 1)
     # Inside the store, under another name: a rename is only whole within one file system.
     aside = Path(tempfile.mkdtemp(prefix=f".{version}-", dir=home))
@@ -227,7 +257,10 @@ def _encode_png(film: Films) -> str:
 
 
 def _decode_png(text: str) -> Films:
-    pixels = cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), cv2.IMREAD_GRAYSCALE)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(base64.b64decode(text, validate=True), np.uint8), cv2.IMREAD_GRAYSCALE)
+    except (binascii.Error, ValueError, cv2.error):
+        pixels = None
     if pixels is None:
         raise ArtifactRefused("Expected a golden film as base64 PNG. Received something else.")
     return pixels.astype(np.uint8, copy=False)

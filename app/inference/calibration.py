@@ -84,7 +84,7 @@ def decide(
         prevalence: see `Calibration.probability`.
     """
     return Decision(
-        label=labels[logit >= threshold_logit],
+        label=labels[int(logit >= threshold_logit)],
         probability=calibration.probability(logit, prevalence),
         operating_point=operating_point,
         threshold=calibration.probability(threshold_logit, prevalence),

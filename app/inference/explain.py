@@ -72,7 +72,9 @@ def draw_layer(name: str, activations: Floats) -> ActivationMap:
     rows, columns, channels = activations.shape
     mean = activations.mean(axis=(0, 1))
     deviation = activations.std(axis=(0, 1))
-    scale = np.divide(64, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    # Rounding gives a constant channel a deviation too, and would draw it at 64 or 192.
+    varies = activations.max(axis=(0, 1)) > activations.min(axis=(0, 1))
+    scale = np.divide(64, deviation, out=np.zeros_like(deviation), where=varies & (deviation > 0))
     gray = np.clip((activations - mean) * scale + 128, 0, 255).astype(np.uint8)
     bands = -(-channels // CHANNELS_A_ROW)
     across = min(channels, CHANNELS_A_ROW)

@@ -40,14 +40,17 @@ def find_head(network: Network) -> Head | None:
     """Walk back from the layer `logit` to the feature maps; None where something else stands between.
 
     Raises:
-        ArtifactRefused: the network has no layer `logit` that is Dense(1).
+        ArtifactRefused: the network has no layer `logit` that is Dense(1) without an activation.
     """
     try:
         layer = network.get_layer("logit")
     except ValueError:
         layer = None
-    if not isinstance(layer, keras.layers.Dense) or layer.units != 1:
-        raise ArtifactRefused("Expected a network with a layer named 'logit' that is Dense(1). It has none.")
+    is_logit = isinstance(layer, keras.layers.Dense) and layer.units == 1
+    if not is_logit or layer.activation is not keras.activations.linear:
+        raise ArtifactRefused(
+            "Expected a network with a layer named 'logit' that is Dense(1) without an activation. It has none."
+        )
     dense: list[Layer] = [layer]
     while True:
         layer = _before(layer)
@@ -63,7 +66,9 @@ def find_head(network: Network) -> Head | None:
     features = _before(layer)
     while isinstance(features, keras.layers.Dropout):
         features = _before(features)
-    return Head(features, pooled, tuple(dense)) if features is not None else None
+    if features is None or len(features.output.shape) != 4 or layer.data_format != "channels_last":
+        return None
+    return Head(features, pooled, tuple(dense))
 
 
 def maps_of(network: Network, layers: Sequence[str] | None = None) -> MapsSpec:
@@ -88,6 +93,8 @@ class NetworkWithMaps(keras.Model):  # type: ignore[misc]  # Keras ships no type
     def __init__(self, network: Network, maps: MapsSpec) -> None:
         super().__init__(name="network_with_maps")
         head = find_head(network) if maps.cam is not None else None
+        if head is None and maps.cam is not None:
+            raise ArtifactRefused("Expected a network whose head can be shared out over its features. It cannot.")
         hidden = [] if head is None else [head.features.output, *(dense.output for dense in head.dense[:-1])]
         layers = [network.get_layer(name).output for name in maps.layers]
         self._head, self._hidden = head, len(hidden)

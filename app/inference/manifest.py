@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+import math
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
 
@@ -52,7 +53,7 @@ class Digests(_Strict):
 class Manifest(_Strict):
     """The content of `model.json`. Thresholds of `operating_points` and of `refer_band` are logits."""
 
-    format: int = 1
+    format: Literal[1] = 1
     name: EntryName
     version: EntryVersion
     created: str
@@ -76,6 +77,9 @@ class Manifest(_Strict):
             raise ValueError(f"the default operating point {self.default_operating_point!r} is not among the points")
         if self.calibration.weights_sha256 != self.sha256.model_keras:
             raise ValueError("the calibration was fitted for other weights than these")
+        band = self.refer_band
+        if band is not None and not (math.isfinite(band.low) and math.isfinite(band.high) and band.low <= band.high):
+            raise ValueError(f"expected a refer band from low to high. Received {band.low} to {band.high}")
         return self
 
     @property

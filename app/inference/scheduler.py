@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import cv2
 
-from app.errors import DeadlineExceeded
+from app.errors import DeadlineExceeded, NotReady
 
 T = TypeVar("T")
 
@@ -36,7 +36,8 @@ def granted_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
             period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text().strip()
         except OSError:
             return cores
-    if quota in ("max", "-1"):
+    # "max" and "-1" stand for no quota.
+    if not (quota.isdecimal() and period.isdecimal() and int(period)):
         return cores
     return max(1, min(cores, int(quota) // int(period)))
 
@@ -64,6 +65,7 @@ class Scheduler:
 
         Raises:
             DeadlineExceeded: the deadline passed.
+            NotReady: the scheduler is closed.
         """
         queued = monotonic()
 
@@ -73,7 +75,11 @@ class Scheduler:
                 raise DeadlineExceeded("The deadline passed while the film waited for a worker. Try again later.")
             return work(), begun - queued
 
-        future: Future[tuple[T, float]] = self._pool.submit(start)
+        try:
+            future: Future[tuple[T, float]] = self._pool.submit(start)
+        except RuntimeError:
+            done()
+            raise NotReady("The service is closing. Try again later.") from None
         loop = asyncio.get_running_loop()
         future.add_done_callback(lambda _: _tell(loop, done))
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -29,12 +30,12 @@ class TensorFlowEngine:
     def __init__(self, path: Path, maps: MapsSpec) -> None:
         try:
             network = keras.saving.load_model(path, compile=False)
-        except (ValueError, OSError, KeyError, TypeError) as error:
-            reason = f"Expected a Keras model in {path.name}. Keras refused it ({type(error).__name__})."
-            raise ArtifactRefused(reason) from None
+            with_maps = NetworkWithMaps(network, maps)
+        except (ValueError, OSError, KeyError, TypeError, AttributeError, BadZipFile) as error:
+            reason = f"Expected a Keras model in {path.name} with the maps of its manifest. Keras refused it "
+            raise ArtifactRefused(f"{reason}({type(error).__name__}).") from None
         _, height, width, _ = network.input_shape
         signature = [tf.TensorSpec((None, height, width, 1), tf.float32)]
-        with_maps = NetworkWithMaps(network, maps)
         lean = keras.Model(network.inputs, network.get_layer("logit").output)
         self._lean = tf.function(lambda films: lean(films, training=False), input_signature=signature)
         self._full = tf.function(with_maps.call, input_signature=signature)

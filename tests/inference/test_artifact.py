@@ -1,0 +1,375 @@
+"""Model store entries: found, verified, refused, and written whole or not at all."""
+
+import base64
+import json
+import math
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import ArtifactRefused, ModelNotFound
+from app.inference.artifact import (
+    Entry,
+    find_entry,
+    finish_entry,
+    list_entries,
+    open_verified,
+    set_default,
+    staged_entry,
+)
+from app.inference.manifest import InputSpec, Manifest, ManifestDraft
+from tests.conftest import film_pixels
+
+
+@pytest.fixture
+def store(tiny_store, tmp_path):
+    """A store of one's own, to break."""
+    return shutil.copytree(tiny_store, tmp_path / "store")
+
+
+def edit(path, change):
+    """Change what a JSON file says."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def refused(store, label="pooled/1", engine="openvino"):
+    with pytest.raises(ArtifactRefused) as caught:
+        open_verified(find_entry(store, label), engine)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def add_versions(store, name, *versions):
+    for version in versions:
+        folder = shutil.copytree(store / name / "1", store / name / str(version))
+        edit(folder / "model.json", lambda manifest, version=version: manifest.update(version=str(version)))
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_entries_are_listed_by_name_then_number(store):
+    """10 comes after 9; what is no version is not listed."""
+    add_versions(store, "pooled", 2, 10, 9)
+    for other in (".3-abc", "03", "0", "x", "-1"):
+        shutil.copytree(store / "pooled" / "1", store / "pooled" / other)
+    (store / "pooled" / "11").mkdir()
+    assert list_entries(store) == ["dense/1", "pooled/1", "pooled/2", "pooled/9", "pooled/10", "tanh/1"]
+
+
+def test_a_name_alone_finds_its_highest_version(store):
+    """By number, not by letter."""
+    add_versions(store, "pooled", 2, 10, 9)
+    assert find_entry(store, "pooled").label == "pooled/10"
+    assert find_entry(store, "pooled/9").label == "pooled/9"
+
+
+def test_without_a_name_the_default_is_found(store):
+    """What the file DEFAULT names, with or without a version."""
+    assert find_entry(store).label == "pooled/1"
+    set_default(store, "tanh")
+    assert find_entry(store).label == "tanh/1"
+    assert not [name for name in files(store) if name.startswith(".")]
+
+
+@pytest.mark.parametrize("wanted", ["article", "pooled/2", "pooled/", "pooled/01", "../store/pooled/1", "", "/"])
+def test_an_unknown_name_lists_what_there_is(store, wanted):
+    """No path gets out of the store."""
+    with pytest.raises(ModelNotFound) as caught:
+        find_entry(store, wanted)
+    assert str(caught.value) == f"Expected one of: dense/1, pooled/1, tanh/1. Received {wanted!r}."
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_without_a_readable_default_the_name_is_asked_for(store, content):
+    """Absent, or no text."""
+    (store / "DEFAULT").unlink()
+    if content is not None:
+        (store / "DEFAULT").write_bytes(content)
+    with pytest.raises(ModelNotFound, match="a file DEFAULT"):
+        find_entry(store)
+
+
+def test_an_empty_store_says_so(tmp_path):
+    """And so does a folder that there is not."""
+    for folder in (tmp_path, tmp_path / "absent"):
+        assert list_entries(folder) == []
+        with pytest.raises(ModelNotFound, match="this one has none"):
+            find_entry(folder, "pooled")
+
+
+@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+@pytest.mark.parametrize("name", ["pooled", "dense", "tanh"])
+def test_what_was_written_opens_under_both_engines(tiny_store, name, engine):
+    """The golden films give their logits again."""
+    assert open_verified(find_entry(tiny_store, name), engine).name == engine
+
+
+def broken_manifests():
+    yield "default_operating_point", lambda m: m.update(default_operating_point="other"), "'other' is not among"
+    yield "no points", lambda m: m.update(operating_points={}), "operating_points"
+    yield "calibrated for others", lambda m: m["calibration"].update(weights_sha256="0" * 64), "other weights"
+    yield "no calibration", lambda m: m.pop("calibration"), "calibration: Field required"
+    yield "falling", lambda m: m["calibration"].update(slope=-1), "calibration.slope"
+    yield "nan threshold", lambda m: m["operating_points"].update(half=math.nan), "operating_points.half"
+    yield "infinite threshold", lambda m: m["operating_points"].update(half=math.inf), "operating_points.half"
+    yield "nan band", lambda m: m.update(refer_band={"low": math.nan, "high": 1}), "refer band"
+    yield "turned band", lambda m: m.update(refer_band={"low": 1, "high": 0}), "refer band"
+    yield "another format", lambda m: m.update(format=2), "format"
+    yield "unknown field", lambda m: m.update(threshold=0.5), "threshold: Extra"
+    yield "no size", lambda m: m["input"].update(width=0), "input.width"
+    yield "one label", lambda m: m.update(labels=["PNEUMONIA"]), "labels"
+    yield "another version", lambda m: m.update(version="2"), "Received that of pooled/2"
+    yield "another name", lambda m: m.update(name="dense"), "Received that of dense/1"
+    yield "escaping name", lambda m: m.update(name="../dense"), "name"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [case[1:] for case in broken_manifests()], ids=[c[0] for c in broken_manifests()]
+)
+def test_a_manifest_that_contradicts_itself_is_refused(store, change, said):
+    """With the place and the reason, in one line."""
+    edit(store / "pooled" / "1" / "model.json", change)
+    with pytest.raises(ArtifactRefused, match=said) as caught:
+        find_entry(store, "pooled")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null"])
+def test_a_manifest_that_is_no_json_object_is_refused(store, content):
+    """Cut, empty or something else."""
+    (store / "pooled" / "1" / "model.json").write_bytes(content)
+    with pytest.raises(ArtifactRefused, match=r"model\.json of pooled/1 is refused"):
+        find_entry(store, "pooled")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("model.keras", "expected model.keras"), ("serving/model.xml", "serving"), ("serving/model.bin", "serving")],
+)
+@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+def test_one_changed_byte_is_refused(store, name, said, engine):
+    """In either form of the network, whichever engine reads it."""
+    path = store / "pooled" / "1" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert said in refused(store, engine=engine)
+
+
+@pytest.mark.parametrize("change", ["added", "renamed", "folder", "gone", "other's"])
+def test_serving_files_of_another_number_or_name_are_refused(store, change):
+    """The hash of the folder holds names and contents."""
+    serving = store / "pooled" / "1" / "serving"
+    match change:
+        case "added":
+            (serving / "more").touch()
+        case "renamed":
+            (serving / "model.bin").rename(serving / "weights.bin")
+        case "folder":
+            (serving / "more").mkdir()
+        case "gone":
+            shutil.rmtree(serving)
+        case "other's":
+            shutil.rmtree(serving)
+            shutil.copytree(store / "dense" / "1" / "serving", serving)
+    assert "xpected" in refused(store)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "golden.json", "serving/model.bin"])
+def test_a_missing_file_is_refused(store, name):
+    """By its name."""
+    (store / "pooled" / "1" / name).unlink()
+    assert name.split("/")[0] in refused(store)
+
+
+def test_an_entry_without_a_manifest_is_none(store):
+    """It is not listed, so it can't be asked for."""
+    (store / "pooled" / "1" / "model.json").unlink()
+    with pytest.raises(ModelNotFound):
+        find_entry(store, "pooled")
+
+
+def test_swapped_networks_with_their_hashes_are_refused_by_their_numbers(store):
+    """Whoever changes the hash too still can't have the golden logits."""
+    other = json.loads((store / "dense" / "1" / "model.json").read_text())["sha256"]["serving"]
+    shutil.rmtree(store / "pooled" / "1" / "serving")
+    shutil.copytree(store / "dense" / "1" / "serving", store / "pooled" / "1" / "serving")
+    edit(store / "pooled" / "1" / "model.json", lambda manifest: manifest["sha256"].update(serving=other))
+    assert "golden film should give logit" in refused(store)
+
+
+def set_film(**changed):
+    return lambda golden: golden["films"][-1].update(changed)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda golden: golden["films"][-1].update(logit=golden["films"][-1]["logit"] + 0.002), "should give logit"),
+        (
+            lambda golden: golden["films"][-1].update(probability=golden["films"][-1]["probability"] + 0.0002),
+            "should give logit",
+        ),
+        (set_film(logit=math.nan), "golden.json"),
+        (set_film(probability=math.nan), "golden.json"),
+        (set_film(png="no base64!"), "base64 PNG"),
+        (set_film(png=""), "base64 PNG"),
+        (set_film(png="AAAA"), "base64 PNG"),
+        (lambda golden: golden.update(films=[]), "golden.json"),
+        (lambda golden: golden["films"][-1].pop("logit"), "golden.json"),
+    ],
+)
+def test_golden_films_that_are_not_reproduced_are_refused(store, change, said):
+    """A logit more than 1e-3 off, a probability more than 1e-4, or no film at all."""
+    edit(store / "pooled" / "1" / "golden.json", change)
+    assert said in refused(store)
+
+
+def test_golden_films_of_another_size_are_refused(store):
+    """Also where only one of them is."""
+    small = json.loads((store / "pooled" / "1" / "golden.json").read_text())
+    ok, png = cv2.imencode(".png", film_pixels(0, 100, 150))
+    assert ok
+    small["films"][-1]["png"] = base64.b64encode(png.tobytes()).decode()
+    (store / "pooled" / "1" / "golden.json").write_text(json.dumps(small))
+    assert "expected golden films of (150, 150). Received (100, 150)" in refused(store)
+
+
+def test_a_logit_that_is_no_number_is_refused(store, monkeypatch):
+    """NaN is farther than 1e-3 from everything, though no comparison says so."""
+
+    class Undefined:
+        name = "openvino"
+
+        def logits(self, films):
+            return np.full(len(films), np.nan, np.float32)
+
+    monkeypatch.setattr("app.inference.artifact.open_engine", lambda *_: Undefined())
+    assert "gives nan and nan" in refused(store)
+
+
+def test_another_calibration_of_the_same_weights_is_refused(store):
+    """Its probabilities are not the golden ones."""
+    edit(store / "pooled" / "1" / "model.json", lambda manifest: manifest["calibration"].update(intercept=0.01))
+    assert "should give logit" in refused(store)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("pooled", lambda maps: maps["layers"].append("absent")),
+        ("tanh", lambda maps: maps.update(cam={"method": "m", "layer": "conv1", "exact": True})),
+    ],
+)
+def test_maps_that_the_network_does_not_answer_are_refused_when_it_is_opened(store, name, change, engine):
+    """Not at the first request that asks for them."""
+    edit(store / name / "1" / "model.json", lambda manifest: change(manifest["maps"]))
+    assert "Expected" in refused(store, name, engine)
+
+
+def draft_like(entry):
+    manifest = entry.manifest
+    taken = manifest.model_dump(include=set(ManifestDraft.model_fields) - {"calibration", "input", "maps"})
+    return ManifestDraft(
+        calibration={"prevalence": 0.7}, input=InputSpec(**manifest.input.model_dump()), maps=manifest.maps, **taken
+    )
+
+
+def write(staged, entry):
+    """Write the same network again, as a training would."""
+    shutil.copy(entry.folder / "model.keras", staged.folder)
+    shutil.copytree(entry.folder / "serving", staged.folder / "serving")
+    return finish_entry(staged, draft_like(entry), np.stack([film_pixels(seed, 150, 150) for seed in range(2)]))
+
+
+def test_a_new_entry_takes_the_next_number(store):
+    """One more than the highest, though a lower one is free, and though the highest is no entry."""
+    entry = find_entry(store, "pooled")
+    add_versions(store, "pooled", 7)
+    (store / "pooled" / "8").mkdir()
+    (store / "pooled" / "8" / "notes").touch()
+    with staged_entry(store, "pooled") as staged:
+        write(staged, entry)
+    assert (staged.version, find_entry(store, "pooled").label) == ("9", "pooled/9")
+    assert open_verified(find_entry(store, "pooled")).name == "openvino"
+    assert (store / "pooled" / "9").stat().st_mode & 0o777 == 0o755
+
+
+def test_an_entry_is_not_there_until_it_is_whole(store):
+    """While it is written, nothing of it is listed, not even when its last file is there."""
+    entry = find_entry(store, "pooled")
+    with staged_entry(store, "new") as staged:
+        assert list_entries(store) == ["dense/1", "pooled/1", "tanh/1"]
+        write(staged, entry)
+        assert list_entries(store) == ["dense/1", "pooled/1", "tanh/1"]
+    assert list_entries(store) == ["dense/1", "new/1", "pooled/1", "tanh/1"]
+
+
+def test_a_training_that_fails_leaves_nothing_behind(store):
+    """Neither an entry nor the folder that it was written in."""
+    entry, before = find_entry(store, "pooled"), files(store)
+
+    def fail(name):
+        with staged_entry(store, name) as staged:
+            write(staged, entry)
+            raise KeyboardInterrupt
+
+    for name in ("pooled", "new"):
+        with pytest.raises(KeyboardInterrupt):
+            fail(name)
+        assert files(store) == before
+
+
+def test_an_entry_that_does_not_verify_is_not_kept(store):
+    """What the service would refuse, training does not leave."""
+    entry, before = find_entry(store, "pooled"), files(store)
+
+    def spoil():
+        with staged_entry(store, "pooled") as staged:
+            write(staged, entry)
+            with (staged.folder / "model.keras").open("ab") as weights:
+                weights.write(b"x")
+
+    with pytest.raises(ArtifactRefused, match=r"expected model\.keras with sha256"):
+        spoil()
+    assert files(store) == before
+
+
+def test_what_a_killed_training_leaves_is_no_entry(store):
+    """The folder that it wrote in stays, whole as it may be, and is neither listed nor in the way."""
+    left = shutil.copytree(store / "pooled" / "1", store / "pooled" / ".2-killed")
+    assert (left / "model.json").is_file()
+    entry = find_entry(store, "pooled")
+    assert (list_entries(store), entry.label) == (["dense/1", "pooled/1", "tanh/1"], "pooled/1")
+    with staged_entry(store, "pooled") as staged:
+        write(staged, entry)
+    assert find_entry(store, "pooled").label == "pooled/2"
+
+
+@pytest.mark.parametrize("name", ["../evil", "", "A", "a/b", ".hidden", "a" * 65])
+def test_a_name_that_no_entry_can_have_is_refused_before_anything_is_written(tmp_path, name):
+    """Nothing is made outside the store, nor inside."""
+
+    def stage():
+        with staged_entry(tmp_path / "store", name):
+            pass
+
+    with pytest.raises(ArtifactRefused, match="Expected a name for an entry"):
+        stage()
+    assert files(tmp_path) == []
+
+
+def test_a_manifest_comes_back_as_it_was_written(tiny_store):
+    """Every field, with the hash under the file's own name."""
+    entry = find_entry(tiny_store, "dense")
+    text = (entry.folder / "model.json").read_text()
+    assert Manifest.model_validate_json(text) == entry.manifest
+    assert set(json.loads(text)["sha256"]) == {"model.keras", "serving"}
+    assert Entry(entry.folder, entry.manifest).label == "dense/1"

@@ -1,0 +1,127 @@
+"""One film, read whole: the same logit however it is explained."""
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import ArtifactRefused, InvalidParameter, ModelNotFound, TooManyPixels
+from app.imaging.preprocess import read_film
+from app.inference.artifact import find_entry, open_verified
+from app.inference.reader import MAP_KINDS, Reader, open_reader
+from tests.conftest import encode, film_pixels
+
+FILM = encode(film_pixels(7))
+
+
+@pytest.fixture(scope="module")
+def readers(tiny_store):
+    """A reader of every network."""
+    return {name: open_reader(tiny_store, name) for name in ("pooled", "dense", "tanh")}
+
+
+@pytest.mark.parametrize("name", ["pooled", "dense", "tanh"])
+def test_a_film_has_one_logit_whatever_is_drawn(readers, name):
+    """And one class and one probability, which are those of the engine's logit."""
+    reader = readers[name]
+    readings = [reader.read(FILM, operating_point="balanced", maps=kind) for kind in MAP_KINDS]
+    expected = reader.engine.logits(read_film(FILM, width=150, height=150).pixels[np.newaxis])[0]
+    for reading in readings:
+        assert reading.logit == pytest.approx(float(expected), abs=1e-5)
+        assert reading.decision.probability == reader.manifest.calibration.probability(reading.logit)
+        assert reading.decision.label == readings[0].decision.label
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "drawn"),
+    [
+        ("pooled", "none", []),
+        ("pooled", "cam", [("cam", "conv2")]),
+        ("pooled", "layers", [("layer", "conv1"), ("layer", "conv2")]),
+        ("dense", "all", [("cam", "conv2"), ("layer", "conv1"), ("layer", "conv2")]),
+        ("tanh", "all", [("cam", None), ("layer", "conv1")]),
+    ],
+)
+def test_the_maps_that_were_asked_for_are_drawn(readers, name, kind, drawn):
+    """The cam first, then the layers in the order of the network."""
+    reading = readers[name].read(FILM, operating_point="half", maps=kind)
+    assert [(drawn.kind, drawn.layer) for drawn in reading.maps] == drawn
+    for one in reading.maps:
+        shape = cv2.imdecode(np.frombuffer(one.png, np.uint8), cv2.IMREAD_UNCHANGED).shape
+        assert shape == (one.height, one.width, 3)
+
+
+@pytest.mark.parametrize("name", ["pooled", "dense"])
+def test_values_and_bias_of_an_exact_map_sum_to_the_logit(readers, name):
+    """Rounded as they are answered."""
+    reading = readers[name].read(FILM, operating_point="half", maps="cam")
+    (cam,) = reading.maps
+    assert np.sum(cam.values) + cam.bias == pytest.approx(reading.logit, abs=1e-3)
+
+
+def test_occlusion_names_itself_and_claims_no_bias(readers):
+    """A head that can't be shared out is explained without a sum."""
+    (cam,) = readers["tanh"].read(FILM, operating_point="half", maps="cam").maps
+    assert (cam.method, cam.bias, np.shape(cam.values)) == ("occlusion (Zeiler and Fergus 2014)", None, (10, 10))
+
+
+def test_the_default_operating_point_is_the_models(readers):
+    """And every point has its own threshold, calibrated as the answer is."""
+    reader = readers["pooled"]
+    assert [reader.point(wanted) for wanted in (None, "half", "balanced")] == ["balanced", "half", "balanced"]
+    decision = reader.read(FILM, operating_point="half").decision
+    assert (decision.operating_point, decision.threshold) == ("half", 0.5)
+
+
+@pytest.mark.parametrize("wanted", ["", "Half", "sensitive", "half "])
+def test_an_unknown_operating_point_lists_the_accepted_ones(readers, wanted):
+    """In the order of the manifest, without what came."""
+    with pytest.raises(InvalidParameter) as caught:
+        readers["pooled"].point(wanted)
+    assert str(caught.value) == "operating_point: expected one of half, balanced. Received another."
+
+
+def test_another_resize_rule_is_refused(tiny_store, tmp_path):
+    """A model trained on other geometry would be read wrongly, and silently."""
+    store = shutil.copytree(tiny_store, tmp_path / "store")
+    path = store / "pooled" / "1" / "model.json"
+    manifest = json.loads(path.read_text())
+    manifest["input"]["resize"] = "letterbox"
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactRefused, match=r"expected the resize rule squeeze-inter-area\. Received letterbox"):
+        open_reader(store, "pooled")
+
+
+def test_a_model_that_is_not_there_is_not_opened(tiny_store):
+    """The reader asks the store."""
+    with pytest.raises(ModelNotFound):
+        open_reader(tiny_store, "pooled/2")
+
+
+def test_the_prevalence_moves_the_probability_and_no_class(tiny_store, readers):
+    """With its threshold, under another prevalence."""
+    rare = open_reader(tiny_store, "pooled", prevalence=0.05).read(FILM, operating_point="half").decision
+    fitted = readers["pooled"].read(FILM, operating_point="half").decision
+    assert rare.label == fitted.label
+    assert rare.probability < fitted.probability
+    assert rare.threshold < fitted.threshold
+
+
+def test_the_pixel_limit_is_the_readers(tiny_store):
+    """As it was set, not as it is by default."""
+    entry = find_entry(tiny_store, "pooled")
+    reader = Reader(entry, open_verified(entry), max_pixels=300 * 400 - 1)
+    with pytest.raises(TooManyPixels):
+        reader.read(FILM, operating_point="half")
+
+
+def test_warnings_and_seconds_come_with_the_reading(readers):
+    """Each phase that there was, and what was noticed of the film."""
+    colour = encode(np.dstack([film_pixels(seed) for seed in range(3)]))
+    reading = readers["pooled"].read(colour, operating_point="half", maps="cam")
+    assert [warning.code for warning in reading.warnings] == ["colour-image"]
+    assert list(reading.seconds) == ["decode", "infer", "explain"]
+    assert list(readers["pooled"].read(FILM, operating_point="half").seconds) == ["decode", "infer"]
+    assert min(reading.seconds.values()) > 0

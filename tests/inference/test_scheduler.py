@@ -1,0 +1,232 @@
+"""Who waits, who works, and what is dropped."""
+
+import asyncio
+import os
+import threading
+from time import monotonic
+
+import pytest
+
+from app.errors import DeadlineExceeded, NotReady, UndecodableImage
+from app.inference.scheduler import Scheduler, granted_cores
+
+HERE = len(os.sched_getaffinity(0))
+
+
+class Done:
+    """Counts how often it is called, and from which thread."""
+
+    def __init__(self):
+        self.threads = []
+
+    def __call__(self):
+        self.threads.append(threading.current_thread())
+
+
+@pytest.fixture
+def scheduler():
+    """Two workers, closed at the end."""
+    scheduler = Scheduler(2)
+    yield scheduler
+    scheduler.close()
+
+
+async def settled(done, calls=1):
+    """Give what was told from another thread the time to arrive, and anything more too."""
+    for _ in range(200):
+        if len(done.threads) >= calls:
+            break
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.02)
+    return len(done.threads)
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [
+        ("max 100000", HERE),
+        ("100000 100000", 1),
+        ("50000 100000", 1),
+        ("199999 100000", 1),
+        (f"{HERE * 50000} 50000", HERE),
+        (f"{HERE * 900000} 100000", HERE),
+        ("0 100000", 1),
+        ("100000 0", HERE),
+        ("nonsense", HERE),
+        ("a b", HERE),
+        ("", HERE),
+    ],
+)
+def test_the_quota_of_cgroup_2_is_obeyed(tmp_path, quota, expected):
+    """Whole cores, at least one, never more than the process has; what can't be read is no quota."""
+    (tmp_path / "cpu.max").write_text(quota + "\n")
+    assert granted_cores(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"), [("-1", HERE), ("100000", 1), ("10000", 1), (str(HERE * 100000), HERE), ("x", HERE)]
+)
+def test_the_quota_of_cgroup_1_is_obeyed(tmp_path, quota, expected):
+    """In its own two files."""
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota + "\n")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert granted_cores(tmp_path) == expected
+
+
+def test_without_a_quota_every_core_is_used(tmp_path):
+    """Of those that the process may run on."""
+    assert granted_cores(tmp_path) == HERE
+
+
+def test_a_piece_of_work_gives_its_result_and_how_long_it_waited(scheduler):
+    """And says once that it is over, in the thread of the event loop."""
+    done = Done()
+
+    async def main():
+        result, waited = await scheduler.run(lambda: "answer", deadline=monotonic() + 5, done=done)
+        return result, waited, await settled(done)
+
+    result, waited, calls = asyncio.run(main())
+    assert (result, calls, done.threads) == ("answer", 1, [threading.main_thread()])
+    assert 0 <= waited < 1
+
+
+def test_an_error_of_the_work_is_the_callers(scheduler):
+    """As it was raised, and it is over once."""
+    done = Done()
+
+    def fail():
+        raise UndecodableImage("cut")
+
+    async def main():
+        with pytest.raises(UndecodableImage, match="cut"):
+            await scheduler.run(fail, deadline=monotonic() + 5, done=done)
+        return await settled(done)
+
+    assert asyncio.run(main()) == 1
+
+
+def test_never_more_at_once_than_there_are_workers(scheduler):
+    """Twenty films, two workers: two at a time, each in a thread of the pool."""
+    lock, at_once, seen, names = threading.Lock(), 0, [], set()
+    pause = threading.Event()
+
+    def work():
+        nonlocal at_once
+        with lock:
+            at_once += 1
+            seen.append(at_once)
+            names.add(threading.current_thread().name)
+        pause.wait(0.01)
+        with lock:
+            at_once -= 1
+        return len(seen)
+
+    async def main():
+        jobs = [scheduler.run(work, deadline=monotonic() + 10, done=Done()) for _ in range(20)]
+        return await asyncio.gather(*jobs)
+
+    assert len(asyncio.run(main())) == 20
+    assert (max(seen), len(seen), names) == (2, 20, {"film_0", "film_1"})
+
+
+def test_work_not_begun_by_the_deadline_is_dropped(scheduler):
+    """It is never done, its caller is told at the deadline, and it is over once."""
+    hold, worked, done, blocking = threading.Event(), [], Done(), Done()
+
+    async def main():
+        blocked = [
+            asyncio.create_task(scheduler.run(hold.wait, deadline=monotonic() + 10, done=blocking)) for _ in range(2)
+        ]
+        await asyncio.sleep(0.02)
+        begun = monotonic()
+        with pytest.raises(DeadlineExceeded):
+            await scheduler.run(lambda: worked.append(1), deadline=begun + 0.1, done=done)
+        took, over = monotonic() - begun, await settled(done)
+        hold.set()
+        await asyncio.gather(*blocked)
+        return took, over, await settled(blocking, 2)
+
+    took, over, freed = asyncio.run(main())
+    assert (worked, over, freed) == ([], 1, 2)
+    assert 0.09 < took < 1
+
+
+def test_a_deadline_that_has_passed_already_starts_nothing(scheduler):
+    """The work is not begun for an answer that nobody may have."""
+    worked, done = [], Done()
+
+    async def main():
+        with pytest.raises(DeadlineExceeded):
+            await scheduler.run(lambda: worked.append(1), deadline=monotonic() - 1, done=done)
+        return await settled(done)
+
+    assert (asyncio.run(main()), worked) == (1, [])
+
+
+def test_work_that_outlasts_the_deadline_is_over_only_when_it_ends(scheduler):
+    """The caller is told at the deadline; the place in flight is free when the worker is."""
+    hold, done = threading.Event(), Done()
+
+    async def main():
+        with pytest.raises(DeadlineExceeded):
+            await scheduler.run(lambda: hold.wait(10), deadline=monotonic() + 0.05, done=done)
+        await asyncio.sleep(0.05)
+        before = len(done.threads)
+        hold.set()
+        return before, await settled(done)
+
+    assert asyncio.run(main()) == (0, 1)
+
+
+def test_a_caller_who_goes_away_leaves_the_place_free(scheduler):
+    """Cancelled while waiting: the work is dropped and over once."""
+    hold, worked, done = threading.Event(), [], Done()
+
+    async def main():
+        blocked = [
+            asyncio.create_task(scheduler.run(hold.wait, deadline=monotonic() + 10, done=Done())) for _ in range(2)
+        ]
+        waiting = asyncio.create_task(scheduler.run(lambda: worked.append(1), deadline=monotonic() + 10, done=done))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        over = await settled(done)
+        hold.set()
+        await asyncio.gather(*blocked)
+        return over, waiting.cancelled()
+
+    assert asyncio.run(main()) == (1, True)
+    assert worked == []
+
+
+def test_close_drops_what_waits(scheduler):
+    """What is being done is finished, what waits is not begun, what comes later is not taken: each is over once."""
+    hold, worked = threading.Event(), []
+    running, waiting, late = Done(), Done(), Done()
+
+    async def main():
+        blocked = [
+            asyncio.create_task(scheduler.run(lambda: hold.wait(10), deadline=monotonic() + 10, done=running))
+            for _ in range(2)
+        ]
+        dropped = asyncio.create_task(scheduler.run(lambda: worked.append(1), deadline=monotonic() + 10, done=waiting))
+        await asyncio.sleep(0.05)
+        scheduler.close()
+        over = await settled(waiting)
+        with pytest.raises(NotReady):
+            await scheduler.run(lambda: worked.append(2), deadline=monotonic() + 10, done=late)
+        hold.set()
+        await asyncio.gather(*blocked)
+        await asyncio.wait([dropped])
+        return over, len(late.threads), await settled(running, 2)
+
+    assert asyncio.run(main()) == (1, 1, 2)
+    assert worked == []
+
+
+def test_every_worker_is_warmed_once(scheduler):
+    """Each in its own thread, all at once."""
+    names = []
+    asyncio.run(scheduler.warm(lambda: names.append(threading.current_thread().name)))
+    assert sorted(names) == ["film_0", "film_1"]
