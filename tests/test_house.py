@@ -1,0 +1,197 @@
+"""The house stands as it is drawn: which part may know which, and what is loaded to serve."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.inference.artifact import find_entry, list_entries, open_verified
+from tests.conftest import encode, film_pixels
+
+ROOT = Path(__file__).parents[1]
+STORE = ROOT / "model_store"
+MAX_ENTRY_BYTES = 18_000_000
+HEAVY = ["cv2", "fastapi", "keras", "matplotlib", "numpy", "openvino", "pyarrow", "sklearn", "tensorflow", "uvicorn"]
+# What each part may import of this repository, itself apart: arrows point one way.
+ARROWS = {
+    "app/errors.py": set(),
+    "app/settings.py": set(),
+    "app/imaging": {"app.errors"},
+    "app/inference": {"app.errors", "app.imaging"},
+    "app/api": {"app.errors", "app.settings", "app.inference"},
+    "app/main.py": {"app"},
+    # The figures of labelled films are worked out in one place.
+    "batch": {"app.errors", "app.api.schemas", "training.metrics", "training.patients"},
+    "training": {"app.errors", "app.imaging", "app.inference"},
+}
+# Where a library may be imported, at the top of a file or within a function.
+PLACES = {
+    ("fastapi", "starlette"): ["app/main.py", "app/api"],
+    ("keras", "tensorflow"): ["app/inference/keras_graph.py", "app/inference/tensorflow_engine.py", "training"],
+    ("openvino",): ["app/inference/engine.py", "app/inference/keras_graph.py"],
+    ("cv2",): ["app/imaging", "app/inference", "training"],
+    ("pydicom", "simplejpeg"): ["app/imaging"],
+}
+OURS = {"app", "batch", "training", "pneumoserve", "tests", "benchmarks"}
+
+
+def sources(*places):
+    found = []
+    for place in places:
+        path = ROOT / place
+        found += [path] if path.is_file() else sorted(path.rglob("*.py"))
+    assert found, f"{places} hold no source: the drawing is out of date"
+    return found
+
+
+def imports(path):
+    """The modules that a file imports anywhere, by their full names; of `from a import b`, `a` and `a.b`."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def within(name, packages):
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+@pytest.mark.parametrize("part", ARROWS)
+def test_arrows_point_one_way(part):
+    """From api to inference to imaging to errors; training knows the models, batch speaks HTTP, app knows neither."""
+    own = part.removesuffix(".py").replace("/", ".")
+    allowed = ARROWS[part] | {own}
+    wrong = []
+    for path in sources(part):
+        for name in imports(path):
+            # `from app import errors` names the package on its way to the module.
+            is_parent = any(package.startswith(f"{name}.") for package in allowed)
+            if name.partition(".")[0] in OURS and not is_parent and not within(name, allowed):
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("libraries", PLACES, ids=lambda libraries: libraries[0])
+def test_a_library_is_known_in_its_place_only(libraries):
+    """FastAPI in `api`, Keras in the TensorFlow engine and `training`, and so on."""
+    allowed = {path for place in PLACES[libraries] if (ROOT / place).exists() for path in sources(place)}
+    assert any(within(name, libraries) for path in allowed for name in imports(path))
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources("app", "batch", "training", "pneumoserve.py")
+        for name in sorted(imports(path))
+        if within(name, libraries) and path not in allowed and not _is_scheduler(path, name)
+    ]
+    assert wrong == []
+
+
+def _is_scheduler(path, name):
+    # It tells OpenCV to leave the threads to it.
+    return name == "cv2" and path.name == "scheduler.py"
+
+
+def test_no_module_is_made_of_leftovers():
+    """Nothing is named utils, helpers, common or manager."""
+    names = {path.stem for path in sources("app", "batch", "training")}
+    assert names & {"util", "utils", "helper", "helpers", "common", "manager", "misc"} == set()
+
+
+def run(code, *arguments):
+    """Run code in a fresh interpreter; what it prints."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=ROOT,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_serving_with_openvino_imports_neither_keras_nor_tensorflow(tiny_store, tmp_path):
+    """The whole service, a model opened and verified, and films read with every map: nothing of either is loaded."""
+    film = tmp_path / "film.jpeg"
+    film.write_bytes(encode(film_pixels()))
+    code = """if True:
+        import sys
+        from pathlib import Path
+        from app.main import create_app
+        from app.settings import Settings
+        from app.inference.reader import open_reader
+
+        store, film = Path(sys.argv[1]), Path(sys.argv[2]).read_bytes()
+        create_app(Settings(model_store=store))
+        for name in ("pooled", "dense", "tanh"):
+            reading = open_reader(store, name).read(film, operating_point="half", maps="all")
+            print(name, len(reading.maps))
+        trained = {"keras", "tensorflow", "training", "sklearn", "matplotlib", "scipy", "pandas", "torch", "jax"}
+        print(sorted(trained & {module.partition(".")[0] for module in sys.modules}))
+    """
+    done = run(code, tiny_store, film)
+    assert done.stdout.splitlines() == ["pooled 3", "dense 3", "tanh 2", "[]"]
+    assert done.stderr == ""
+
+
+def test_the_command_imports_no_heavy_library():
+    """`pneumoserve --help` costs no second: each part is imported when it is called."""
+    code = f"import sys, pneumoserve; print(sorted(set({HEAVY}) & set(sys.modules)))"
+    assert run(code).stdout.strip() == "[]"
+
+
+def committed():
+    listed = subprocess.run(
+        ["git", "ls-files", "model_store"],  # noqa: S607 - git, wherever it is
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    paths = [Path(line).parts for line in listed.stdout.splitlines()]
+    tracked = {f"{parts[1]}/{parts[2]}" for parts in paths if len(parts) > 3}
+    # Where there is no git, as in an unpacked archive, all that is in the store came with it.
+    return [label for label in list_entries(STORE) if label in tracked or listed.returncode]
+
+
+@pytest.fixture(params=committed() or [None])
+def bundled(request):
+    """Every entry that the repository holds."""
+    if request.param is None:
+        pytest.skip("no entry is committed in model_store yet")
+    return find_entry(STORE, request.param)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+def test_a_bundled_model_opens_and_gives_each_film_of_a_batch_its_own_answer(bundled, engine):
+    """Its files and numbers are verified; different films have different rows, in the order of the films."""
+    opened = open_verified(bundled, engine)
+    films = np.stack([film_pixels(seed, *bundled.manifest.shape) for seed in range(4)])
+    together = opened.logits(films)
+    alone = [float(opened.logits(film[np.newaxis])[0]) for film in films]
+    assert together.tolist() == pytest.approx(alone, abs=1e-3)
+    assert len(np.unique(together.round(3))) == len(films)
+    assert opened.logits(films[::-1]).tolist() == pytest.approx(alone[::-1], abs=1e-3)
+
+
+def test_a_bundled_model_is_under_18_megabytes(bundled):
+    """The whole entry, with its plots."""
+    assert sum(path.stat().st_size for path in bundled.folder.rglob("*") if path.is_file()) < MAX_ENTRY_BYTES
+
+
+def test_the_bundled_default_is_a_bundled_model():
+    """What is served where nothing is asked for came with the repository."""
+    if not committed():
+        pytest.skip("no entry is committed in model_store yet")
+    assert find_entry(STORE).label in committed()
