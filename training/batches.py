@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training.augment import AffineAugmentation
 from training.data import Films
+from training.networks import Recipe
 
 
 class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
@@ -17,15 +17,22 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
     resumed run changes it.
     """
 
-    def __init__(
-        self, films: Films, batch_size: int, *, seed: int, epoch: int = 0, augmentation: AffineAugmentation | None
-    ) -> None:
+    def __init__(self, films: Films, batch_size: int, *, seed: int, epoch: int = 0, recipe: Recipe | None) -> None:
+        """Make batches of films.
+
+        Args:
+            films: all of them.
+            batch_size: films a batch.
+            seed: of order and augmentation.
+            epoch: the first one.
+            recipe: how films are augmented, drawn and mixed; None: each as it is, for validation.
+        """
         super().__init__(workers=2, max_queue_size=8)
         self.films = films
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = epoch
-        self.augmentation = augmentation
+        self.recipe = recipe
         self._shuffle()
 
     def __len__(self) -> int:
@@ -35,10 +42,16 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         """Answer batch `index`: float32 (films, height, width, 1) in 0..255, and float32 labels (films, 1)."""
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
         pixels = self.films.pixels[chosen]
-        if self.augmentation is not None:
-            rng = np.random.default_rng([self.seed, self.epoch, index])
-            pixels = np.stack([self.augmentation(film, rng) for film in pixels])
-        return pixels[..., np.newaxis].astype(np.float32), self.films.labels[chosen, np.newaxis].astype(np.float32)
+        labels = self.films.labels[chosen, np.newaxis].astype(np.float32)
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        if self.recipe is None:
+            return pixels[..., np.newaxis].astype(np.float32), labels
+        if self.recipe.augmentation is not None:
+            pixels = np.stack([self.recipe.augmentation(film, rng) for film in pixels])
+        batch = pixels[..., np.newaxis].astype(np.float32)
+        if self.recipe.mixup:
+            batch, labels = _mix(batch, labels, self.recipe.mixup, rng)
+        return batch, labels * (1 - self.recipe.smoothing) + self.recipe.smoothing / 2
 
     def on_epoch_end(self) -> None:
         """Move on to the next epoch's order and augmentation."""
@@ -46,4 +59,26 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         self._shuffle()
 
     def _shuffle(self) -> None:
-        self._order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.films))
+        rng = np.random.default_rng([self.seed, self.epoch])
+        if self.recipe is None or not self.recipe.is_balanced:
+            self._order = rng.permutation(len(self.films))
+            return
+        half = len(self.films) // 2
+        drawn = [_draw(np.flatnonzero(self.films.labels == label), half, rng) for label in (0, 1)]
+        self._order = rng.permutation(np.concatenate(drawn))
+
+
+def _draw(films: NDArray[np.intp], count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Draw `count` films, each as often as any other, give or take one."""
+    rounds = [rng.permutation(films) for _ in range(-(-count // len(films)))]
+    return np.concatenate(rounds)[:count]
+
+
+def _mix(
+    batch: NDArray[np.float32], labels: NDArray[np.float32], alpha: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Lay every film over another of the batch, and its label likewise (Zhang et al. 2018, "mixup")."""
+    share = rng.beta(alpha, alpha, (len(batch), 1)).astype(np.float32)
+    other = rng.permutation(len(batch))
+    wide = share[..., np.newaxis, np.newaxis]
+    return batch * wide + batch[other] * (1 - wide), labels * share + labels[other] * (1 - share)

@@ -60,6 +60,10 @@ def fit(
         "reduce_lr": reduce_lr,
         "augmentation": recipe.augmentation.describe() if recipe.augmentation else None,
         "input": [recipe.height, recipe.width],
+        "source_side": recipe.source_side,
+        "is_balanced": recipe.is_balanced,
+        "mixup": recipe.mixup,
+        "smoothing": recipe.smoothing,
         "training_films": training.fingerprint(),
         "validation_films": validation.fingerprint(),
     }
@@ -68,12 +72,13 @@ def fit(
     model, history = folder.restore(), folder.history()
     if model is None:
         model = recipe.build(recipe.height, recipe.width)
-        model.compile(optimizer=recipe.optimizer(), loss="binary_crossentropy", metrics=["accuracy"])
+        steps = epochs * -(-len(training) // batch_size)
+        model.compile(optimizer=recipe.optimizer(steps), loss="binary_crossentropy", metrics=["accuracy"])
     else:
         console.print(f"Resuming after epoch {len(history)} of {epochs} ({folder.path}).")
     if len(history) < epochs:
-        batches = FilmBatches(training, batch_size, seed=seed, epoch=len(history), augmentation=recipe.augmentation)
-        watched = FilmBatches(validation, batch_size, seed=seed, augmentation=None)
+        batches = FilmBatches(training, batch_size, seed=seed, epoch=len(history), recipe=recipe)
+        watched = FilmBatches(validation, batch_size, seed=seed, recipe=None)
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -93,6 +98,9 @@ def fit(
                 verbose=0,
                 callbacks=[*plateau, keep],
             )
+    if model.optimizer.use_ema:
+        # `fit` does it too, but a run that is resumed after its last epoch never gets there.
+        model.optimizer.finalize_variable_values(model.trainable_variables)
     return Fitted(model, history, folder.path, settings)
 
 

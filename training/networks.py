@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import keras
+import numpy as np
 from keras import layers
-from keras.optimizers import Optimizer, RMSprop
+from keras.optimizers import AdamW, Optimizer, RMSprop
+from keras.optimizers.schedules import CosineDecay
+from numpy.typing import NDArray
 
 from training.augment import AffineAugmentation
+from training.degrade import WorldAugmentation
+from training.pneumonet import build_pneumonet
 
 Builder = Callable[[int, int], keras.Model]
+
+
+class Augmentation(Protocol):
+    """Changes one training film at random; the result has the network's size."""
+
+    def __call__(self, pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Answer the changed film, uint8 (height, width)."""
+        ...
+
+    def describe(self) -> dict[str, float]:
+        """Answer the ranges by name."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -22,10 +40,15 @@ class Recipe:
         network: its name on the command line.
         entry: the default name in the model store.
         build: (height, width) → model from (N, height, width, 1) in 0..255 to `probability`, with a layer `logit`.
-        optimizer: makes a new one.
+        optimizer: (steps in all) → a new one.
         augmentation: applied to every training film anew each epoch; None for none.
         batch_size: films a step.
         epochs: passes over the training films.
+        source_side: training films are read at this many pixels a side and the augmentation brings them to the
+            input's size; None: they are read at the input's size.
+        is_balanced: draw as many films of either class, the rarer one more often; else each film once an epoch.
+        mixup: parameter of the Beta distribution that mixes pairs of films (Zhang et al. 2018); 0: none.
+        smoothing: share of each label that is spread over both classes.
         width: of the input, pixels.
         height: of the input, pixels.
         operating_points: names that the finished model offers, from `operating_points.CHOICES`.
@@ -36,10 +59,14 @@ class Recipe:
     network: str
     entry: str
     build: Builder
-    optimizer: Callable[[], Optimizer]
-    augmentation: AffineAugmentation | None
+    optimizer: Callable[[int], Optimizer]
+    augmentation: Augmentation | None
     batch_size: int
     epochs: int
+    source_side: int | None = None
+    is_balanced: bool = False
+    mixup: float = 0.0
+    smoothing: float = 0.0
     width: int = 150
     height: int = 150
     operating_points: tuple[str, ...] = ("half", "balanced")
@@ -68,6 +95,16 @@ def build_article(height: int, width: int) -> keras.Model:
     return keras.Model(film, probability, name="article")
 
 
+def decay_by_cosine(steps: int) -> AdamW:
+    """Make AdamW whose rate rises over a twentieth of all steps to 0.002 and falls along a cosine to a hundredth.
+
+    The weights that are kept are the running average of those of the last few hundred steps.
+    """
+    warmup = max(1, steps // 20)
+    rate = CosineDecay(1e-5, max(1, steps - warmup), warmup_target=2e-3, warmup_steps=warmup, alpha=0.01)
+    return AdamW(rate, weight_decay=0.02, use_ema=True, ema_momentum=0.995, ema_overwrite_frequency=None)
+
+
 RECIPES = {
     recipe.network: recipe
     for recipe in (
@@ -75,12 +112,26 @@ RECIPES = {
             network="article",
             entry="article-cnn",
             build=build_article,
-            optimizer=RMSprop,
+            optimizer=lambda _steps: RMSprop(),
             augmentation=AffineAugmentation(rotation=30.0, zoom=0.2, shift=0.1),
             batch_size=100,
             epochs=12,
             source="a published article's CNN for the Kaggle set chest-xray-pneumonia, whole: layers, augmentation, "
             "optimizer, batch size and epochs",
+        ),
+        Recipe(
+            network="pneumonet",
+            entry="pneumonet",
+            build=build_pneumonet,
+            optimizer=decay_by_cosine,
+            augmentation=WorldAugmentation(),
+            batch_size=64,
+            epochs=45,
+            source_side=224,
+            is_balanced=True,
+            mixup=0.2,
+            smoothing=0.05,
+            source="this project's own residual network, trained from scratch on films as the world sends them",
         ),
     )
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -72,18 +72,20 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     table = read_patient_table(options.patients) if options.patients else None
     folder = download_kaggle() if options.data == "kaggle" else Path(options.data)
     size = {"width": recipe.width, "height": recipe.height}
+    side = recipe.source_side
     dataset = read_dataset(
         folder,
-        **size,
+        **({"width": side, "height": side} if side else size),
         patients=table,
         share=options.validation_share,
         seed=options.seed,
         console=console,
     )
+    plain = replace(dataset, validation=dataset.validation.shrink(**size))
     fitted = fit(
         recipe,
         dataset.training,
-        dataset.validation,
+        plain.validation,
         runs=options.runs,
         seed=options.seed,
         epochs=options.epochs or recipe.epochs,
@@ -104,7 +106,7 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     return finish(
         fitted,
         recipe,
-        dataset,
+        plain,
         name=options.name or recipe.entry,
         store=options.store,
         command=describe_command(options, recipe),

@@ -167,7 +167,7 @@ def export_serving(network: Network, folder: Path, layers: Sequence[str] | None 
         signature = [keras.InputSpec(shape=(None, height, width, 1), dtype="float32")]
         with_maps.export(xml, format="openvino", input_signature=signature, verbose=False)
         graph = openvino.Core().read_model(xml)
-        for output, name in zip(graph.outputs, names, strict=True):
+        for output, name in zip(sorted(graph.outputs, key=_position), names, strict=True):
             output.tensor.set_names({name})
         _store_halves(graph)
         openvino.save_model(graph, folder / "model.xml", compress_to_fp16=False)
@@ -181,6 +181,14 @@ def export_serving(network: Network, folder: Path, layers: Sequence[str] | None 
             worst = float(np.abs(exported - keras_output).max())
             raise ArtifactRefused(f"Expected the exported output {name} within 1e-3 of Keras'. It is {worst:.2g} off.")
     return maps
+
+
+def _position(output: Any) -> int:
+    """Read the place of an output in the list that the network answers: `Identity:0`, `Identity_1:0` and so on.
+
+    The graph itself lists them by name, `Identity_10` before `Identity_2`.
+    """
+    return int(output.get_any_name().partition(":")[0].partition("_")[2] or 0)
 
 
 def _store_halves(graph: Any) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -105,7 +106,7 @@ def test_plateau_is_remembered_over_a_resume(tmp_path):
 def test_batches_hold_every_film_once_an_epoch(folder):
     """Each epoch is another order of all films, and the labels stay with their films."""
     films = read(folder)
-    batches = FilmBatches(films, 5, seed=1, augmentation=None)
+    batches = FilmBatches(films, 5, seed=1, recipe=None)
     epochs = []
     for _ in range(2):
         pairs = [batches[index] for index in range(len(batches))]
@@ -122,8 +123,49 @@ def test_batches_hold_every_film_once_an_epoch(folder):
 def test_batch_depends_on_seed_epoch_and_number_alone(folder):
     """A resumed run augments its next epoch as an unbroken one would have."""
     films = read(folder)
-    unbroken = FilmBatches(films, 5, seed=1, augmentation=TINY.augmentation)
+    unbroken = FilmBatches(films, 5, seed=1, recipe=TINY)
     unbroken.on_epoch_end()
-    resumed = FilmBatches(films, 5, seed=1, epoch=1, augmentation=TINY.augmentation)
+    resumed = FilmBatches(films, 5, seed=1, epoch=1, recipe=TINY)
     _ = resumed[0]
     np.testing.assert_array_equal(unbroken[2][0], resumed[2][0])
+
+
+def test_balanced_batches_hold_both_classes_alike(folder):
+    """The rarer class is drawn more often, and each of its films as often as any other."""
+    films = read(folder)
+    rare = films.take(np.flatnonzero((films.labels == 1) | (np.cumsum(films.labels == 0) <= 5)))
+    batches = FilmBatches(rare, 1000, seed=1, recipe=replace(TINY, augmentation=None, is_balanced=True))
+    pixels, labels = batches[0]
+    counts = [int((pixels[..., 0] == film).all(axis=(1, 2)).sum()) for film in rare.pixels[rare.labels == 0]]
+
+    assert labels.mean() == 0.5
+    assert max(counts) - min(counts) <= 1
+
+
+def test_mixed_films_have_mixed_labels(folder):
+    """Mixup and smoothing leave labels strictly between the classes, and their mean as it was."""
+    films = read(folder)
+    recipe = replace(TINY, augmentation=None, mixup=1.0, smoothing=0.1)
+    _, labels = FilmBatches(films, len(films), seed=1, recipe=recipe)[0]
+
+    assert 0.05 - 1e-6 <= labels.min() < labels.max() <= 0.95 + 1e-6
+    assert ((labels > 0.06) & (labels < 0.94)).any()
+
+
+def test_the_running_average_of_the_weights_is_what_is_kept(folder, tmp_path):
+    """An optimizer that averages ends with its average, in a fresh run and in one resumed after its end."""
+    films = read(folder)
+    recipe = replace(
+        TINY,
+        optimizer=lambda _steps: keras.optimizers.Adam(
+            3e-3, use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=None
+        ),
+    )
+    arguments = {"runs": tmp_path, "seed": 1, "epochs": 2, "batch_size": 16, "reduce_lr": False, "console": QUIET}
+    first = fit(recipe, films, films, **arguments).model.get_weights()
+    again = fit(recipe, films, films, **arguments).model.get_weights()
+    last = keras.models.load_model(next(tmp_path.glob("*/epoch-002.keras"))).get_weights()
+
+    for weight, resumed in zip(first, again, strict=True):
+        np.testing.assert_allclose(weight, resumed, atol=1e-6)
+    assert not all(np.allclose(weight, raw, atol=1e-6) for weight, raw in zip(first, last, strict=True))

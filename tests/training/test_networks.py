@@ -6,9 +6,11 @@ import ast
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from app.errors import PneumoServeError
+from app.inference.keras_graph import find_head
 from training.networks import RECIPES
 from training.operating_points import CHOICES
 from training.train import find_recipe
@@ -34,12 +36,38 @@ def test_article_network_is_the_articles():
 def test_article_recipe_is_the_articles():
     """RMSprop at its default rate, batch 100, 12 epochs, the augmentation, and `balanced` for a default."""
     recipe = RECIPES["article"]
-    optimizer = recipe.optimizer()
+    optimizer = recipe.optimizer(100)
     assert (type(optimizer).__name__, float(optimizer.learning_rate)) == ("RMSprop", pytest.approx(1e-3))
     assert (recipe.batch_size, recipe.epochs, recipe.width, recipe.height) == (100, 12, 150, 150)
     assert recipe.augmentation is not None
     assert recipe.augmentation.describe() == {"rotation": 30.0, "zoom": 0.2, "shift": 0.1}
     assert (recipe.operating_points, recipe.default_operating_point) == (("half", "balanced"), "balanced")
+
+
+def test_pneumonet_is_small_and_explains_itself_exactly():
+    """At most 1.5 million parameters and 200 million multiply-adds; its map is the pooled features' own."""
+    network = RECIPES["pneumonet"].build(150, 150)
+    multiply_adds = 0
+    for layer in network.layers:
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+            multiply_adds += int(np.prod(layer.output.shape[1:3])) * int(np.prod(layer.kernel.shape))
+    head = find_head(network)
+
+    assert network.count_params() <= 1_500_000
+    assert multiply_adds <= 200_000_000
+    assert head is not None
+    assert (head.pooled, len(head.dense)) == (True, 1)
+
+
+def test_pneumonet_does_not_see_brightness_or_contrast():
+    """Each film is standardised first: gray levels moved and stretched give the same logit."""
+    network = RECIPES["pneumonet"].build(150, 150)
+    logit = keras.Model(network.inputs, network.get_layer("logit").output)
+    film = np.random.default_rng(0).uniform(80, 160, (1, 150, 150, 1)).astype(np.float32)
+    plain, changed = (float(logit(films)[0, 0]) for films in (film, film * 1.3 - 20))
+
+    assert changed == pytest.approx(plain, rel=0.02)
+    assert float(logit(np.sort(film, axis=1))[0, 0]) != pytest.approx(plain, rel=0.02)
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
@@ -59,7 +87,7 @@ def test_unknown_network_lists_those_there_are():
         find_recipe("resnet")
 
 
-@pytest.mark.parametrize("name", ["networks", "augment", "data", "batches"])
+@pytest.mark.parametrize("name", ["networks", "pneumonet", "augment", "degrade", "data", "batches"])
 def test_no_tensorflow_in_what_another_backend_trains(name):
     """Keras and NumPy alone, so that JAX or PyTorch can train on a GPU."""
     tree = ast.parse((Path(__file__).parents[2] / "training" / f"{name}.py").read_text())
