@@ -157,3 +157,21 @@ def test_layers_for_maps_can_be_chosen(tmp_path):
     assert maps_of(network(BODIES["flat"]), ["conv"]).layers == ["conv"]
     with pytest.raises(ValueError, match="absent"):
         export_serving(network(BODIES["flat"]), tmp_path, ["absent"])
+
+
+def test_a_network_of_many_layers_exports_each_under_its_own_name(tmp_path):
+    """With over ten outputs too, where the exported graph lists Identity_10 before Identity_2."""
+
+    def deep(x):
+        for number in range(12):
+            x = layers.Conv2D(2 + number % 3, 3, padding="same", name=f"deep{number}")(x)
+        return layers.GlobalAveragePooling2D()(x)
+
+    model = network(deep)
+    maps = export_serving(model, tmp_path / "serving")
+    expected = np.asarray(keras.Model(model.inputs, model.get_layer("deep9").output)(FILMS))
+    engine = open_engine("openvino", tmp_path, maps)
+    layer = engine.maps(FILMS[..., 0].astype(np.uint8), cam=False, layers=True).layers["deep9"]
+
+    assert len(maps.layers) == 13
+    np.testing.assert_allclose(layer, expected, atol=1e-4)

@@ -17,8 +17,8 @@ from training.degrade import (
 )
 
 NOTHING = WorldAugmentation(
-    smallest_area=1.0, largest_area=1.0, aspect=0.0, rotation=0.0, p_flip=0.0, p_shrink=0.0, p_blur=0.0, p_sharpen=0.0, p_encode=0.0,
-    p_tone=0.0,
+    smallest_area=1.0, largest_area=1.0, aspect=0.0, rotation=0.0, p_flip=0.0, p_shrink=0.0, p_blur=0.0,
+    p_sharpen=0.0, p_encode=0.0, p_tone=0.0,
 )  # fmt: skip
 
 
