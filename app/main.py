@@ -25,7 +25,7 @@ from app.settings import Settings
 _log = logging.getLogger("pneumoserve")
 
 
-def create_app(settings: Settings, *, refused: Callable[[ModelError], None] | None = None) -> FastAPI:
+def create_app(settings: Settings, *, refused: Callable[[Exception], None] | None = None) -> FastAPI:
     """Make the service.
 
     Args:
@@ -48,8 +48,10 @@ def create_app(settings: Settings, *, refused: Callable[[ModelError], None] | No
             reader = await asyncio.to_thread(load)
             film = np.zeros((1, *reader.manifest.shape), np.uint8)
             await service.scheduler.warm(lambda: reader.engine.logits(film))
-        except ModelError as error:
-            _log.error("model refused", extra={"fields": {"reason": str(error)}})
+        except Exception as error:
+            # Whatever it is: a service that stays not ready for ever, and does not say why, helps nobody.
+            reason = str(error) if isinstance(error, ModelError) else f"unexpected {type(error).__name__}"
+            _log.error("model refused", extra={"fields": {"reason": reason}})
             if refused is not None:
                 refused(error)
             return

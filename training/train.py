@@ -10,6 +10,7 @@ import keras
 from rich.console import Console
 
 from app.errors import PneumoServeError
+from app.inference.artifact import check_name
 from training.data import read_films
 from training.dataset import read_dataset, tell_unreadable
 from training.finish import TestLook, finish
@@ -67,7 +68,8 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     Raises:
         PneumoServeError: the data cannot be read or split, or the entry does not come out whole.
     """
-    # A wrong folder shows now, not when the training is over.
+    # A wrong name or folder shows now, not when the training is over.
+    check_name(options.name or recipe.entry)
     test_folder = find_labelled(options.test) if options.test else None
     table = read_patient_table(options.patients) if options.patients else None
     folder = download_kaggle() if options.data == "kaggle" else Path(options.data)

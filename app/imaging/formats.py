@@ -46,6 +46,11 @@ class ImageHeader:
     orientation: int = 1
     complete: bool = True
 
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of memory that its samples take when they are decoded."""
+        return self.width * self.height * self.channels * (2 if self.bit_depth > 8 else 1)
+
 
 def read_header(data: bytes) -> ImageHeader:
     """Read format and dimensions from the first bytes of an image.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 
-from app.imaging.formats import check_dimensions, read_header
+from app.imaging.formats import ImageHeader, check_dimensions, read_header
 from app.imaging.raster import Gray, ImageWarning, decode
 
 RESIZE_RULE = "squeeze-inter-area"
@@ -34,8 +34,18 @@ def read_film(data: bytes, *, width: int, height: int, max_pixels: int = DEFAULT
     Raises:
         UnsupportedFormat, TooManyPixels, UnsuitableImage, UndecodableImage: see `formats` and `raster`.
     """
+    return load_film(data, inspect_film(data, max_pixels=max_pixels), width=width, height=height)
+
+
+def inspect_film(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageHeader:
+    """Do the first half of `read_film`: tell what the file holds, and refuse what must not be decoded."""
     header = read_header(data)
     check_dimensions(header, max_pixels)
+    return header
+
+
+def load_film(data: bytes, header: ImageHeader, *, width: int, height: int) -> Film:
+    """Do the second half of `read_film`: decode and shrink."""
     pixels, warnings = decode(data, header)
     return Film(shrink(pixels, width=width, height=height), warnings)
 

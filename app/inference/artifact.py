@@ -164,6 +164,18 @@ def _compute_maps(entry: Entry, engine: Engine, film: Films) -> None:
         )
 
 
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of an entry.
+
+    Raises:
+        ArtifactRefused: it is none; the message says which it could be.
+    """
+    try:
+        TypeAdapter(EntryName).validate_python(name)
+    except ValidationError as error:
+        raise ArtifactRefused(f"Expected a name for an entry. Received {name!r}: {error.errors()[0]['msg']}.") from None
+
+
 @contextmanager
 def staged_entry(store: Path, name: str) -> Iterator[StagedEntry]:
     """Write an entry aside; on leaving it is verified and becomes the next version of `name`, or nothing does.
@@ -172,10 +184,7 @@ def staged_entry(store: Path, name: str) -> Iterator[StagedEntry]:
         ArtifactRefused: the name is none for an entry, or what was written cannot be loaded as the service would
             load it.
     """
-    try:
-        TypeAdapter(EntryName).validate_python(name)
-    except ValidationError as error:
-        raise ArtifactRefused(f"Expected a name for an entry. Received {name!r}: {error.errors()[0]['msg']}.") from None
+    check_name(name)
     home = store / name
     home.mkdir(parents=True, exist_ok=True)
     # Folders that are no entries count too: a rename onto one would fail after all the work.

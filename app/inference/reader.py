@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -12,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from app.errors import ArtifactRefused, InvalidParameter
-from app.imaging.preprocess import DEFAULT_MAX_PIXELS, RESIZE_RULE, read_film
+from app.imaging.preprocess import DEFAULT_MAX_PIXELS, RESIZE_RULE, inspect_film, load_film
 from app.imaging.raster import ImageWarning
 from app.inference.artifact import Entry, find_entry, open_verified
 from app.inference.calibration import Decision, decide
@@ -20,6 +21,9 @@ from app.inference.engine import Engine, EngineName, Films
 from app.inference.explain import ActivationMap, draw_cam, draw_layer, occlude
 
 MapKind = Literal["none", "cam", "layers", "all"]
+LARGE_FILM_BYTES = 64 * 2**20
+"""Decoded bytes over which films are decoded one at a time, whatever the number of workers."""
+
 MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
 
 
@@ -49,6 +53,7 @@ class Reader:
         self.engine = engine
         self.prevalence = prevalence
         self._max_pixels = max_pixels
+        self._one_large_film = threading.Lock()
 
     def point(self, wanted: str | None) -> str:
         """Name the operating point to use: the wanted one, or the model's default.
@@ -72,12 +77,15 @@ class Reader:
             maps: which activation maps to draw.
 
         Raises:
-            ImageError: see `app.imaging.preprocess.read_film`.
+            ImageError: see `app.imaging.preprocess`.
         """
         seconds: dict[str, float] = {}
         with _timed(seconds, "decode"):
             height, width = self.manifest.shape
-            film = read_film(data, width=width, height=height, max_pixels=self._max_pixels)
+            header = inspect_film(data, max_pixels=self._max_pixels)
+            # Two of the largest at once would need more memory than a container should have.
+            with self._one_large_film if header.decoded_bytes > LARGE_FILM_BYTES else nullcontext():
+                film = load_film(data, header, width=width, height=height)
         if maps == "none":
             with _timed(seconds, "infer"):
                 logit = float(self.engine.logits(film.pixels[np.newaxis])[0])

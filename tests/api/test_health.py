@@ -8,8 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
+from app import main
 from app.inference import artifact
+from app.settings import Settings
 from tests.api.test_problems import assert_problem
 from tests.conftest import encode, film_pixels
 from tests.running import Running, running, wait_until
@@ -135,6 +138,24 @@ def test_a_model_that_does_not_fit_ends_the_process_with_1(tiny_store: Path, tmp
     assert "pooled/1: expected serving with sha256" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1
+
+
+def test_an_unexpected_failure_while_loading_is_told(
+    tiny_store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The service says so and hands the error on, instead of being not ready for ever."""
+
+    def fail(*_arguments: object, **_settings: object) -> None:
+        raise MemoryError("a path, perhaps")
+
+    told: list[Exception] = []
+    monkeypatch.setattr(main, "open_reader", fail)
+    app = main.create_app(Settings(model_store=tiny_store), refused=told.append)
+    with caplog.at_level("ERROR", "pneumoserve"), TestClient(app):
+        wait_until(lambda: told)
+
+    assert [type(error) for error in told] == [MemoryError]
+    assert [record.fields["reason"] for record in caplog.records] == ["unexpected MemoryError"]  # type: ignore[attr-defined]
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:

@@ -174,4 +174,4 @@ def test_a_network_of_many_layers_exports_each_under_its_own_name(tmp_path):
     layer = engine.maps(FILMS[..., 0].astype(np.uint8), cam=False, layers=True).layers["deep9"]
 
     assert len(maps.layers) == 13
-    np.testing.assert_allclose(layer, expected, atol=1e-4)
+    np.testing.assert_allclose(layer, expected, rtol=1e-4, atol=1e-4)

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 
 from app.errors import ArtifactRefused, InvalidParameter, ModelNotFound, TooManyPixels
 from app.imaging.preprocess import read_film
+from app.inference import reader
 from app.inference.artifact import find_entry, open_verified
 from app.inference.reader import MAP_KINDS, Reader, open_reader
 from tests.conftest import encode, film_pixels
@@ -125,3 +129,31 @@ def test_warnings_and_seconds_come_with_the_reading(readers):
     assert list(reading.seconds) == ["decode", "infer", "explain"]
     assert list(readers["pooled"].read(FILM, operating_point="half").seconds) == ["decode", "infer"]
     assert min(reading.seconds.values()) > 0
+
+
+def test_the_largest_films_are_decoded_one_at_a_time(tiny_store, monkeypatch):
+    """However many threads read, two large films are never in memory at once; small ones pass beside them."""
+    reading = open_reader(tiny_store, None)
+    monkeypatch.setattr(reader, "LARGE_FILM_BYTES", 20_000)
+    load, lock = reader.load_film, threading.Lock()
+    now, most = {"large": 0, "all": 0}, {"large": 0, "all": 0}
+
+    def load_and_count(data, header, **size):
+        kinds = ("large", "all") if header.decoded_bytes > 20_000 else ("all",)
+        with lock:
+            for kind in kinds:
+                now[kind] += 1
+                most[kind] = max(most[kind], now[kind])
+        time.sleep(0.02)
+        with lock:
+            for kind in kinds:
+                now[kind] -= 1
+        return load(data, header, **size)
+
+    monkeypatch.setattr(reader, "load_film", load_and_count)
+    films = [encode(film_pixels(1, side, side), ".png") for side in (200, 100) * 8]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda film: reading.read(film, operating_point="half"), films))
+
+    assert most["large"] == 1
+    assert most["all"] > 1
