@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -8,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.testclient import TestClient
 
 from app import main
 from app.inference import artifact
@@ -151,8 +151,14 @@ def test_an_unexpected_failure_while_loading_is_told(
     told: list[Exception] = []
     monkeypatch.setattr(main, "open_reader", fail)
     app = main.create_app(Settings(model_store=tiny_store), refused=told.append)
-    with caplog.at_level("ERROR", "pneumoserve"), TestClient(app):
-        wait_until(lambda: told)
+
+    async def start() -> None:
+        async with app.router.lifespan_context(app):
+            while not told:
+                await asyncio.sleep(0.01)
+
+    with caplog.at_level("ERROR", "pneumoserve"):
+        asyncio.run(asyncio.wait_for(start(), 15))
 
     assert [type(error) for error in told] == [MemoryError]
     assert [record.fields["reason"] for record in caplog.records] == ["unexpected MemoryError"]  # type: ignore[attr-defined]
