@@ -44,7 +44,7 @@ def test_from_drawn_films_to_a_scored_folder(tmp_path: Path) -> None:
 
         wait_until(is_ready, 60)
         film = next((films / "PNEUMONIA").glob("*.jpeg"))
-        answer = httpx.post(f"{url}/predict?activation_maps=all", files={"file": film.open("rb")}).json()
+        answer = httpx.post(f"{url}/predict?activation_maps=all", files={"file": (film.name, film.read_bytes())}).json()
         score = [*COMMAND, "score", str(films), "--url", url, "--out", str(out), "--labels", "folders"]
         scored = subprocess.run(score, capture_output=True, text=True, timeout=120)
     finally:
@@ -62,7 +62,7 @@ def test_from_drawn_films_to_a_scored_folder(tmp_path: Path) -> None:
     assert status in (0, -signal.SIGTERM)
     assert [drawn["kind"] for drawn in answer["activation_maps"]] == ["cam", "layer", "layer"]
 
-    rows = list(csv.DictReader(out.open(newline="")))
+    rows = list(csv.DictReader(out.read_text().splitlines()))
     good = [row for row in rows if not row["error"]]
     assert len(rows) == 81
     assert [Path(row["path"]).name for row in rows if row["error"]] == ["broken.jpeg"]

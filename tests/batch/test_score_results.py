@@ -77,5 +77,5 @@ def test_a_result_that_cannot_be_written_is_refused_early(tmp_path, name):
 def test_parquet_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
     """Parquet without its extra says what to install."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UnusableResult, match=r"pneumoserve\[eval\]"):
+    with pytest.raises(UnusableResult, match=r"make install-train"):
         check_writable(tmp_path / "out.parquet")
