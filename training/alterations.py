@@ -117,7 +117,7 @@ VALIDATION = (
 def _warp(film: Pixels, degrees: float, zoom: float, shift: tuple[float, float]) -> Pixels:
     rows, columns = film.shape
     matrix = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), degrees, zoom)
-    matrix[:, 2] += shift
+    matrix[:, 2] += np.asarray(shift)
     return np.asarray(cv2.warpAffine(film, matrix, (columns, rows), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
