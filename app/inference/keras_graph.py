@@ -5,9 +5,11 @@ Only the TensorFlow engine and training import this file: it needs Keras.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,7 +167,8 @@ def export_serving(network: Network, folder: Path, layers: Sequence[str] | None 
     with tempfile.TemporaryDirectory() as aside:
         xml = str(Path(aside) / "model.xml")
         signature = [keras.InputSpec(shape=(None, height, width, 1), dtype="float32")]
-        with_maps.export(xml, format="openvino", input_signature=signature, verbose=False)
+        with _converter_on_python_3_13():
+            with_maps.export(xml, format="openvino", input_signature=signature, verbose=False)
         graph = openvino.Core().read_model(xml)
         for output, name in zip(sorted(graph.outputs, key=_position), names, strict=True):
             output.tensor.set_names({name})
@@ -181,6 +184,26 @@ def export_serving(network: Network, folder: Path, layers: Sequence[str] | None 
             worst = float(np.abs(exported - keras_output).max())
             raise ArtifactRefused(f"Expected the exported output {name} within 1e-3 of Keras'. It is {worst:.2g} off.")
     return maps
+
+
+@contextmanager
+def _converter_on_python_3_13() -> Iterator[None]:
+    """Let OpenVINO's converter find TensorFlow's version.
+
+    OpenVINO 2026.4 does so with `exec("import tensorflow")` and `exec("del tensorflow")` in a function, where since
+    Python 3.13 (PEP 667) the second no longer sees what the first did.
+    """
+    from openvino.frontend.tensorflow import utils
+
+    original = utils.get_environment_setup
+    if sys.version_info >= (3, 13):
+        import tensorflow
+
+        utils.get_environment_setup = lambda _framework: {"tensorflow": tensorflow.__version__}
+    try:
+        yield
+    finally:
+        utils.get_environment_setup = original
 
 
 def _position(output: Any) -> int:
