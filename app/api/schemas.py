@@ -21,7 +21,7 @@ class OperatingPoint(BaseModel):
 
 
 class Warning(BaseModel):  # the contract's own word
-    """Something about the film that its reader should know."""
+    """Something that the reader should know: of this film, or of the model whatever the film."""
 
     code: str
     detail: str

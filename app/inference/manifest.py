@@ -50,6 +50,13 @@ class Digests(_Strict):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+class Notice(_Strict):
+    """Something that holds for every answer of a model, said in the `warnings` of each: a code and a sentence."""
+
+    code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+    detail: str = Field(min_length=1)
+
+
 class Manifest(_Strict):
     """The content of `model.json`. Thresholds of `operating_points` and of `refer_band` are logits."""
 
@@ -70,6 +77,7 @@ class Manifest(_Strict):
     training: dict[str, JsonValue]
     metrics: dict[str, JsonValue]
     intended_use: str
+    notices: list[Notice] = []
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
@@ -104,6 +112,7 @@ class ManifestDraft(BaseModel):
     training: dict[str, JsonValue]
     metrics: dict[str, JsonValue]
     intended_use: str
+    notices: list[Notice] = []
 
 
 class GoldenFilm(_Strict):

@@ -19,6 +19,7 @@ from app.inference.artifact import Entry, find_entry, open_verified
 from app.inference.calibration import Decision, decide
 from app.inference.engine import Engine, EngineName, Films
 from app.inference.explain import ActivationMap, draw_cam, draw_layer, occlude
+from app.inference.manifest import Notice
 
 MapKind = Literal["none", "cam", "layers", "all"]
 LARGE_FILM_BYTES = 64 * 2**20
@@ -29,11 +30,15 @@ MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
 
 @dataclass(frozen=True)
 class Reading:
-    """What a model says of one film; `seconds` spent, by phase: decode, infer, explain."""
+    """What a model says of one film.
+
+    `warnings` hold what was noticed of the film, then the model's standing notices; `seconds` are those spent, by
+    phase: decode, infer, explain.
+    """
 
     decision: Decision
     logit: float
-    warnings: tuple[ImageWarning, ...]
+    warnings: tuple[ImageWarning | Notice, ...]
     maps: tuple[ActivationMap, ...]
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -101,7 +106,7 @@ class Reader:
             refer_band=self.manifest.refer_band,
             prevalence=self.prevalence,
         )
-        return Reading(decision, logit, film.warnings, drawn, seconds)
+        return Reading(decision, logit, (*film.warnings, *self.manifest.notices), drawn, seconds)
 
     def _explain(
         self, film: Films, kind: MapKind, seconds: dict[str, float]

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from app.api.schemas import encode_prediction
 from app.errors import ArtifactRefused, InvalidParameter, ModelNotFound, TooManyPixels
 from app.imaging.preprocess import read_film
 from app.inference import reader
@@ -157,3 +158,28 @@ def test_the_largest_films_are_decoded_one_at_a_time(tiny_store, monkeypatch):
 
     assert most["large"] == 1
     assert most["all"] > 1
+
+
+def test_the_models_notices_stand_in_every_answer(tiny_store, tmp_path):
+    """After what was noticed of the film itself, with the words of model.json, over HTTP as here."""
+    store = shutil.copytree(tiny_store, tmp_path / "store")
+    path = store / "pooled" / "1" / "model.json"
+    notice = {"code": "children-only", "detail": "Trained on children."}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"notices": [notice]}))
+    noticing = open_reader(store, "pooled")
+    colour = encode(np.dstack([film_pixels(seed) for seed in range(3)]))
+
+    plain, coloured = (noticing.read(film, operating_point="half") for film in (FILM, colour))
+
+    assert json.loads(encode_prediction(plain, noticing.manifest, filename=None))["warnings"] == [notice]
+    assert [warning.code for warning in coloured.warnings] == ["colour-image", "children-only"]
+
+
+def test_a_manifest_without_notices_is_as_good_as_before(tiny_store, tmp_path):
+    """One that was written before there were any opens, and warns of nothing by itself."""
+    store = shutil.copytree(tiny_store, tmp_path / "store")
+    path = store / "pooled" / "1" / "model.json"
+    manifest = json.loads(path.read_text())
+    del manifest["notices"]
+    path.write_text(json.dumps(manifest))
+    assert open_reader(store, "pooled").read(FILM, operating_point="half").warnings == ()
