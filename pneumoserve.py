@@ -39,11 +39,11 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port to listen on; default 8000.")] = None,
 ) -> None:
     """Serve the model over HTTP. Everything else is set by PNEUMOSERVE_… variables: see the README."""
-    import uvicorn
     from pydantic import ValidationError
 
     from app.api.telemetry import configure_logging
     from app.main import create_app
+    from app.server import make_server
     from app.settings import Settings
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
@@ -61,17 +61,7 @@ def serve(
         refusals.append(error)
         server.should_exit = True
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings, refused=refuse),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=int(settings.deadline_seconds) + 1,
-        )
-    )
+    server = make_server(create_app(settings, refused=refuse), settings)
     server.run()
     if refusals:
         raise typer.Exit(1)

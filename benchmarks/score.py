@@ -25,9 +25,10 @@ import httpx
 CONNECTIONS = 8
 LUA = """
 local films = {{}}
+local headers = {{["Host"] = "127.0.0.1", ["Content-Type"] = "application/octet-stream"}}
 for line in io.lines("{listing}") do
   local file = assert(io.open(line, "rb"))
-  films[#films + 1] = wrk.format("POST", "/predict", {{["Content-Type"] = "application/octet-stream"}}, file:read("*a"))
+  films[#films + 1] = wrk.format("POST", "/predict", headers, file:read("*a"))
   file:close()
 end
 local turn = 0

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from app.api.service import Service
 from app.main import create_app
+from app.server import make_server
 from app.settings import Settings
 
 
@@ -29,8 +29,9 @@ class Running:
 
 @contextmanager
 def running(store: Path, *, wait_ready: bool = True, **settings: Any) -> Iterator[Running]:
-    app = create_app(Settings(model_store=store, **settings))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, server_header=False))
+    chosen = Settings(model_store=store, port=0, **settings)
+    app = create_app(chosen)
+    server = make_server(app, chosen)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from app.errors import MalformedForm, MissingFile, UnsupportedFormat
@@ -118,7 +118,7 @@ def _parse_form(body: bytes, boundary: bytes) -> list[_Part]:
     limits: dict[str, Any] = {"max_header_size": MAX_PART_HEADER_BYTES + 1024}
     try:
         MultipartParser(boundary, callbacks, **limits).write(body)
-    except MultipartParseError:
+    except FormParserError:
         raise MalformedForm("Expected a multipart form as RFC 7578 describes it. Received a broken one.") from None
     if not ended:
         raise MalformedForm("Expected a form that ends with its final boundary. Received one that ends early.")

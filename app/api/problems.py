@@ -24,7 +24,10 @@ DISCARD_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Problem:
-    """One kind of failure: its slug, its status, and a title that is the same every time."""
+    """One kind of failure: its slug, its status, and a title that is the same every time.
+
+    `retry` answers with `Retry-After`; `discard` tells that it is answered before the body was read.
+    """
 
     slug: str
     status: int
@@ -46,8 +49,8 @@ _SCHEMA = {
 }
 
 INTERNAL_ERROR = Problem("internal-error", 500, "The service failed")
-NOT_FOUND = Problem("not-found", 404, "There is nothing at this address")
-METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This address answers other methods")
+NOT_FOUND = Problem("not-found", 404, "There is nothing at this address", discard=True)
+METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This address answers other methods", discard=True)
 
 PROBLEMS: dict[type[errors.PneumoServeError], Problem] = {
     errors.MissingFile: Problem("missing-file", 400, "There is no image in the request"),
@@ -58,7 +61,7 @@ PROBLEMS: dict[type[errors.PneumoServeError], Problem] = {
     errors.UnsupportedFormat: Problem("unsupported-format", 415, "The image is in none of the accepted formats"),
     errors.UndecodableImage: Problem("undecodable-image", 422, "The image cannot be decoded"),
     errors.UnsuitableImage: Problem("unsuitable-image", 422, "The image cannot be a chest film"),
-    errors.InvalidParameter: Problem("invalid-parameter", 422, "A parameter is not accepted"),
+    errors.InvalidParameter: Problem("invalid-parameter", 422, "A parameter is not accepted", discard=True),
     errors.Overloaded: Problem("overloaded", 429, "The service has as much work as it takes", retry=True, discard=True),
     errors.NotReady: Problem("not-ready", 503, "The service is not ready", retry=True, discard=True),
     errors.DeadlineExceeded: Problem("deadline-exceeded", 504, "The answer took too long"),
@@ -100,21 +103,27 @@ class ProblemResponse(Response):
         headers = {"Cache-Control": "no-store", **(headers or {})}
         if problem.retry:
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        if problem.discard:
-            headers["Connection"] = "close"
         super().__init__(json.dumps(body, ensure_ascii=False), problem.status, headers)
         self.problem = problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; see the class."""
         scope.setdefault("state", {})["outcome"] = self.problem.slug
-        if not self.problem.discard:
+        if not (self.problem.discard and _has_body(scope)):
             await super().__call__(scope, receive, send)
             return
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        headers = [*self.raw_headers, (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
         await _discard_body(receive)
         await send({"type": "http.response.body", "body": b""})
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )
 
 
 async def _discard_body(receive: Receive) -> None:

@@ -111,10 +111,10 @@ class _TextFormatter(logging.Formatter):
 
 
 def configure_logging(style: Literal["json", "text"]) -> None:
-    """Send our log and the server's warnings to standard error, a line each, never a traceback."""
+    """Send our log, the server's warnings and the libraries' errors to standard error, a line each, no traceback."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
-    for name, level in (("pneumoserve", logging.INFO), ("uvicorn", logging.WARNING)):
+    for name, level in (("pneumoserve", logging.INFO), ("uvicorn", logging.WARNING), (None, logging.ERROR)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
@@ -177,3 +178,16 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "PNEUMOSERVE_MAX_PIXELS" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_the_log_holds_json_alone() -> None:
+    """What a library has to say comes in our form, without a traceback, and only where it is an error."""
+    script = (
+        "import logging; from app.api.telemetry import configure_logging; configure_logging('json')\n"
+        "logging.getLogger('python_multipart.multipart').warning('Expected boundary character 45')\n"
+        "try: 1 / 0\n"
+        "except ZeroDivisionError: logging.getLogger('asyncio').exception('Exception in callback')\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr
+
+    assert [json.loads(line)["message"] for line in told.splitlines()] == ["Exception in callback"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -192,3 +193,24 @@ def test_the_answer_is_plain_json(client: httpx.Client) -> None:
         raise AssertionError(constant)
 
     assert json.loads(text, parse_constant=refuse)["activation_maps"]
+
+
+def test_an_offer_of_another_protocol_is_declined(server: Running) -> None:
+    """Java's own client offers HTTP/2 with every request: its film is read all the same, and so is the next."""
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
+    request = b"POST /predict HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n" % (offer, len(JPEG))
+    with socket.create_connection(("127.0.0.1", server.port)) as java, java.makefile("rb") as answers:
+        for _ in range(2):
+            java.sendall(request)
+            java.sendall(JPEG)
+            assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+            headers = dict(line.split(b": ", 1) for line in iter(answers.readline, b"\r\n"))
+            length = next(int(value) for name, value in headers.items() if name.lower() == b"content-length")
+            assert json.loads(answers.read(length))["class"] in ("NORMAL", "PNEUMONIA")
+
+
+def test_endless_headers_are_refused(server: Running) -> None:
+    """What comes before the body is bounded too, or one client could fill the memory."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 200_000)
+        assert client.recv(12) == b"HTTP/1.1 400"

@@ -46,6 +46,7 @@ def assert_problem(response: httpx.Response, slug: str, status: int, *words: str
         (part("file", JPEG) + b"--b--\r\n", {"Content-Type": "multipart/form-data"}, "malformed-form"),
         (b"no form at all", BOUNDARY, "malformed-form"),
         (b"", BOUNDARY, "malformed-form"),
+        (part("file", JPEG), {"Content-Type": f"multipart/form-data; boundary={'b' * 300}"}, "malformed-form"),
         (part("file", JPEG, f"X-Long: {'x' * 17_000}\r\n") + b"--b--\r\n", BOUNDARY, "malformed-form"),
     ],
 )
@@ -124,22 +125,33 @@ def test_bytes_are_limited_declared_or_counted(tiny_store: Path) -> None:
         assert server.service.admission.bytes_held == 0
 
 
-def test_a_refused_client_that_still_sends_sees_the_answer(tiny_store: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "status", "slug"),
+    [
+        (b"POST /predict", b"413", "too-many-bytes"),
+        (b"POST /predict?map=cam", b"422", "invalid-parameter"),
+        (b"POST /predicts", b"404", "not-found"),
+        (b"PUT /predict", b"405", "method-not-allowed"),
+    ],
+)
+def test_a_refused_client_that_still_sends_sees_the_answer(
+    tiny_store: Path, line: bytes, status: bytes, slug: str
+) -> None:
     """A plain client that writes its whole body first reads the problem, not a broken connection."""
     with (
         running(tiny_store, max_upload_bytes=1000) as server,
         socket.create_connection(("127.0.0.1", server.port)) as plain,
     ):
         size = 6 * 2**20
-        plain.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+        plain.sendall(line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % size)
         plain.sendall(bytes(size))
         answer = b""
         while chunk := plain.recv(65536):
             answer += chunk
 
     head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 413 ")
-    assert json.loads(body)["type"] == "/problems/too-many-bytes"
+    assert head.startswith(b"HTTP/1.1 " + status)
+    assert json.loads(body)["type"] == f"/problems/{slug}"
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nope"), ("POST", "/predict/"), ("GET", "/docs/assets/nope.js")])
