@@ -199,11 +199,23 @@ def train(
 @app.command()
 def evaluate(
     data: Annotated[Path, typer.Option(help="A folder with NORMAL and PNEUMONIA in it, or the Kaggle layout.")],
-    split: Annotated[str | None, typer.Option(help="Of the Kaggle layout: train, val or test.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Of the Kaggle layout: train, val or test; validation: those that the model chose on."),
+    ] = None,
     model: ModelOption = None,
     operating_point: Annotated[str | None, typer.Option(help="One of the model's; unset: its default.")] = None,
     patients: Annotated[Path | None, typer.Option(help="A CSV path,patient; unset: by file names.")] = None,
     out: Annotated[Path | None, typer.Option(help="For report, plots and metrics.json; unset: in work/.")] = None,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Also measure shortcuts, and how far altered films sway the model.")
+    ] = False,
+    copies: Annotated[
+        Path | None, typer.Option(help="For --audit: a folder with the same file names, to compare film by film.")
+    ] = None,
+    into_entry: Annotated[
+        bool, typer.Option("--into-entry", help="Keep the audit in the model's folder of the store, too.")
+    ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Measure a model on labelled films: figures with intervals, and plots. Status 1 where a file is unreadable."""
@@ -219,7 +231,8 @@ def evaluate(
         raise typer.Exit(2) from None
     try:
         evaluation = evaluate_model(
-            EvaluateOptions(data, store, model, out, operating_point, patients, split), Console()
+            EvaluateOptions(data, store, model, out, operating_point, patients, split, audit, copies, into_entry),
+            Console(),
         )
     except PneumoServeError as error:
         typer.echo(str(error), err=True)

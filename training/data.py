@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,7 +89,20 @@ def read_films(folder: Path, *, width: int, height: int, console: Console | None
     Raises:
         WrongLayout: not one film can be read.
     """
-    files = [file for label in LABELS for file in sorted((folder / label).glob("*")) if not file.name.startswith(".")]
+    return read_these_films(folder, list_films(folder), width=width, height=height, console=console)
+
+
+def list_films(folder: Path) -> tuple[str, ...]:
+    """Answer `<label>/<file name>` of every file that may be a film, in the order in which they are read."""
+    files = [file for label in LABELS for file in sorted((folder / label).glob("*"))]
+    return tuple(f"{file.parent.name}/{file.name}" for file in files if not file.name.startswith("."))
+
+
+def read_these_films(
+    folder: Path, paths: Sequence[str], *, width: int, height: int, console: Console | None = None
+) -> Films:
+    """Do as `read_films`, with the files `<label>/<file name>` alone, in the order of `paths`."""
+    files = [folder / path for path in paths]
     read: list[_Read] = []
     unreadable: list[Unreadable] = []
     for file, outcome in _read_in_threads(files, width, height, console):

@@ -25,12 +25,16 @@ from training.patients import (
 
 @dataclass(frozen=True)
 class Dataset:
-    """Films split by patient; `facts` go to `training_data` of `model.json` as they are."""
+    """Films split by patient; `facts` go to `training_data` of `model.json` as they are.
+
+    `unreadable` are the files of which there is no film.
+    """
 
     training: Films
     validation: Films
     validation_patients: Grouping
     facts: dict[str, Any]
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 def read_dataset(
@@ -90,7 +94,7 @@ def read_dataset(
             },
         },
     }
-    return Dataset(training, validation, Grouping(groups_of["validation"], grouping.rule), facts)
+    return Dataset(training, validation, Grouping(groups_of["validation"], grouping.rule), facts, films.unreadable)
 
 
 def tell_unreadable(unreadable: tuple[Unreadable, ...], console: Console) -> None:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from app.errors import InvalidParameter
 from app.inference.artifact import find_entry, open_verified
-from app.inference.engine import Engine
 from training.assess import Assessment, assess
+from training.audit import Subject, audit
+from training.audit_files import AUDIT_FILES, write_audit
+from training.audit_text import print_audit
 from training.data import Unreadable, read_films
 from training.dataset import tell_unreadable
 from training.layout import find_labelled
+from training.logits import compute_logits
+from training.own_validation import OWN_VALIDATION, read_own_validation
 from training.patients import group_by_patient, read_patient_table
 from training.report import metric_rows, write_classification, write_metrics, write_report
-
-_CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,10 @@ class EvaluateOptions:
         out: where report, plots and `metrics.json` go; None: a folder of `work/` named after model and data.
         operating_point: shown first; None: the model's default.
         patients: a CSV path,patient.
-        split: of the Kaggle layout.
+        split: of the Kaggle layout; `validation` stands for the films that the model was validated on.
+        audit: whether to audit the model too.
+        copies: for the audit, a folder with the same films in another form.
+        into_entry: whether to keep the audit in the model's own folder.
     """
 
     data: Path
@@ -48,6 +48,9 @@ class EvaluateOptions:
     operating_point: str | None = None
     patients: Path | None = None
     split: str | None = None
+    audit: bool = False
+    copies: Path | None = None
+    into_entry: bool = False
 
 
 class Evaluation(NamedTuple):
@@ -64,8 +67,11 @@ def evaluate(options: EvaluateOptions, console: Console) -> Evaluation:
     Raises:
         PneumoServeError: the folder, the model, the table of patients or the operating point cannot be used.
     """
+    if not options.audit and (options.copies or options.into_entry):
+        raise InvalidParameter("Expected --audit with --copies and --into-entry. Received one of these alone.")
     table = read_patient_table(options.patients) if options.patients else None
-    folder = find_labelled(options.data, options.split)
+    is_own = options.split == OWN_VALIDATION
+    folder = options.data if is_own else find_labelled(options.data, options.split)
     entry = find_entry(options.store, options.model)
     manifest = entry.manifest
     shown = options.operating_point or manifest.default_operating_point
@@ -73,39 +79,42 @@ def evaluate(options: EvaluateOptions, console: Console) -> Evaluation:
         known = ", ".join(manifest.operating_points)
         raise InvalidParameter(f"Expected one of the operating points of {entry.label}: {known}. Received {shown!r}.")
     engine = open_verified(entry)
-    films = read_films(folder, width=manifest.input.width, height=manifest.input.height, console=console)
-    tell_unreadable(films.unreadable, console)
-    grouping = group_by_patient(films.paths, table)
+    if is_own:
+        folder, films, grouping, unreadable = read_own_validation(manifest, options.data, table, console)
+    else:
+        films = read_films(folder, width=manifest.input.width, height=manifest.input.height, console=console)
+        tell_unreadable(films.unreadable, console)
+        grouping, unreadable = group_by_patient(films.paths, table), films.unreadable
     assessment = assess(
         films.labels,
-        _compute_logits(engine, films.pixels, console),
+        compute_logits(engine, films.pixels, console),
         grouping,
         calibrate=manifest.calibration.probability,
         operating_points=manifest.operating_points,
         default=shown,
     )
-    name = "-".join([*entry.label.split("/"), folder.parent.name, folder.name])
+    data = OWN_VALIDATION if is_own else folder.name
+    name = "-".join([*entry.label.split("/"), folder.parent.name, data])
     out = options.out or Path("work") / f"evaluate-{name}"
-    title = f"{entry.label} on {folder.name}"
+    title = f"{entry.label} on {data}"
     plots = write_report(assessment, out, title)
     about: dict[str, object] = {
         "model": entry.label,
         "model_sha256": manifest.sha256.model_keras,
         "data_fingerprint": films.fingerprint(),
-        "unreadable": [{"path": file.path, "reason": file.reason} for file in films.unreadable],
+        "unreadable": [{"path": file.path, "reason": file.reason} for file in unreadable],
     }
     write_metrics(assessment, out, about)
-    _print(assessment, title, len(films.unreadable), console)
+    _print(assessment, title, len(unreadable), console)
     console.print(f"Wrote report.txt, metrics.json, {', '.join(plots)} into {out}.", highlight=False)
-    return Evaluation(assessment, out, films.unreadable)
-
-
-def _compute_logits(engine: Engine, pixels: NDArray[np.uint8], console: Console) -> NDArray[np.float32]:
-    chunks = [pixels[start : start + _CHUNK] for start in range(0, len(pixels), _CHUNK)]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with ThreadPoolExecutor(os.cpu_count()) as pool, Progress(*columns, console=console, transient=True) as progress:
-        answers = progress.track(pool.map(engine.logits, chunks), len(chunks), description="Computing logits")
-        return np.concatenate(list(answers))
+    if options.audit:
+        words = "its validation films" if is_own else data
+        audited = audit(Subject(entry, engine, shown, words, folder, films.paths, grouping), options.copies, console)
+        print_audit(audited, console)
+        for place in (out, entry.folder) if options.into_entry else (out,):
+            write_audit(audited, place)
+            console.print(f"Wrote {' and '.join(AUDIT_FILES)} into {place}.", highlight=False)
+    return Evaluation(assessment, out, unreadable)
 
 
 def _print(assessment: Assessment, title: str, unreadable: int, console: Console) -> None:

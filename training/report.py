@@ -15,7 +15,7 @@ from training.layout import LABELS
 from training.metrics import ECE_BINS, METRICS, Metric
 
 # Blue and vermilion of Okabe and Ito (2008): told apart by every kind of colour vision, and in gray.
-_COLOURS = dict(zip(LABELS, ("#0072B2", "#D55E00"), strict=True))
+COLOURS = dict(zip(LABELS, ("#0072B2", "#D55E00"), strict=True))
 _NAMES = {
     "accuracy": "Accuracy",
     "sensitivity": "Sensitivity (recall)",
@@ -74,27 +74,27 @@ def write_report(assessment: Assessment, folder: Path, title: str, prefix: str =
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{prefix}report.txt").write_text(write_text(assessment, title))
-    figure, axes = _figure(title, 2, 2)
+    figure, axes = make_panels(title, 2, 2)
     _draw_confusion(axes[0], assessment)
     _draw_roc(axes[1], assessment)
     _draw_scores(axes[2], assessment)
     _draw_reliability(axes[3], assessment)
     name = f"{prefix}report.png"
-    _save(figure, folder / name)
+    save_figure(figure, folder / name)
     return [name]
 
 
 def write_learning_curves(history: list[EpochFigures], folder: Path) -> str:
     """Write the loss and the accuracy of every epoch as `learning_curves.png`, and answer that name."""
-    figure, axes = _figure("Learning curves (training films augmented, validation films plain)", 1, 2)
+    figure, axes = make_panels("Learning curves (training films augmented, validation films plain)", 1, 2)
     epochs = [figures["epoch"] for figures in history]
     for axis, key, label in ((axes[0], "loss", "Binary cross-entropy"), (axes[1], "accuracy", "Accuracy at 0.5")):
-        axis.plot(epochs, [f[key] for f in history], "o-", color=_COLOURS["NORMAL"], label="training")
-        axis.plot(epochs, [f[f"val_{key}"] for f in history], "s--", color=_COLOURS["PNEUMONIA"], label="validation")
+        axis.plot(epochs, [f[key] for f in history], "o-", color=COLOURS["NORMAL"], label="training")
+        axis.plot(epochs, [f[f"val_{key}"] for f in history], "s--", color=COLOURS["PNEUMONIA"], label="validation")
         axis.set(xlabel="Epoch", ylabel=label)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend(frameon=False)
-    _save(figure, folder / "learning_curves.png")
+    save_figure(figure, folder / "learning_curves.png")
     return "learning_curves.png"
 
 
@@ -126,12 +126,12 @@ def _draw_roc(axis: Axes, assessment: Assessment) -> None:
 
     false_alarms, hits, _ = roc_curve(assessment.labels, assessment.logits)
     auc = assessment.metrics[assessment.default]["auc"]
-    axis.plot(false_alarms, hits, color=_COLOURS["NORMAL"], label=f"AUC {_number(auc.value)} {_interval(auc)}")
+    axis.plot(false_alarms, hits, color=COLOURS["NORMAL"], label=f"AUC {_number(auc.value)} {_interval(auc)}")
     axis.plot([0, 1], [0, 1], ":", color="gray")
     for marker, (name, figures) in zip("os^Dv", assessment.metrics.items(), strict=False):
         sensitivity, specificity = figures["sensitivity"].value, figures["specificity"].value
         if sensitivity is not None and specificity is not None:
-            axis.plot(1 - specificity, sensitivity, marker, color=_COLOURS["PNEUMONIA"], label=name)
+            axis.plot(1 - specificity, sensitivity, marker, color=COLOURS["PNEUMONIA"], label=name)
     axis.legend(frameon=False, loc="lower right")
 
 
@@ -139,7 +139,7 @@ def _draw_scores(axis: Axes, assessment: Assessment) -> None:
     bins = list(np.linspace(0, 1, 41))
     for number, label in enumerate(LABELS):
         chosen = assessment.probabilities[assessment.labels == number]
-        axis.hist(chosen, bins=bins, histtype="stepfilled", alpha=0.45, color=_COLOURS[label], label=label)
+        axis.hist(chosen, bins=bins, histtype="stepfilled", alpha=0.45, color=COLOURS[label], label=label)
     axis.set_yscale("symlog", linthresh=1)
     axis.set(xlabel="Probability of PNEUMONIA", ylabel="Films (log)", xlim=(0, 1))
     axis.set_title("Scores by label", fontsize=10)
@@ -152,13 +152,16 @@ def _draw_reliability(axis: Axes, assessment: Assessment) -> None:
     said = [assessment.probabilities[chosen].mean() for chosen in bins]
     found = [assessment.labels[chosen].mean() for chosen in bins]
     axis.plot([0, 1], [0, 1], ":", color="gray")
-    axis.plot(said, found, "o-", color=_COLOURS["NORMAL"])
+    axis.plot(said, found, "o-", color=COLOURS["NORMAL"])
     axis.set(xlabel="Mean probability said", ylabel="Share with PNEUMONIA", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axis.set_title(f"Reliability, {len(bins)} bins of equal size", fontsize=10)
 
 
-def _figure(title: str, rows: int, columns: int) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(4.6 * columns, 4.0 * rows), layout="constrained")
+def make_panels(
+    title: str, rows: int, columns: int, width: float = 4.6, height: float = 4.0
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure of `rows` × `columns` panels of `width` × `height` inches, and answer it with them, row by row."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     figure.suptitle(title, fontsize=11)
     axes = [figure.add_subplot(rows, columns, number + 1) for number in range(rows * columns)]
     for axis in axes:
@@ -167,7 +170,8 @@ def _figure(title: str, rows: int, columns: int) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Save a figure as PNG."""
     # Without the version of matplotlib, the same figures give the same bytes.
     figure.savefig(path, dpi=110, metadata={"Software": None})
 

@@ -1,0 +1,257 @@
+"""The audit of a model: what its films give away, how far it sways when they are altered, and on what it leans."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from app.errors import PneumoServeError
+from app.inference.artifact import Entry
+from app.inference.engine import Engine
+from training.alterations import SOURCE_SIDE, Alteration
+from training.audit_views import AXES, MARKERS, MASKS, PROMISED, Axis
+from training.copies import Copies, compare_copies
+from training.data import Films, read_these_films
+from training.layout import LABELS
+from training.logits import compute_logits_here, progress_bar
+from training.metrics import Metric, binary_metrics
+from training.patients import Grouping
+from training.shortcuts import Baseline, measure_shortcuts
+
+PROMISED_MOVE = 0.03
+"""By how much sensitivity and specificity may move over `PROMISED`, at most."""
+
+UNALTERED = Alteration("unaltered", lambda film, _rng: film)
+"""What the others are compared with: read at `SOURCE_SIDE` and shrunk, as they are."""
+
+FIGURES = ("accuracy", "sensitivity", "specificity", "auc")
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class View:
+    """What the model reaches on films that were altered in one way; `amount` where it is a step of an axis."""
+
+    name: str
+    accuracy: float
+    sensitivity: float
+    specificity: float
+    auc: float
+    amount: float | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    """The furthest that a figure moves: at which view, from where to where, 0 to 1."""
+
+    figure: Literal["sensitivity", "specificity"]
+    view: str
+    unaltered: float
+    altered: float
+
+    @property
+    def by(self) -> float:
+        """How far, with its sign."""
+        return self.altered - self.unaltered
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether it is `PROMISED_MOVE` at most."""
+        # A move of exactly 3 points must not fail by a rounding of the 17th digit.
+        return abs(self.by) <= PROMISED_MOVE + 1e-9
+
+
+@dataclass(frozen=True)
+class Promise:
+    """Whether sensitivity and specificity stay within `PROMISED_MOVE`, and the worst case of each."""
+
+    is_kept: bool
+    worst: tuple[Move, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is audited, and on which films.
+
+    Attributes:
+        entry: of the model store.
+        engine: of that entry.
+        point: the operating point at which classes are given.
+        data: the films in words.
+        folder: which they lie in, one sub-folder a class.
+        paths: `<label>/<file name>` of each.
+        patients: of each.
+    """
+
+    entry: Entry
+    engine: Engine
+    point: str
+    data: str
+    folder: Path
+    paths: tuple[str, ...]
+    patients: Grouping
+
+    @property
+    def threshold(self) -> float:
+        """The operating point, as a logit."""
+        return self.entry.manifest.operating_points[self.point]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All that was measured; `unaltered` has intervals, `views` come in the order of `AXES`."""
+
+    subject: Subject
+    fingerprint: str
+    films: dict[str, int]
+    unaltered: dict[str, Metric]
+    baselines: list[Baseline]
+    views: list[tuple[Axis, list[View]]]
+    markers: list[View]
+    masks: list[View]
+    promise: Promise
+    copies: Copies | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Answer the figures for `audit.json`."""
+        subject, manifest = self.subject, self.subject.entry.manifest
+        return {
+            "model": subject.entry.label,
+            "model_sha256": manifest.sha256.model_keras,
+            "data": subject.data,
+            "data_fingerprint": self.fingerprint,
+            "films": self.films,
+            "patients": len(np.unique(subject.patients.groups)),
+            "grouping": subject.patients.rule,
+            "operating_point": {"name": subject.point, "threshold": subject.threshold},
+            "unaltered": {name: self.unaltered[name].to_json() for name in FIGURES},
+            "baselines": [baseline.to_json() for baseline in self.baselines],
+            "axes": [
+                {"name": axis.name, "unaltered": axis.unaltered, "views": [_round(view) for view in views]}
+                for axis, views in self.views
+            ],
+            "markers": [_round(view) for view in self.markers],
+            "masks": [_round(view) for view in self.masks],
+            "promise": {
+                "largest_move_allowed": PROMISED_MOVE,
+                "over": list(PROMISED),
+                "is_kept": self.promise.is_kept,
+                "worst": [{**_round(move), "by": round(move.by, 6)} for move in self.promise.worst],
+            },
+            "copies": self.copies.to_json() if self.copies else None,
+        }
+
+
+def audit(subject: Subject, copies: Path | None, console: Console) -> Audit:
+    """Measure everything that `Audit` holds.
+
+    Films are read at `SOURCE_SIDE` pixels, altered there, and shrunk to the model's size; what altered films are
+    compared with went the same way unaltered.
+
+    Args:
+        subject: what is audited.
+        copies: a folder with the same films in another form, to be compared with these; None: no comparison.
+        console: where the progress bars go.
+
+    Raises:
+        PneumoServeError: there are not films of both classes, or no copies.
+    """
+    films = read_these_films(subject.folder, subject.paths, width=SOURCE_SIDE, height=SOURCE_SIDE, console=console)
+    if 0 in films.count().values():
+        raise PneumoServeError(f"Expected films of both classes for an audit. Received {films.count()}.")
+    compared = (
+        compare_copies(
+            subject.folder, copies, subject.paths, subject.entry.manifest, subject.engine, subject.point, console
+        )
+        if copies
+        else None
+    )
+    logits = _look(subject, films, console)
+    plain = logits[UNALTERED.name]
+    said = plain >= subject.threshold
+    unaltered = binary_metrics(films.labels, plain, said, subject.patients.groups)
+
+    def see(name: str, seen: Logits, amount: float | None = None) -> View:
+        return measure(name, films.labels, seen, subject.threshold, amount)
+
+    views = [
+        (axis, [see(alteration.name, logits[alteration.name], amount) for amount, alteration in axis.steps])
+        for axis in AXES
+    ]
+    return Audit(
+        subject=subject,
+        fingerprint=films.fingerprint(),
+        films=films.count(),
+        unaltered=unaltered,
+        baselines=measure_shortcuts(films, subject.patients.groups),
+        views=views,
+        markers=[
+            see(f"{marker.name}, {label}", np.where(films.labels == number, logits[marker.name], plain))
+            for marker in MARKERS
+            for number, label in enumerate(LABELS)
+        ],
+        masks=[see(mask.name, logits[mask.name]) for mask in MASKS],
+        promise=judge(see(UNALTERED.name, plain), [view for _, seen in views for view in seen]),
+        copies=compared,
+    )
+
+
+def measure(
+    name: str, labels: NDArray[np.uint8], logits: Logits, threshold: float, amount: float | None = None
+) -> View:
+    """Answer what a model reaches on films of both classes.
+
+    Args:
+        name: of the view.
+        labels: 0 or 1 (PNEUMONIA), of shape (films,).
+        logits: likewise.
+        threshold: PNEUMONIA is said from this logit up.
+        amount: see `View`.
+    """
+    figures = binary_metrics(labels, logits, logits >= threshold, np.arange(len(labels)), n_bootstrap=0)
+    accuracy, sensitivity, specificity, auc = (figures[figure].value or 0.0 for figure in FIGURES)
+    return View(name, accuracy, sensitivity, specificity, auc, amount)
+
+
+def judge(unaltered: View, views: Sequence[View]) -> Promise:
+    """Tell whether sensitivity and specificity stay within `PROMISED_MOVE` over the views named in `PROMISED`."""
+    promised = [view for view in views if view.name in PROMISED]
+    moves = [
+        [Move("sensitivity", view.name, unaltered.sensitivity, view.sensitivity) for view in promised],
+        [Move("specificity", view.name, unaltered.specificity, view.specificity) for view in promised],
+    ]
+    worst = tuple(max(of_figure, key=lambda move: abs(move.by)) for of_figure in moves)
+    return Promise(all(move.is_allowed for move in worst), worst)
+
+
+def _look(subject: Subject, films: Films, console: Console) -> dict[str, Logits]:
+    """Answer the logits of all films in every view, by its name."""
+    spec = subject.entry.manifest.input
+    alterations = [
+        UNALTERED,
+        *(alteration for axis in AXES for _, alteration in axis.steps),
+        *MARKERS,
+        *MASKS,
+    ]
+
+    def look(number: int) -> Logits:
+        altered = alterations[number].apply(films.pixels, width=spec.width, height=spec.height)
+        return compute_logits_here(subject.engine, altered)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar(console) as progress:
+        seen = pool.map(look, range(len(alterations)))
+        logits = list(progress.track(seen, len(alterations), description="Looking at altered films"))
+    return {alteration.name: row for alteration, row in zip(alterations, logits, strict=True)}
+
+
+def _round(measured: View | Move) -> dict[str, Any]:
+    figures = {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(measured).items()}
+    return {key: value for key, value in figures.items() if value is not None}

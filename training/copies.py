@@ -1,0 +1,107 @@
+"""The same films in two folders, as original and as copy: what the model says of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from app.errors import InvalidParameter
+from app.inference.engine import Engine
+from app.inference.manifest import Manifest
+from training.data import list_films, read_these_films
+from training.layout import find_labelled
+from training.logits import compute_logits
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far the probabilities of `films` pairs lie apart, and how many of them change their class."""
+
+    films: int
+    median: float
+    largest: float
+    classes_changed: int
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Two folders compared: `every` pair, and those `evaluated`, or None where none of them was.
+
+    `probabilities` is float64 of shape (2, pairs), of the film and of its copy; `unreadable` counts the pairs of which
+    one file could not be read.
+    """
+
+    every: Difference
+    evaluated: Difference | None
+    unreadable: int
+    probabilities: NDArray[np.float64]
+
+    def to_json(self) -> dict[str, Any]:
+        """Answer it for `audit.json`."""
+        return {
+            "every": asdict(self.every),
+            "evaluated": asdict(self.evaluated) if self.evaluated else None,
+            "unreadable": self.unreadable,
+        }
+
+
+def compare_copies(
+    folder: Path,
+    copies: Path,
+    evaluated: Collection[str],
+    manifest: Manifest,
+    engine: Engine,
+    point: str,
+    console: Console,
+) -> Copies:
+    """Compare each film with its namesake in another folder, both read as the service reads them.
+
+    Args:
+        folder: holds one sub-folder a class.
+        copies: likewise; the files with the same class and name are compared.
+        evaluated: `<label>/<file name>` of the films that the rest of the audit is about.
+        manifest: of the model.
+        engine: of the model.
+        point: the operating point at which classes are given.
+        console: where the progress bars go.
+
+    Raises:
+        InvalidParameter: no file of one folder has its namesake in the other.
+        WrongLayout: `copies` has no such sub-folders.
+    """
+    copies = find_labelled(copies)
+    shared = sorted(set(list_films(folder)) & set(list_films(copies)))
+    if not shared:
+        raise InvalidParameter(
+            f"Expected copies in {copies} with the file names of {folder}. Received none of that class and name."
+        )
+    size = {"width": manifest.input.width, "height": manifest.input.height}
+    films, others = (read_these_films(place, shared, **size, console=console) for place in (folder, copies))
+    paths = sorted(set(films.paths) & set(others.paths))
+    logits = []
+    for side in (films, others):
+        place = {path: number for number, path in enumerate(side.paths)}
+        pixels = side.pixels[[place[path] for path in paths]]
+        logits.append(compute_logits(engine, pixels, console))
+    said = np.stack(logits)
+    calibrate = manifest.calibration.probability
+    probabilities = np.array([[calibrate(logit) for logit in row] for row in said.tolist()])
+    changed = np.logical_xor(*(said >= manifest.operating_points[point]))
+    chosen = np.isin(paths, list(evaluated))
+    return Copies(
+        every=_difference(probabilities, changed),
+        evaluated=_difference(probabilities[:, chosen], changed[chosen]) if chosen.any() else None,
+        unreadable=len(shared) - len(paths),
+        probabilities=probabilities,
+    )
+
+
+def _difference(probabilities: NDArray[np.float64], changed: NDArray[np.bool_]) -> Difference:
+    apart = np.abs(probabilities[0] - probabilities[1])
+    return Difference(len(apart), round(float(np.median(apart)), 6), round(float(apart.max()), 6), int(changed.sum()))

@@ -1,0 +1,47 @@
+"""Films → logits, by the serving engine, on all cores."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app.inference.engine import Engine
+
+_CHUNK = 16
+
+
+def compute_logits(engine: Engine, pixels: NDArray[np.uint8], console: Console) -> NDArray[np.float32]:
+    """Answer the logits of films, and show how far it is.
+
+    Args:
+        engine: of the model.
+        pixels: uint8 of shape (films, height, width), as the model wants them.
+        console: where the progress bar goes.
+
+    Returns:
+        float32 of shape (films,).
+    """
+    chunks = _cut(pixels)
+    with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar(console) as progress:
+        answers = progress.track(pool.map(engine.logits, chunks), len(chunks), description="Computing logits")
+        return np.concatenate(list(answers))
+
+
+def compute_logits_here(engine: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Do the same in the calling thread alone, without a progress bar."""
+    return np.concatenate([engine.logits(chunk) for chunk in _cut(pixels)])
+
+
+def progress_bar(console: Console) -> Progress:
+    """Make the progress bar that all of `evaluate` shows; it goes when it is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True)
+
+
+def _cut(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return [pixels[start : start + _CHUNK] for start in range(0, len(pixels), _CHUNK)]
