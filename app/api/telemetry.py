@@ -111,10 +111,13 @@ class _TextFormatter(logging.Formatter):
 
 
 def configure_logging(style: Literal["json", "text"]) -> None:
-    """Send our log, the server's warnings and the libraries' errors to standard error, a line each, no traceback."""
+    """Send our log and the errors of the server and of libraries to standard error, a line each, no traceback.
+
+    Their warnings tell of clients' mistakes, without the request's id; the answers tell more.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
-    for name, level in (("pneumoserve", logging.INFO), ("uvicorn", logging.WARNING), (None, logging.ERROR)):
+    for name, level in (("pneumoserve", logging.INFO), (None, logging.ERROR)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
