@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from training.layout import LABELS
 from training.metrics import Metric, binary_metrics
 from training.patients import Grouping
+from training.ratios import predictive_values
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Assessment:
         metrics: name of the operating point → its figures.
         intervals: what the bootstrap resampled, in words.
         patients: how many groups it resampled.
+        predictive: name of the operating point → prevalence as text → `ppv` and `npv`.
     """
 
     labels: NDArray[np.uint8]
@@ -37,10 +39,12 @@ class Assessment:
     metrics: dict[str, dict[str, Metric]]
     intervals: str
     patients: int
+    predictive: dict[str, dict[str, dict[str, Metric]]] = field(default_factory=dict)
 
     def predicted(self, operating_point: str) -> NDArray[np.bool_]:
         """Answer which films are called PNEUMONIA there."""
-        return self.logits >= self.operating_points[operating_point]
+        # As the service compares them: a float32 beside a threshold would round it.
+        return self.logits.astype(np.float64) >= self.operating_points[operating_point]
 
     def confusion(self, operating_point: str) -> NDArray[np.int64]:
         """Answer the films by true class (rows) and given class (columns), int64 of shape (2, 2)."""
@@ -58,6 +62,10 @@ class Assessment:
                     "threshold": self.operating_points[name],
                     "confusion_matrix": self.confusion(name).tolist(),
                     **{metric: figure.to_json() for metric, figure in figures.items()},
+                    "predictive_values": {
+                        prevalence: {value: figure.to_json() for value, figure in values.items()}
+                        for prevalence, values in self.predictive.get(name, {}).items()
+                    },
                 }
                 for name, figures in self.metrics.items()
             },
@@ -84,9 +92,16 @@ def assess(
         default: one of them.
     """
     probabilities = np.array([calibrate(logit) for logit in logits.tolist()])
-    metrics = {
-        name: binary_metrics(labels, probabilities, logits >= threshold, grouping.groups)
-        for name, threshold in operating_points.items()
-    }
-    patients = len(np.unique(grouping.groups))
-    return Assessment(labels, logits, probabilities, operating_points, default, metrics, grouping.rule, patients)
+    groups = grouping.groups
+    said = {name: logits.astype(np.float64) >= threshold for name, threshold in operating_points.items()}
+    return Assessment(
+        labels=labels,
+        logits=logits,
+        probabilities=probabilities,
+        operating_points=operating_points,
+        default=default,
+        metrics={name: binary_metrics(labels, probabilities, called, groups) for name, called in said.items()},
+        intervals=grouping.rule,
+        patients=len(np.unique(groups)),
+        predictive={name: predictive_values(labels, called, groups) for name, called in said.items()},
+    )

@@ -64,7 +64,7 @@ def binary_metrics(
     y, p, said, member = y[order], p[order], said[order], np.unique(np.asarray(groups)[order], return_inverse=True)[1]
     value = {name: figures[0] for name, figures in _weighted(np.ones((1, y.size)), y, p, said).items()}
     draws: dict[str, list[Floats]] = {name: [] for name in METRICS}
-    for weights in _resample(member, n_bootstrap, seed):
+    for weights in resample(member, n_bootstrap, seed):
         for name, figures in _weighted(weights, y, p, said).items():
             draws[name].append(figures)
     return {name: _summarise(name, value[name], draws[name], y) for name in METRICS}
@@ -97,7 +97,7 @@ def youden_threshold(labels: NDArray[Any], logits: NDArray[Any]) -> float:
     return float(distinct[0] if best == 0 else (distinct[best - 1] + distinct[best]) / 2)
 
 
-def _resample(member: NDArray[np.intp], n_bootstrap: int, seed: int) -> Iterator[Floats]:
+def resample(member: NDArray[np.intp], n_bootstrap: int, seed: int) -> Iterator[Floats]:
     """Yield film weights of shape (draws, films): how often each film's patient was drawn."""
     rng = np.random.default_rng(seed)
     patients = int(member.max()) + 1
