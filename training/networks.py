@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import keras
 import numpy as np
@@ -13,11 +13,17 @@ from keras.optimizers import AdamW, Optimizer, RMSprop
 from keras.optimizers.schedules import CosineDecay
 from numpy.typing import NDArray
 
+from app.inference.manifest import Notice
 from training.augment import AffineAugmentation
 from training.degrade import WorldAugmentation
 from training.pneumonet import build_pneumonet
 
 Builder = Callable[[int, int], keras.Model]
+
+INTENDED_USE = (
+    "Research and teaching: estimating how likely a frontal chest radiograph shows pneumonia. Not a medical device; "
+    "not for diagnosis, triage or any decision about a patient."
+)
 
 
 class Augmentation(Protocol):
@@ -44,8 +50,8 @@ class Recipe:
         augmentation: applied to every training film anew each epoch; None for none.
         batch_size: films a step.
         epochs: passes over the training films.
-        source_side: training films are read at this many pixels a side and the augmentation brings them to the
-            input's size; None: they are read at the input's size.
+        source_side: films are read at this many pixels a side; the augmentation brings training films to the input's
+            size, and validation and test films are seen altered too. None: they are read at the input's size.
         is_balanced: draw as many films of either class, the rarer one more often; else each film once an epoch.
         mixup: parameter of the Beta distribution that mixes pairs of films (Zhang et al. 2018); 0: none.
         smoothing: share of each label that is spread over both classes.
@@ -53,6 +59,10 @@ class Recipe:
         height: of the input, pixels.
         operating_points: names that the finished model offers, from `operating_points.CHOICES`.
         default_operating_point: one of them.
+        calibration: `platt` is fitted on validation films; `identity` takes the sigmoid of the logit as it is.
+        refers: whether a band of logits around the default operating point is chosen in which a human is asked for.
+        intended_use: for `/model` and the card.
+        notices: what every answer warns of.
         source: where the network and its recipe come from, for the model card.
     """
 
@@ -71,6 +81,10 @@ class Recipe:
     height: int = 150
     operating_points: tuple[str, ...] = ("half", "balanced")
     default_operating_point: str = "balanced"
+    calibration: Literal["identity", "platt"] = "identity"
+    refers: bool = False
+    intended_use: str = INTENDED_USE
+    notices: tuple[Notice, ...] = ()
     source: str = ""
 
 
@@ -105,6 +119,11 @@ def decay_by_cosine(steps: int) -> AdamW:
     return AdamW(rate, weight_decay=0.02, use_ema=True, ema_momentum=0.995, ema_overwrite_frequency=None)
 
 
+CHILDREN_ONLY = Notice(
+    code="children-only",
+    detail="This model was trained on children of 1 to 5 years from one hospital: do not trust it for other patients.",
+)
+
 RECIPES = {
     recipe.network: recipe
     for recipe in (
@@ -131,6 +150,11 @@ RECIPES = {
             is_balanced=True,
             mixup=0.2,
             smoothing=0.05,
+            operating_points=("high-sensitivity", "balanced", "high-specificity"),
+            calibration="platt",
+            refers=True,
+            intended_use=INTENDED_USE.replace("chest radiograph", "chest radiograph of a child of 1 to 5 years"),
+            notices=(CHILDREN_ONLY,),
             source="this project's own residual network, trained from scratch on films as the world sends them",
         ),
     )
