@@ -3,175 +3,147 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from app.inference.manifest import Manifest
-from training.metrics import METRICS
+from training import card_text
+from training.card_figures import Figures, count_films, describe_figures, describe_sections, show
+from training.card_training import describe_data, describe_training
+from training.card_trust import describe_calibration, describe_looks, describe_referral
 from training.operating_points import CHOICES
-
-_KAGGLE_LIMITS = """\
-- **Compression and sharpness give the class away in this set.** In its training split as published, bytes per pixel
-  have no overlap worth the name between the classes (median 0.253 NORMAL, 0.080 PNEUMONIA), and seven global
-  statistics of sharpness and contrast alone reach AUC 0.963 there against 0.869 on the official test split. A random
-  validation split shares this shortcut, so **the validation figures flatter the model**.
-- **Thresholds travel worse than rankings.** An operating point chosen on such validation films may call many healthy
-  films of another source pneumonia.
-- **Children of 1 to 5 years, one hospital** (Guangzhou). Nothing is claimed for adults, other ages, other hospitals or
-  other machines; a network trained on this set was measured at AUC 0.385 on adults of another hospital.
-"""
 
 
 def write_card(folder: Path) -> None:
-    """Write `MODEL_CARD.md` of an entry from its `model.json` and the plots beside it."""
+    """Write `MODEL_CARD.md` of an entry from its other files."""
+    (folder / "MODEL_CARD.md").write_text(describe(folder))
+
+
+def describe(folder: Path) -> str:
+    """Answer the card of an entry as Markdown.
+
+    It is made of `model.json`, of `audit.json` and `outside.json` where they are there, and of the names of the plots:
+    from the same files comes the same card.
+    """
     manifest = Manifest.model_validate_json((folder / "model.json").read_bytes())
-    (folder / "MODEL_CARD.md").write_text(describe(manifest, sorted(plot.name for plot in folder.glob("*.png"))))
+    plots = _Plots(folder)
+    data: Figures = manifest.training_data
+    training: Figures = manifest.training
+    metrics: Figures = manifest.metrics
+    looks = "Looks at test films"
+    sections = {
+        "Summary": _describe_summary(manifest, metrics),
+        "Intended use": _describe_use(manifest),
+        "Data": describe_data(data),
+        "Model": _describe_model(manifest, training),
+        "Training": describe_training(training) + plots.show("learning_curves.png"),
+        "Operating points": _describe_points(manifest, metrics),
+        "Figures on the validation films": f"{describe_figures(metrics['validation'])}\n\n"
+        f"{_describe_engines(metrics['engines'])}{plots.show('validation_report.png')}",
+        "Calibration": describe_calibration(manifest, metrics) + plots.show("validation_calibration.png"),
+        "Referral": describe_referral(manifest, metrics) + plots.show("validation_risk_coverage.png"),
+        looks: describe_looks(manifest, metrics) + plots.show("test_*.png"),
+        "Audit": (
+            describe_sections(folder / "audit.json") or "Not made for this model: `pneumoserve evaluate` makes it."
+        )
+        + plots.show("audit*.png"),
+        "Outside data": (describe_sections(folder / "outside.json") or "None was shown to this model.")
+        + plots.show("outside*.png"),
+        "Limits": _describe_limits(manifest, data),
+        "Availability": card_text.AVAILABILITY + plots.show("*.png"),
+        "Where CLAIM and TRIPOD+AI are answered": card_text.describe_checklists(),
+    }
+    title = f"# {manifest.name} {manifest.version}: a deep-learning model that reads chest radiographs for pneumonia"
+    saved = (
+        f"Generated from the files of this folder; the model was saved {manifest.created}. **Not a medical device.**"
+    )
+    parts = [title, saved, *(f"## {name}\n\n{text}" for name, text in sections.items())]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def describe(manifest: Manifest, plots: list[str]) -> str:
-    """Answer the card of a model as Markdown, with the plots of these file names."""
-    # JSON as training wrote it: `finish` and `dataset` are its only writers.
-    data: dict[str, Any] = manifest.training_data
-    training: dict[str, Any] = manifest.training
-    metrics: dict[str, Any] = manifest.metrics
-    sections = [
-        f"# {manifest.name} {manifest.version}\n\nGenerated from `model.json` when the model was saved, "
-        f"{manifest.created}. **Not a medical device.**",
-        f"## Intended use\n\n{manifest.intended_use}",
-        "## Model\n\n" + _describe_model(manifest, training),
-        "## Training\n\n" + _describe_training(training),
-        "## Data\n\n" + _describe_data(data),
-        "## Operating points\n\n" + _describe_points(manifest),
-        f"## Figures on the validation films\n\n{_describe_figures(metrics['validation'])}\n\n"
-        + _describe_engines(metrics["engines"]),
-        "## Looks at test films\n\n" + _describe_tests(metrics),
-        "## Limits\n\n" + _describe_limits(data),
-        "## Plots\n\n" + "\n".join(f"![{plot}]({plot})" for plot in plots),
+class _Plots:
+    """The plots of an entry, each shown once: in the first section that asks for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shown: set[str] = set()
+
+    def show(self, pattern: str) -> str:
+        names = sorted(plot.name for plot in self._folder.glob(pattern) if plot.name not in self._shown)
+        self._shown.update(names)
+        return "".join(f"\n\n![{name}]({name})" for name in names)
+
+
+def _describe_summary(manifest: Manifest, metrics: Figures) -> str:
+    point = manifest.default_operating_point
+    sets = {"validation films, as sent": metrics["validation"]}
+    if altered := metrics["validation"].get("altered"):
+        sets["validation films, altered"] = altered
+    for look in metrics["test"]:
+        sets[f"one look at `{look['data']}`"] = look
+    keys = ("auc", "accuracy", "sensitivity", "specificity")
+    lines = [
+        f"A convolutional network reads one frontal film and answers the probability of {manifest.labels[1]}. At its "
+        f"default operating point, “{point}”:",
+        "",
+        f"| | films | {' | '.join(keys)} |",
+        "|" + " --- |" * (len(keys) + 2),
     ]
-    return "\n\n".join(section.strip() for section in sections) + "\n"
+    for name, figures in sets.items():
+        found = figures["operating_points"][point]
+        cells = " | ".join(show(found[key]) for key in keys)
+        lines.append(f"| {name} | {sum(figures['films'].values()):,} | {cells} |")
+    return "\n".join(lines)
 
 
-def _describe_model(manifest: Manifest, training: dict[str, Any]) -> str:
+def _describe_use(manifest: Manifest) -> str:
+    parts = [manifest.intended_use, card_text.NOT_FOR, card_text.GOAL]
+    if manifest.notices:
+        parts.append("Every answer warns:")
+        parts.append("\n".join(f"- `{notice.code}`: {notice.detail}" for notice in manifest.notices))
+    return "\n\n".join(parts)
+
+
+def _describe_model(manifest: Manifest, training: Figures) -> str:
+    cam = manifest.maps.cam
+    method = "by occlusion" if cam is None else f"{cam.method}, at `{cam.layer}`"
+    exact = " (it and its bias sum to the logit)" if cam is not None and cam.exact else ""
     return "\n".join(
         [
             f"- Network `{training['network']}`: {training['source'] or 'no source given'}; "
             f"{training['parameters']:,} parameters.",
-            f"- Input {manifest.input.width}×{manifest.input.height}, one gray channel of 0 to 255, "
-            f"resized by `{manifest.input.resize}`; output P({manifest.labels[1]}).",
-            f"- Calibration `{manifest.calibration.method}`, at a prevalence of {manifest.calibration.prevalence:.3f}.",
-            f"- Maps: {_describe_maps(manifest)}.",
+            f"- Input {manifest.input.width}×{manifest.input.height}, one gray channel of 0 to 255, resized by "
+            f"`{manifest.input.resize}`; the service prepares films by the same code as the training did. Nothing but "
+            f"the film is read. Output: the logit of {manifest.labels[1]}, calibrated to a probability.",
+            f"- Maps: `cam` {method}{exact}; `layers` {', '.join(f'`{name}`' for name in manifest.maps.layers)}.",
             f"- Keras {manifest.keras_version}; sha256 of `model.keras` `{manifest.sha256.model_keras}`.",
         ]
     )
 
 
-def _describe_maps(manifest: Manifest) -> str:
-    cam = manifest.maps.cam
-    method = "by occlusion" if cam is None else f"{cam.method}, at `{cam.layer}`"
-    return f"`cam` {method}; `layers` {', '.join(f'`{name}`' for name in manifest.maps.layers)}"
-
-
-def _describe_training(training: dict[str, Any]) -> str:
-    moves = training["augmentation"]
-    augmentation = ", ".join(f"{name} {amount:g}" for name, amount in moves.items()) if moves else "none"
-    lines = [
-        f"    {training['command']}",
-        "",
-        f"{training['optimizer']}, {training['loss']}, batch {training['batch_size']}, {training['epochs']} epochs, "
-        f"seed {training['seed']}; augmentation: {augmentation}; learning rate "
-        f"{'reduced on plateaus' if training['reduce_lr'] else 'constant'}. Weights {training['weights']}. "
-        f"{training['backend']} backend, {training['seconds']} s.",
-        "",
-        "| epoch | loss | accuracy | validation loss | validation accuracy | learning rate |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for epoch in training["history"]:
-        figures = " | ".join(f"{epoch[key]:.4f}" for key in ("loss", "accuracy", "val_loss", "val_accuracy"))
-        lines.append(f"| {epoch['epoch']:.0f} | {figures} | {epoch['learning_rate']:g} |")
-    return "\n".join(lines)
-
-
-def _describe_data(data: dict[str, Any]) -> str:
-    split = data["split"]
-    lines = [
-        f"Set: {data['set']}. {_count(data['films'])}; {data['unreadable']} unreadable files left out; "
-        f"{data['exact_copies']} exact copies. Fingerprint `{data['fingerprint']}`.",
-        "",
-        f"Validation films were split off {split['rule']}; copies were kept on one side "
-        f"(share {split['validation_share']:g}, seed {split['seed']}).",
-        "",
-        "| part | films | patients | fingerprint |",
-        "| --- | --- | --- | --- |",
-    ]
-    for name in ("training", "validation"):
-        part = split[name]
-        lines.append(f"| {name} | {_count(part['films'])} | {part['groups']} | `{part['fingerprint'][:16]}…` |")
-    lines += ["", "| median file | width | height | bytes per pixel |", "| --- | --- | --- | --- |"]
-    for label, file in data["median_file"].items():
-        lines.append(f"| {label} | {file['width']} | {file['height']} | {file['bytes_per_pixel']:.3f} |")
-    return "\n".join(lines)
-
-
-def _describe_points(manifest: Manifest) -> str:
+def _describe_points(manifest: Manifest, metrics: Figures) -> str:
     lines = ["| name | threshold on the logit | as a probability | chosen |", "| --- | --- | --- | --- |"]
     for name, threshold in manifest.operating_points.items():
         default = " (default)" if name == manifest.default_operating_point else ""
         probability = manifest.calibration.probability(threshold)
         lines.append(f"| {name}{default} | {threshold:.4f} | {probability:.4f} | {CHOICES[name][1]} |")
+    views = metrics.get("chosen", {}).get("views", [])
+    if len(views) > 1:
+        lines += ["", f"Views, every one weighing alike: {', '.join(views)}."]
     return "\n".join(lines)
 
 
-def _describe_figures(figures: dict[str, Any]) -> str:
-    points = figures["operating_points"]
-    lines = [
-        f"{_count(figures['films'])}, {figures['patients']} patients. Intervals: {figures['intervals']}.",
-        "",
-        f"| | {' | '.join(points)} |",
-        f"| --- | {' | '.join('---' for _ in points)} |",
-    ]
-    for metric in METRICS:
-        lines.append(f"| {metric} | {' | '.join(_show(point[metric]) for point in points.values())} |")
-    for row, label in enumerate(figures["films"]):
-        cells = " | ".join("{} / {}".format(*point["confusion_matrix"][row]) for point in points.values())
-        lines.append(f"| {label}: said NORMAL / PNEUMONIA | {cells} |")
-    return "\n".join(lines)
-
-
-def _describe_engines(engines: dict[str, Any]) -> str:
+def _describe_engines(engines: Figures) -> str:
     return (
         f"OpenVINO against Keras on these {engines['films']} films: largest difference in probability "
         f"{engines['largest_probability_difference']:.1e}, {engines['classes_changed']} classes changed."
     )
 
 
-def _describe_tests(metrics: dict[str, Any]) -> str:
-    if not metrics["test"]:
-        return "None yet: no test film was shown to this model when it was saved."
-    parts = []
-    for look in metrics["test"]:
-        parts.append(
-            f"One look at `{look['data']}` after everything was chosen; "
-            f"{look['unreadable']} unreadable files left out. " + _describe_figures(look)
-        )
-    return "\n\n".join(parts)
-
-
-def _describe_limits(data: dict[str, Any]) -> str:
+def _describe_limits(manifest: Manifest, data: Figures) -> str:
     measured = (
-        f"- In the very files that this model was trained on, **bytes per pixel alone tell the classes apart with AUC "
-        f"{data['file_size_auc']:.3f}** (0.5 would be not at all): what they leave in the pixels may be learned "
-        "instead of disease.\n"
+        f"- In the very files that this model was trained on ({count_films(data['films'])}), **bytes per pixel alone "
+        f"tell the classes apart with AUC {data['file_size_auc']:.3f}** (0.5 would be not at all): what they leave in "
+        "the pixels may be learned instead of disease."
     )
-    known = _KAGGLE_LIMITS if data["set"].startswith("Kaggle") else ""
-    return (
-        measured + known + "- Nothing but frontal chest films was shown to it; it has no way to refuse another picture."
-    )
-
-
-def _count(films: dict[str, int]) -> str:
-    return " + ".join(f"{number:,} {label}" for label, number in films.items()) + " films"
-
-
-def _show(figure: dict[str, Any]) -> str:
-    if figure["value"] is None:
-        return f"undefined ({figure['note']})"
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+    known = [card_text.KAGGLE_LIMITS] if data["set"].startswith("Kaggle") else []
+    warned = [f"- {notice.detail}" for notice in manifest.notices]
+    return "\n".join([measured, *warned, *known, card_text.LIMITS])

@@ -102,13 +102,15 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
         )
     look = None
     if test_folder is not None:
-        films = read_films(test_folder, **size, console=console)
+        films = read_films(test_folder, width=recipe.width, height=recipe.height, console=console)
         tell_unreadable(films.unreadable, console)
-        look = TestLook(_show(str(options.test)), films, group_by_patient(films.paths, table))
+        source = read_films(test_folder, width=side, height=side, console=console) if side else None
+        look = TestLook(_show(str(options.test)), films, group_by_patient(films.paths, table), source)
     return finish(
         fitted,
         recipe,
         plain,
+        source=dataset.validation if side else None,
         name=options.name or recipe.entry,
         store=options.store,
         command=describe_command(options, recipe),

@@ -1,0 +1,116 @@
+"""A recipe that calibrates and refers ends with an entry that keeps what it promises, and tells it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from app.api.schemas import encode_prediction
+from app.inference.manifest import Notice
+from app.inference.reader import open_reader
+from tests.conftest import encode
+from tests.drawn import draw_film, write_kaggle_layout
+from tests.training.tiny import TINY
+from training.alterations import VALIDATION
+from training.card import describe
+from training.degrade import WorldAugmentation
+from training.train import TrainOptions, train
+
+NOTICE = Notice(code="drawn-only", detail="Trained on drawn films.")
+TRUSTED = replace(
+    TINY,
+    entry="trusted-cnn",
+    augmentation=WorldAugmentation(width=64, height=64, smallest_area=0.8, p_blur=0.2, p_tone=0.3),
+    source_side=224,
+    smoothing=0.05,
+    operating_points=("high-sensitivity", "balanced", "high-specificity"),
+    calibration="platt",
+    refers=True,
+    notices=(NOTICE,),
+)
+
+
+@pytest.fixture(scope="module")
+def entry(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trusted")
+    write_kaggle_layout(folder / "data", 60, ("train", "test"))
+    options = TrainOptions(
+        str(folder / "data"), folder / "store", folder / "runs", test=folder / "data" / "test", validation_share=0.4
+    )
+    return train(options, TRUSTED, Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def manifest(entry):
+    return json.loads((entry / "model.json").read_text())
+
+
+def test_everything_was_chosen_on_films_as_sent_and_altered(manifest):
+    """All views, with the calibration's error on left-out patients beside it."""
+    chosen = manifest["metrics"]["chosen"]
+    assert chosen["views"] == ["as sent", *(view.name for view in VALIDATION)]
+    assert chosen["calibration"]["fitted_on"] == chosen["views"]
+    assert 0 <= chosen["calibration"]["out_of_fold_ece"]["as_sent"]["value"] <= 1
+    calibration = manifest["calibration"]
+    assert calibration["method"] == "platt"
+    assert calibration["slope"] != 1
+    assert calibration["prevalence"] == 0.5
+    assert calibration["weights_sha256"] == manifest["sha256"]["model.keras"]
+
+
+@pytest.mark.parametrize(
+    ("point", "figure"), [("high-sensitivity", "sensitivity"), ("high-specificity", "specificity")]
+)
+def test_the_points_keep_their_promise_in_every_view(manifest, point, figure):
+    """As the file tells it of the validation films."""
+    views = manifest["metrics"]["validation"]["altered"]["by_view"]
+    assert len(views) == 1 + len(VALIDATION)
+    assert min(figures[point][figure] for figures in views.values()) >= 0.99
+
+
+def test_the_band_keeps_its_promise(manifest):
+    """On the altered validation films, and on those as sent; the look tells what it does there."""
+    validation, (look,) = manifest["metrics"]["validation"], manifest["metrics"]["test"]
+    for refer in (validation["refer"], validation["altered"]["refer"]):
+        assert refer["accuracy"]["value"] >= 0.98
+        assert refer["referred"]["value"] >= 0.05
+    band, threshold = manifest["refer_band"], manifest["operating_points"]["balanced"]
+    assert band["low"] < threshold < band["high"]
+    assert {"refer", "risk_coverage", "ece_if_perfect", "altered"} <= set(look)
+    assert {"refer", "risk_coverage", "by_view"} <= set(look["altered"])
+
+
+def test_the_answer_refers_and_warns_as_the_manifest_says(entry, manifest):
+    """The service reads calibration, band and notice from the entry alone."""
+    reader = open_reader(entry.parents[1], "trusted-cnn")
+    band = manifest["refer_band"]
+    for label in ("NORMAL", "PNEUMONIA"):
+        reading = reader.read(encode(draw_film(label, 500)), operating_point="balanced")
+        answer = json.loads(encode_prediction(reading, reader.manifest, filename=None))
+        assert answer["refer"] is (band["low"] < reading.logit < band["high"])
+        assert answer["warnings"] == [NOTICE.model_dump()]
+        assert answer["probability"] == pytest.approx(reader.manifest.calibration.probability(reading.logit), abs=1e-6)
+
+
+def test_the_card_tells_all_of_it_and_is_made_again_from_the_files(entry, manifest):
+    """Altered films, worst views, predictive values, calibration, band, coverage, the look and the notice."""
+    card = (entry / "MODEL_CARD.md").read_text()
+    assert card == describe(entry)
+    wanted = [
+        "**Altered** in 13 ways",
+        "| operating point | lowest sensitivity | in the view |",
+        "| 62% | ",
+        "Without the patients it is measured on",
+        "![validation_calibration.png](validation_calibration.png)",
+        "![validation_risk_coverage.png](validation_risk_coverage.png)",
+        "![test_calibration.png](test_calibration.png)",
+        "as sent, were the model calibrated perfectly",
+        "`refer` is true for logits strictly between",
+        "- `drawn-only`: Trained on drawn films.",
+        "One look at `test`",
+        manifest["training"]["machine"],
+    ]
+    assert [words for words in wanted if words not in card] == []
