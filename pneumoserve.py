@@ -307,6 +307,25 @@ def export(
     typer.echo(f"Wrote {folder}.")
 
 
+@models_app.command()
+def card(
+    model: Annotated[str, typer.Argument(help="Which one.", metavar="NAME/VERSION")],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Write a model's MODEL_CARD.md anew from the other files of its entry."""
+    from app.errors import ModelError
+    from app.inference.artifact import find_entry
+    from training.card import write_card
+
+    try:
+        entry = find_entry(store, model)
+    except ModelError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    write_card(entry.folder)
+    typer.echo(f"Wrote {entry.folder / 'MODEL_CARD.md'}.")
+
+
 def main() -> None:
     """Run the command line."""
     app()
