@@ -214,7 +214,20 @@ def evaluate(
         Path | None, typer.Option(help="For --audit: a folder with the same file names, to compare film by film.")
     ] = None,
     into_entry: Annotated[
-        bool, typer.Option("--into-entry", help="Keep the audit in the model's folder of the store, too.")
+        bool,
+        typer.Option("--into-entry", help="Keep audit or matched figures in the model's folder of the store, too."),
+    ] = False,
+    matched: Annotated[
+        bool, typer.Option("--matched", help="Also measure on films matched in brightness, contrast and sharpness.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a hospital's own page, report.html, into this folder.")
+    ] = None,
+    wanted_sensitivity: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="For --report: seek the threshold that reaches it.")
+    ] = 0.95,
+    show_names: Annotated[
+        bool, typer.Option("--show-names", help="For --report: file names on the page; they can name patients.")
     ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -226,14 +239,16 @@ def evaluate(
     try:
         from training.evaluate import EvaluateOptions
         from training.evaluate import evaluate as evaluate_model
+        from training.site_report import SiteReportOptions
     except ImportError as error:
         typer.echo(f"evaluate needs {error.name}, which is not installed: run `make install-train`.", err=True)
         raise typer.Exit(2) from None
+    page = SiteReportOptions(report, wanted_sensitivity, show_names) if report else None
+    options = EvaluateOptions(
+        data, store, model, out, operating_point, patients, split, audit, copies, into_entry, matched, page
+    )
     try:
-        evaluation = evaluate_model(
-            EvaluateOptions(data, store, model, out, operating_point, patients, split, audit, copies, into_entry),
-            Console(),
-        )
+        evaluation = evaluate_model(options, Console())
     except PneumoServeError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from app.errors import InvalidParameter
 from app.inference.artifact import find_entry, open_verified
+from app.inference.reader import Reader
 from training.assess import Assessment, assess
 from training.audit import Subject, audit
 from training.audit_files import AUDIT_FILES, write_audit
@@ -19,9 +21,15 @@ from training.data import Unreadable, read_films
 from training.dataset import tell_unreadable
 from training.layout import find_labelled
 from training.logits import compute_logits
+from training.matched import measure_matched
+from training.matched_text import OUTSIDE_FILE, print_matched, write_outside
 from training.own_validation import OWN_VALIDATION, read_own_validation
 from training.patients import group_by_patient, read_patient_table
 from training.report import metric_rows, write_classification, write_metrics, write_report
+from training.site_report import INDEX_FILE, PAGE_FILE, SiteReportOptions, Study, write_site_report
+
+_IDENTITY = ("model", "model_sha256", "data_fingerprint")
+"""What is kept in an entry beside figures: no path of a film."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +40,16 @@ class EvaluateOptions:
         data: a folder with a sub-folder a class, or the Kaggle layout, of which `split` is read.
         store: the model store.
         model: `name/version` or `name`; None: the store's default.
-        out: where report, plots and `metrics.json` go; None: a folder of `work/` named after model and data.
+        out: where report, plots and `metrics.json` go; None: the site's report's folder, or one of `work/` named after
+            model and data.
         operating_point: shown first; None: the model's default.
         patients: a CSV path,patient.
         split: of the Kaggle layout; `validation` stands for the films that the model was validated on.
         audit: whether to audit the model too.
         copies: for the audit, a folder with the same films in another form.
-        into_entry: whether to keep the audit in the model's own folder.
+        into_entry: whether to keep the audit, and what matched films say, in the model's own folder.
+        matched: whether to measure on films matched in brightness, contrast and sharpness too.
+        site_report: the page for a hospital; None: none is written.
     """
 
     data: Path
@@ -51,6 +62,8 @@ class EvaluateOptions:
     audit: bool = False
     copies: Path | None = None
     into_entry: bool = False
+    matched: bool = False
+    site_report: SiteReportOptions | None = None
 
 
 class Evaluation(NamedTuple):
@@ -67,8 +80,10 @@ def evaluate(options: EvaluateOptions, console: Console) -> Evaluation:
     Raises:
         PneumoServeError: the folder, the model, the table of patients or the operating point cannot be used.
     """
-    if not options.audit and (options.copies or options.into_entry):
-        raise InvalidParameter("Expected --audit with --copies and --into-entry. Received one of these alone.")
+    if options.copies and not options.audit:
+        raise InvalidParameter("Expected --audit with --copies. Received --copies alone.")
+    if options.into_entry and not (options.audit or options.matched):
+        raise InvalidParameter("Expected --audit or --matched with --into-entry. Received --into-entry alone.")
     table = read_patient_table(options.patients) if options.patients else None
     is_own = options.split == OWN_VALIDATION
     folder = options.data if is_own else find_labelled(options.data, options.split)
@@ -95,7 +110,8 @@ def evaluate(options: EvaluateOptions, console: Console) -> Evaluation:
     )
     data = OWN_VALIDATION if is_own else folder.name
     name = "-".join([*entry.label.split("/"), folder.parent.name, data])
-    out = options.out or Path("work") / f"evaluate-{name}"
+    page = options.site_report
+    out = options.out or (page.folder if page else Path("work") / f"evaluate-{name}")
     title = f"{entry.label} on {data}"
     plots = write_report(assessment, out, title)
     about: dict[str, object] = {
@@ -107,11 +123,23 @@ def evaluate(options: EvaluateOptions, console: Console) -> Evaluation:
     write_metrics(assessment, out, about)
     _print(assessment, title, len(unreadable), console)
     console.print(f"Wrote report.txt, metrics.json, {', '.join(plots)} into {out}.", highlight=False)
+    if page:
+        command = _describe_command(options)
+        study = Study(Reader(entry, engine), folder, data, films, grouping, unreadable, assessment, command)
+        write_site_report(study, page)
+        console.print(f"Wrote {PAGE_FILE} and {INDEX_FILE} into {page.folder}.", highlight=False)
+    places = (out, entry.folder) if options.into_entry else (out,)
+    if options.matched:
+        matched = measure_matched(films, assessment.logits, grouping)
+        print_matched(matched, films, data, entry.label, console)
+        for place in places:
+            write_outside(matched, films, data, {key: about[key] for key in _IDENTITY}, place)
+            console.print(f"Wrote {OUTSIDE_FILE} into {place}.", highlight=False)
     if options.audit:
         words = "its validation films" if is_own else data
         audited = audit(Subject(entry, engine, shown, words, folder, films.paths, grouping), options.copies, console)
         print_audit(audited, console)
-        for place in (out, entry.folder) if options.into_entry else (out,):
+        for place in places:
             write_audit(audited, place)
             console.print(f"Wrote {' and '.join(AUDIT_FILES)} into {place}.", highlight=False)
     return Evaluation(assessment, out, unreadable)
@@ -125,3 +153,19 @@ def _print(assessment: Assessment, title: str, unreadable: int, console: Console
     console.print(table)
     console.print(f"Intervals: bootstrap of {assessment.patients} groups, {assessment.intervals}.", highlight=False)
     console.print(write_classification(assessment, assessment.default), markup=False, highlight=False)
+
+
+def _describe_command(options: EvaluateOptions) -> str:
+    """Answer the command line that asks for this page, by the names of folders, not by where they lie."""
+    page = options.site_report
+    given = {
+        "--data": options.data.name,
+        "--split": options.split,
+        "--model": options.model,
+        "--operating-point": options.operating_point,
+        "--patients": options.patients.name if options.patients else None,
+        "--report": page.folder.name if page else None,
+        "--wanted-sensitivity": f"{page.wanted_sensitivity:g}" if page else None,
+    }
+    words = [word for option, value in given.items() if value for word in (option, value)]
+    return shlex.join(["pneumoserve", "evaluate", *words, *(["--show-names"] if page and page.show_names else [])])

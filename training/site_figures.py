@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from app.inference.calibration import Calibration, ReferBand
 from training.assess import Assessment
+from training.calibrate import simulate_ece
 from training.metrics import Metric, binary_metrics
+from training.ratios import measure_ratios
 
 _DRAWS = 500
 Indices = NDArray[np.intp]
@@ -42,14 +44,14 @@ class CalibrationCheck:
 
     Attributes:
         ece: expected calibration error, with its interval.
-        by_chance: the ECE that a perfectly calibrated model shows on so few films: mean, and 95th percentile.
+        by_chance: what a perfectly calibrated model shows on so few films: `mean`, and `low` to `high`, 95 %.
         said: mean probability.
         found: share of PNEUMONIA.
         moved: the ECE with the model's prevalence set to `found`; None where that is 0 or 1.
     """
 
     ece: Metric
-    by_chance: tuple[float, float]
+    by_chance: dict[str, float]
     said: float
     found: float
     moved: float | None
@@ -57,10 +59,10 @@ class CalibrationCheck:
 
 @dataclass(frozen=True)
 class Referral:
-    """Films in the refer band, and how good the default operating point is on the rest; None where none is left."""
+    """Which films are in the refer band; the share `referred`, and of the rest the accuracy and what it is made of."""
 
-    referred: NDArray[np.bool_]
-    rest: dict[str, Metric] | None
+    films: NDArray[np.bool_]
+    metrics: dict[str, Metric]
 
 
 def choose_threshold(labels: NDArray[np.uint8], logits: NDArray[np.float32], wanted: float) -> float:
@@ -114,11 +116,8 @@ def find_threshold(assessment: Assessment, groups: NDArray[np.int64], wanted: fl
     return WantedThreshold(wanted, logit, metrics, elsewhere, float(np.mean(found[:, 0] >= wanted - 1e-9)))
 
 
-def check_calibration(assessment: Assessment, groups: NDArray[np.int64], calibration: Calibration) -> CalibrationCheck:
-    """Compare the ECE with that of a perfect model, drawn 300 times from the probabilities said, film by film."""
-    said = assessment.probabilities
-    rng = np.random.default_rng(0)
-    by_chance = [_ece(rng.random(said.size) < said, said) for _ in range(300)]
+def check_calibration(assessment: Assessment, calibration: Calibration) -> CalibrationCheck:
+    """Compare the ECE with that of a perfect model on so few films, and with the model told the prevalence here."""
     share = float(assessment.labels.mean())
     moved = None
     if 0 < share < 1:
@@ -126,27 +125,26 @@ def check_calibration(assessment: Assessment, groups: NDArray[np.int64], calibra
         moved = _ece(assessment.labels, there)
     return CalibrationCheck(
         assessment.metrics[assessment.default]["ece"],
-        (float(np.mean(by_chance)), float(np.percentile(by_chance, 95))),
-        float(said.mean()),
+        simulate_ece(assessment.probabilities),
+        float(assessment.probabilities.mean()),
         share,
         moved,
     )
 
 
 def find_referral(assessment: Assessment, groups: NDArray[np.int64], band: ReferBand) -> Referral:
-    """Tell which films the model would refer, and measure it on the rest."""
-    logits = assessment.logits
-    referred = (logits > band.low) & (logits < band.high)
-    rest = ~referred
-    if not rest.any():
-        return Referral(referred, None)
-    metrics = binary_metrics(
-        assessment.labels[rest],
-        assessment.probabilities[rest],
-        assessment.predicted(assessment.default)[rest],
-        groups[rest],
-    )
-    return Referral(referred, metrics)
+    """Tell which films the model would refer, and how good its default operating point is on the rest."""
+    logits = assessment.logits.astype(np.float64)
+    inside = (logits > band.low) & (logits < band.high)
+    rest, sick = ~inside, assessment.labels == 1
+    right = assessment.predicted(assessment.default) == sick
+    ratios = {
+        "referred": (inside, np.ones(len(inside), bool)),
+        "accuracy": (right & rest, rest),
+        "sensitivity": (right & rest & sick, rest & sick),
+        "specificity": (right & rest & ~sick, rest & ~sick),
+    }
+    return Referral(inside, measure_ratios(ratios, groups))
 
 
 def most_confident_mistakes(assessment: Assessment, most: int) -> tuple[Indices, Indices]:
@@ -162,15 +160,6 @@ def most_confident_mistakes(assessment: Assessment, most: int) -> tuple[Indices,
         alarms[np.argsort(-logits[alarms], kind="stable")][:most],
         missed[np.argsort(logits[missed], kind="stable")][:most],
     )
-
-
-def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float | None, float | None]:
-    """Answer the positive and the negative predictive value at a prevalence, by Bayes' rule; None where undefined."""
-    alarms = sensitivity * prevalence + (1 - specificity) * (1 - prevalence)
-    clear = (1 - sensitivity) * prevalence + specificity * (1 - prevalence)
-    positive = sensitivity * prevalence / alarms if alarms else None
-    negative = specificity * (1 - prevalence) / clear if clear else None
-    return positive, negative
 
 
 def _draw(groups: NDArray[np.int64]) -> Iterator[tuple[Indices, Indices]]:
