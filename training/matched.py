@@ -69,6 +69,11 @@ class Matched:
         """Whether the films are balanced, and the model's interval lies over chance and over the baseline."""
         return self.is_balanced and (self.model.low or 0) > 0.5 and (self.gain.low or 0) > 0
 
+    @property
+    def holds_sternly(self) -> bool:
+        """Whether the model's interval lies over chance where films are matched for the file's size too."""
+        return self.sterner is not None and (self.sterner[1].low or 0) > 0.5
+
 
 def measure_matched(films: Films, logits: NDArray[np.float32], grouping: Grouping) -> Matched:
     """Match films by their global statistics, and measure a model and the statistics themselves on the pairs.

@@ -51,6 +51,7 @@ def write_outside(matched: Matched, films: Films, data: str, about: dict[str, ob
         "films": films.count(),
         "pairs": len(matched.pairs),
         "claim": matched.is_claim,
+        "holds_for_file_size_too": matched.holds_sternly,
         "sections": _describe(matched, films, data, model),
         "figures": {name: getattr(matched, name).to_json() for name in _MEASURED},
     }
@@ -112,7 +113,7 @@ def _caution(matched: Matched) -> str:
     if matched.sterner is None:
         return " Too few films are left to match them for the file's size too."
     pairs, auc = matched.sterner
-    if (auc.low or 0) > 0.5:
+    if matched.holds_sternly:
         return f" It stays so where films are matched for the file's size too: {_show(auc)} on {pairs} pairs."
     return (
         f" It is a hint and no more: matched for the file's size too, {pairs} pairs leave {_show(auc)}, "
