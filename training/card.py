@@ -127,7 +127,7 @@ def _describe_points(manifest: Manifest, metrics: Figures) -> str:
         lines.append(f"| {name}{default} | {threshold:.4f} | {probability:.4f} | {CHOICES[name][1]} |")
     views = metrics.get("chosen", {}).get("views", [])
     if len(views) > 1:
-        lines += ["", f"Views, every one weighing alike: {', '.join(views)}."]
+        lines += ["", f"Views, every one weighing alike: {'; '.join(views)}."]
     return "\n".join(lines)
 
 

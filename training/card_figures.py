@@ -20,7 +20,7 @@ def describe_figures(figures: Figures) -> str:
     ]
     if altered := figures.get("altered"):
         parts += [
-            f"**Altered** in {len(altered['views'])} ways ({', '.join(altered['views'])}), all views together; the "
+            f"**Altered** in {len(altered['views'])} ways ({'; '.join(altered['views'])}), all views together; the "
             "draws take a patient's views together too:",
             _describe_points(altered),
             "The view in which each operating point does worst:",
@@ -98,9 +98,9 @@ def count_films(films: dict[str, int]) -> str:
     return " + ".join(f"{number:,} {label}" for label, number in films.items()) + " films"
 
 
-def show(figure: Figures) -> str:
+def show(figure: Figures, digits: int = 3) -> str:
     """Answer a figure with its interval."""
-    return f"undefined ({figure['note']})" if figure["value"] is None else _show_range(figure, "value")
+    return f"undefined ({figure['note']})" if figure["value"] is None else _show_range(figure, "value", digits)
 
 
 def _describe_points(figures: Figures) -> str:
@@ -134,16 +134,17 @@ def _describe_predictive(points: dict[str, Figures]) -> str:
     lines = [f"| prevalence | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
     for prevalence in next(iter(points.values()))["predictive_values"]:
         cells = [
-            show(point["predictive_values"][prevalence][value]) for point in points.values() for value in ("ppv", "npv")
+            show(point["predictive_values"][prevalence][value], digits=4)
+            for point in points.values()
+            for value in ("ppv", "npv")
         ]
         lines.append(f"| {float(prevalence):.0%} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _show_range(figure: Figures, key: str) -> str:
-    if figure["low"] is None:
-        return f"{figure[key]:.3f}"
-    return f"{figure[key]:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+def _show_range(figure: Figures, key: str, digits: int = 3) -> str:
+    value, *ends = (None if figure[each] is None else f"{figure[each]:.{digits}f}" for each in (key, "low", "high"))
+    return f"{value}" if None in ends else f"{value} ({ends[0]} to {ends[1]})"
 
 
 def _row(cells: list[Any]) -> str:

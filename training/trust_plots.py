@@ -62,8 +62,7 @@ def _write_risk_coverage(measured: Measured, path: Path, title: str) -> None:
                 axis.plot(1 - referred, accuracy, "*", color=colour, markersize=13, label=f"{name}, the refer band")
     if chosen.refer_band is not None:
         axis.axhline(WANTED_ACCURACY, linestyle=":", color="gray")
-    axis.set(xlabel=f"Share of films answered (nearest to “{chosen.default}” referred first)")
-    axis.set(ylabel="Accuracy on those")
+    axis.set(xlabel=f"Share of films answered: the farthest from “{chosen.default}”", ylabel="Accuracy on those")
     axis.invert_xaxis()
     axis.legend(frameon=False, loc="lower right")
     save_figure(figure, path)
