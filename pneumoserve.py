@@ -78,6 +78,15 @@ def predict(
     model: ModelOption = None,
     store: StoreOption = DEFAULT_STORE,
     engine: EngineOption = "openvino",
+    prevalence: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0001,
+            max=0.9999,
+            envvar="PNEUMOSERVE_PREVALENCE",
+            help="Share of pneumonia among your films; unset: as the model was fitted.",
+        ),
+    ] = None,
 ) -> None:
     """Read films without a server: the same answers, one JSON line a film. Status 1 where one failed."""
     import json
@@ -88,14 +97,21 @@ def predict(
     from app.inference.reader import open_reader
 
     try:
-        reader = open_reader(store, model, engine)
+        reader = open_reader(store, model, engine, prevalence=prevalence)
         point = reader.point(operating_point)
     except (ModelError, RequestError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     if save_maps is not None:
-        save_maps.mkdir(parents=True, exist_ok=True)
+        try:
+            save_maps.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            typer.echo(f"Expected --save-maps to be a folder that can be made: {error.strerror}.", err=True)
+            raise typer.Exit(2) from None
         activation_maps = "all" if activation_maps == "none" else activation_maps
+        if len({path.stem for path in files}) < len(files):
+            typer.echo("Expected films of different names, for --save-maps. Received one name twice.", err=True)
+            raise typer.Exit(2)
     failed = 0
     for path in files:
         try:
@@ -106,7 +122,7 @@ def predict(
             detail = str(error) if isinstance(error, ImageError) else error.strerror
             typer.echo(json.dumps({"filename": path.name, "error": slug, "detail": detail}))
             continue
-        answer = json.loads(encode_prediction(reading, reader.manifest, filename=path.name))
+        answer = json.loads(encode_prediction(reading, reader.manifest, filename=path.name, prevalence=prevalence))
         if save_maps is not None:
             for drawn in reading.maps:
                 (save_maps / f"{path.stem}-{drawn.kind}-{drawn.layer or 'film'}.png").write_bytes(drawn.png)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 
 from app.settings import Settings
 
-if TYPE_CHECKING:
-    from uvicorn._types import ASGIApplication
 
-
-def make_server(application: ASGIApplication, settings: Settings) -> uvicorn.Server:
+def make_server(application: Callable[..., Any], settings: Settings) -> uvicorn.Server:
     """Make the server; its `run` listens until it is told to end.
 
     h11 and not httptools, though that is faster by a millisecond a film: httptools drops the body of a request that

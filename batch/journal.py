@@ -83,6 +83,19 @@ class Journal:
     def __len__(self) -> int:
         return len(self._offsets)
 
+    def check_films(self, keys: Iterable[str]) -> None:
+        """Refuse to go on without films that stand here: the result would lose their rows.
+
+        Raises:
+            JournalRefused: a film in the journal is not among `keys`.
+        """
+        lost = len(self._offsets.keys() - set(keys))
+        if lost:
+            raise JournalRefused(
+                f"{self._path} holds {lost} films that are not named now. "
+                "Name the same films again, name another --out, or start over with --restart."
+            )
+
     def append(self, rows: Iterable[Row]) -> None:
         """Add rows, their `path` a film's key; when this returns they are on the disk."""
         lines, offsets, end = [], {}, self._end

@@ -66,6 +66,7 @@ def score(
         retrying = retrying or Retrying()
         run = _ask_for_model(service, retrying)
         with Journal(journal_path, run, restart=restart) as journal:
+            journal.check_films(film.key for film in films)
             scoring = Scoring(films, journal, out, Labelled() if labels else None, cpu_began)
             service = replace(service, operating_point=run.operating_point)
             return scoring.run(service, retrying, concurrency, Console(stderr=True))

@@ -172,6 +172,19 @@ def test_a_finished_result_is_replaced_only_on_demand(call, service, capsys):
     assert len(service.received) == 24
 
 
+def test_a_result_that_is_not_finished_is_not_lost_to_other_films(call, service, films, tmp_path, capsys):
+    """A result with a journal beside it is not replaced by one that lacks its films."""
+    service.plan[b"sick 3"] = [(500, "internal-error")]
+    assert call() == 1
+    before, sent = (tmp_path / "out.csv").read_bytes(), len(service.received)
+    one = min(films.rglob("*.jpeg"))
+
+    assert call(one) == 2
+    assert "holds 11 films that are not named now" in capsys.readouterr().err
+    assert (tmp_path / "out.csv").read_bytes() == before
+    assert len(service.received) == sent
+
+
 def test_a_service_that_is_down_at_the_start_is_one_line_and_status_1(call, service, tmp_path, capsys):
     """A service that is down at the start is one line and status 1, and leaves no file."""
     service.stop()
