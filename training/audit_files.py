@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from training.audit import PROMISED_MOVE, Audit, View
+from training.audit import Audit
 from training.audit_text import describe_audit
 from training.audit_views import CENTRE, PROMISED, Axis
 from training.copies import Copies
+from training.promise import PROMISED_MOVE, View
 from training.report import COLOURS, make_panels, save_figure
 
 AUDIT_FILES = ("audit.json", "audit.png")

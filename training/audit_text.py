@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from training.alterations import SOURCE_SIDE
-from training.audit import FIGURES, PROMISED_MOVE, UNALTERED, Audit, View
+from training.audit import UNALTERED, Audit
 from training.audit_views import CENTRE
 from training.copies import Copies, Difference
 from training.metrics import Metric
+from training.promise import FIGURES, PROMISED_MOVE, View
 
 _VIEW_COLUMNS = ("Films", "Accuracy", "Sensitivity", "Specificity", "AUC", "Δ sens.", "Δ spec.")
 

@@ -76,13 +76,16 @@ def _cross_validate(features: Floats, labels: NDArray[np.uint8], groups: NDArray
     """Answer the AUC of gradient boosting on films of patients that it was not trained on."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedGroupKFold
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn's own; ships no types
 
     folds = min(FOLDS, *(len(np.unique(groups[labels == number])) for number in (0, 1)))
     if folds < 2:
         return Metric(None, None, None, "undefined with fewer than 2 patients of a class")
     scores = np.zeros(len(labels))
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(features, labels, groups)
-    for learn, watch in split:
-        boosting = HistGradientBoostingClassifier(**_BOOSTING, early_stopping=False, random_state=0)
-        scores[watch] = boosting.fit(features[learn], labels[learn]).predict_proba(features[watch])[:, 1]
+    # Threads would wait for each other at every node of every tree, for minutes where other work has the cores.
+    with threadpool_limits(1):
+        for learn, watch in split:
+            boosting = HistGradientBoostingClassifier(**_BOOSTING, early_stopping=False, random_state=0)
+            scores[watch] = boosting.fit(features[learn], labels[learn]).predict_proba(features[watch])[:, 1]
     return binary_metrics(labels, scores, scores >= 0.5, groups)["auc"]
