@@ -14,7 +14,7 @@ from training.operating_points import CHOICES
 
 def write_card(folder: Path) -> None:
     """Write `MODEL_CARD.md` of an entry from its other files."""
-    (folder / "MODEL_CARD.md").write_text(describe(folder))
+    (folder / "MODEL_CARD.md").write_text(describe(folder), encoding="utf-8")
 
 
 def describe(folder: Path) -> str:

@@ -82,7 +82,7 @@ def describe_sections(path: Path) -> str | None:
     if not path.is_file():
         return None
     parts = []
-    for section in json.loads(path.read_text())["sections"]:
+    for section in json.loads(path.read_text(encoding="utf-8"))["sections"]:
         parts.append(f"### {section['title']}")
         if text := section.get("text"):
             parts.append(text)
