@@ -76,7 +76,7 @@ def _cross_validate(features: Floats, labels: NDArray[np.uint8], groups: NDArray
     """Answer the AUC of gradient boosting on films of patients that it was not trained on."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedGroupKFold
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn's own; ships no types
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
     folds = min(FOLDS, *(len(np.unique(groups[labels == number])) for number in (0, 1)))
     if folds < 2:

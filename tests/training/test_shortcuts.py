@@ -70,7 +70,9 @@ def test_one_patient_a_class_leaves_a_baseline_undefined():
 
 def test_a_flat_film_has_no_contrast_and_no_sharpness():
     """Three energies, mean, deviation and two percentiles, whatever its size."""
-    assert describe_pixels(np.full((224, 224), 90, np.uint8)).tolist() == pytest.approx([0, 0, 0, 90, 0, 90, 90], abs=1e-3)
+    assert describe_pixels(np.full((224, 224), 90, np.uint8)).tolist() == pytest.approx(
+        [0, 0, 0, 90, 0, 90, 90], abs=1e-3
+    )
 
 
 def test_a_file_is_told_by_four_numbers():
