@@ -104,8 +104,8 @@ def _describe_promise(audit: Audit) -> Section:
         f"The promise: {verdict}",
         f"What should hold at the operating point “{audit.subject.point}”, on {audit.subject.data}: sensitivity and "
         f"specificity move by at most {allowed} over JPEG quality 30 to 95, blur of sigma 1 and 2 at {SOURCE_SIDE} "
-        f"pixels, and ±20 % brightness and contrast. One film is {100 / audit.films['PNEUMONIA']:.2f} points of sensitivity or "
-        f"{100 / audit.films['NORMAL']:.2f} of specificity.",
+        f"pixels, and ±20 % brightness and contrast. One film is {100 / audit.films['PNEUMONIA']:.2f} points "
+        f"of sensitivity or {100 / audit.films['NORMAL']:.2f} of specificity.",
         ("Promise", "Kept", "Worst case", "Unaltered", "Altered", "Move, points"),
         rows,
     )
