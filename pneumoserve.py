@@ -314,7 +314,9 @@ def _validation_auc(metrics: dict[str, Any]) -> str:
 
 @models_app.command()
 def export(
-    network: Annotated[Path, typer.Argument(help="A saved Keras model with a layer `logit`.", metavar="NETWORK.keras")],
+    network: Annotated[
+        Path, typer.Argument(exists=True, help="A saved Keras model with a layer `logit`.", metavar="NETWORK.keras")
+    ],
     name: Annotated[str, typer.Option(help="Of the new entry.")],
     prevalence: Annotated[
         float, typer.Option(min=0.001, max=0.999, help="Share of pneumonia among the films it was trained on.")
@@ -324,8 +326,10 @@ def export(
 ) -> None:
     """Make a model_store entry of a network that was trained elsewhere. Needs the extra `train`."""
     from app.errors import PneumoServeError
+    from app.inference.artifact import check_name
 
     try:
+        check_name(name)
         from training.adopt import adopt
 
         folder = adopt(network, store, name, prevalence=prevalence, intended_use=intended_use)

@@ -19,7 +19,7 @@ from training.audit_files import AUDIT_FILES, write_audit
 from training.audit_text import print_audit
 from training.data import Unreadable, read_films
 from training.dataset import tell_unreadable
-from training.layout import find_labelled
+from training.layout import find_labelled, make_writable
 from training.logits import compute_logits
 from training.matched import measure_matched
 from training.matched_text import OUTSIDE_FILE, print_matched, write_outside
@@ -100,6 +100,12 @@ def evaluate(options: EvaluateOptions, console: Console) -> Evaluation:
         films = read_films(folder, width=manifest.input.width, height=manifest.input.height, console=console)
         tell_unreadable(films.unreadable, console)
         grouping, unreadable = group_by_patient(films.paths, table), films.unreadable
+    data = OWN_VALIDATION if is_own else folder.name
+    name = "-".join([*entry.label.split("/"), folder.parent.name, data])
+    page = options.site_report
+    out = options.out or (page.folder if page else Path("work") / f"evaluate-{name}")
+    for written in (out, page.folder if page else out):
+        make_writable(written)
     assessment = assess(
         films.labels,
         compute_logits(engine, films.pixels, console),
@@ -108,10 +114,6 @@ def evaluate(options: EvaluateOptions, console: Console) -> Evaluation:
         operating_points=manifest.operating_points,
         default=shown,
     )
-    data = OWN_VALIDATION if is_own else folder.name
-    name = "-".join([*entry.label.split("/"), folder.parent.name, data])
-    page = options.site_report
-    out = options.out or (page.folder if page else Path("work") / f"evaluate-{name}")
     title = f"{entry.label} on {data}"
     plots = write_report(assessment, out, title)
     about: dict[str, object] = {

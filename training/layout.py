@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from app.errors import PneumoServeError
@@ -17,6 +18,20 @@ KAGGLE_DATASET = "paultimothymooney/chest-xray-pneumonia"
 
 class WrongLayout(PneumoServeError):
     """The folder does not hold labelled films as they are read here."""
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder where there is none, and check that files can be written there.
+
+    Raises:
+        PneumoServeError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PneumoServeError(f"Expected a folder that can be made: {folder}. Received: {error.strerror}.") from None
+    if not os.access(folder, os.W_OK):
+        raise PneumoServeError(f"Expected a folder that can be written to: {folder}. It cannot.")
 
 
 def download_kaggle() -> Path:

@@ -9,13 +9,13 @@ from pathlib import Path
 import keras
 from rich.console import Console
 
-from app.errors import PneumoServeError
+from app.errors import ArtifactRefused, PneumoServeError
 from app.inference.artifact import check_name
 from training.data import read_films
 from training.dataset import read_dataset, tell_unreadable
 from training.finish import TestLook, finish
 from training.fit import fit
-from training.layout import download_kaggle, find_labelled
+from training.layout import download_kaggle, find_labelled, make_writable
 from training.networks import RECIPES, Recipe
 from training.patients import group_by_patient, read_patient_table
 
@@ -69,7 +69,12 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
         PneumoServeError: the data cannot be read or split, or the entry does not come out whole.
     """
     # A wrong name or folder shows now, not when the training is over.
-    check_name(options.name or recipe.entry)
+    try:
+        check_name(options.name or recipe.entry)
+    except ArtifactRefused as error:
+        raise PneumoServeError(str(error)) from None
+    for written in (options.store, options.runs):
+        make_writable(written)
     test_folder = find_labelled(options.test) if options.test else None
     table = read_patient_table(options.patients) if options.patients else None
     folder = download_kaggle() if options.data == "kaggle" else Path(options.data)
