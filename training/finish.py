@@ -25,6 +25,7 @@ from training.card import write_card
 from training.choose import choose
 from training.data import Films
 from training.dataset import Dataset
+from training.drift import write_validation_scores
 from training.fit import Fitted
 from training.golden import draw_golden_films
 from training.measure import Measured, measure
@@ -121,7 +122,8 @@ def finish(
         )
         finish_entry(staged, draft, draw_golden_films(recipe.height, recipe.width))
         label = f"{name}/{staged.version}"
-        write_learning_curves(fitted.history, staged.folder)
+        write_validation_scores(staged.folder, views.logits[0], films.labels, dataset.validation_patients.groups)
+        write_learning_curves(fitted.history, staged.folder, is_blended=recipe.is_blended)
         _write_reports(validation, staged.folder, f"{label}, validation films", "validation_")
         if tested is not None and test is not None:
             _write_reports(tested, staged.folder, f"{label}, one look at {test.data}", "test_")

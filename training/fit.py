@@ -88,7 +88,7 @@ def fit(
             transient=True,
         ) as progress:
             plateau = [Plateau(history)] if reduce_lr else []
-            keep = _KeepAndShow(folder, history, epochs, batches, progress)
+            keep = _KeepAndShow(folder, history, epochs, batches, progress, is_blended=recipe.is_blended)
             model.fit(
                 batches,
                 validation_data=watched,
@@ -124,9 +124,17 @@ class _KeepAndShow(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
     """Saves every epoch and moves the progress bar."""
 
     def __init__(
-        self, folder: RunFolder, history: list[EpochFigures], epochs: int, batches: FilmBatches, progress: Progress
+        self,
+        folder: RunFolder,
+        history: list[EpochFigures],
+        epochs: int,
+        batches: FilmBatches,
+        progress: Progress,
+        *,
+        is_blended: bool,
     ) -> None:
         super().__init__()
+        self._is_blended = is_blended
         self._folder, self._history, self._epochs = folder, history, epochs
         self._batches, self._progress = batches, progress
         self._steps = len(batches)
@@ -153,8 +161,9 @@ class _KeepAndShow(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
         figures |= {"epoch": epoch + 1, "learning_rate": self._rate, "seconds": round(seconds, 1)}
         self._history.append(figures)
         self._folder.save(self.model, self._history)
+        accuracy = "" if self._is_blended else f", accuracy {figures['accuracy']:.4f}"
         self._progress.console.print(
-            f"Epoch {epoch + 1:2d}/{self._epochs}: loss {figures['loss']:.4f}, accuracy {figures['accuracy']:.4f}; "
+            f"Epoch {epoch + 1:2d}/{self._epochs}: loss {figures['loss']:.4f}{accuracy}; "
             f"validation loss {figures['val_loss']:.4f}, accuracy {figures['val_accuracy']:.4f}; "
             f"rate {self._rate:g}; {seconds:.0f} s",
             soft_wrap=True,

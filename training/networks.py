@@ -87,6 +87,11 @@ class Recipe:
     notices: tuple[Notice, ...] = ()
     source: str = ""
 
+    @property
+    def is_blended(self) -> bool:
+        """Labels are mixed or smoothed in training, so that no film is simply right or wrong there."""
+        return bool(self.mixup or self.smoothing)
+
 
 def build_article(height: int, width: int) -> keras.Model:
     """Build the article's network: six convolutions without batch normalisation, 2,653,761 parameters at 150×150."""

@@ -84,12 +84,16 @@ def write_report(assessment: Assessment, folder: Path, title: str, prefix: str =
     return [name]
 
 
-def write_learning_curves(history: list[EpochFigures], folder: Path) -> str:
-    """Write the loss and the accuracy of every epoch as `learning_curves.png`, and answer that name."""
+def write_learning_curves(history: list[EpochFigures], folder: Path, *, is_blended: bool = False) -> str:
+    """Write the loss and the accuracy of every epoch as `learning_curves.png`, and answer that name.
+
+    Of blended labels (mixup, smoothing) there is no training accuracy to speak of: it is left out.
+    """
     figure, axes = make_panels("Learning curves (training films augmented, validation films plain)", 1, 2)
     epochs = [figures["epoch"] for figures in history]
     for axis, key, label in ((axes[0], "loss", "Binary cross-entropy"), (axes[1], "accuracy", "Accuracy at 0.5")):
-        axis.plot(epochs, [f[key] for f in history], "o-", color=COLOURS["NORMAL"], label="training")
+        if key == "loss" or not is_blended:
+            axis.plot(epochs, [f[key] for f in history], "o-", color=COLOURS["NORMAL"], label="training")
         axis.plot(epochs, [f[f"val_{key}"] for f in history], "s--", color=COLOURS["PNEUMONIA"], label="validation")
         axis.set(xlabel="Epoch", ylabel=label)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
