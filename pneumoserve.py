@@ -172,7 +172,7 @@ def score(
 @app.command()
 def train(
     data: Annotated[str, typer.Option(help="A folder in the Kaggle layout, or `kaggle` to download that set.")],
-    network: Annotated[str, typer.Option(help="The network and its recipe; a wrong name lists them.")] = "article",
+    network: Annotated[str, typer.Option(help="The network and its recipe; a wrong name lists them.")] = "pneumonet",
     test: Annotated[
         Path | None,
         typer.Option(help="A labelled folder to look at once, when all is chosen; the model card tells of it."),
