@@ -94,7 +94,8 @@ def describe_checklists() -> str:
     """Answer the table that maps CLAIM (2024 update) and TRIPOD+AI to the sections of a card."""
     lines = [
         "CLAIM: Tejani et al., Radiology: Artificial Intelligence 2024 (items 1 to 44). TRIPOD+AI: Collins et al., BMJ "
-        "2024 (items 1 to 27c). The item numbers were set down without the papers at hand: look them up before citing one.",
+        "2024 (items 1 to 27c). The item numbers were set down without the papers at hand: look them up before citing "
+        "one.",
         "",
         "| item | CLAIM | TRIPOD+AI | section |",
         "| --- | --- | --- | --- |",
