@@ -17,7 +17,7 @@ from rich.console import Console
 
 from app.errors import ArtifactRefused
 from app.imaging.preprocess import RESIZE_RULE
-from app.inference.artifact import finish_entry, staged_entry
+from app.inference.artifact import find_entry, finish_entry, list_entries, staged_entry
 from app.inference.engine import open_engine
 from app.inference.keras_graph import export_serving, round_weights, save_network
 from app.inference.manifest import InputSpec, ManifestDraft, MapsSpec
@@ -136,6 +136,17 @@ def finish(
     return folder
 
 
+def find_finished(fitted: Fitted, store: Path, name: str, command: str) -> Path | None:
+    """Answer the folder of the entry that this very training has already become; None where it has not."""
+    for label in list_entries(store):
+        if label.startswith(f"{name}/"):
+            entry = find_entry(store, label)
+            training = entry.manifest.training
+            if training.get("command") == command and training.get("history") == _describe_history(fitted):
+                return entry.folder
+    return None
+
+
 def compute_logits(network: keras.Model, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Answer the logits, float32 (films,), of uint8 films (films, height, width), by a network that ends there."""
     chunks = [pixels[start : start + 64] for start in range(0, len(pixels), 64)]
@@ -184,8 +195,12 @@ def _describe_training(fitted: Fitted, recipe: Recipe, command: str) -> dict[str
         "machine": _describe_machine(),
         "software": {name: version(name) for name in ("tensorflow", "openvino", "numpy", "opencv-python-headless")},
         "seconds": round(sum(figures["seconds"] for figures in fitted.history)),
-        "history": [{key: round(value, 6) for key, value in figures.items()} for figures in fitted.history],
+        "history": _describe_history(fitted),
     }
+
+
+def _describe_history(fitted: Fitted) -> list[dict[str, float]]:
+    return [{key: round(value, 6) for key, value in figures.items()} for figures in fitted.history]
 
 
 def _describe_machine() -> str:

@@ -13,7 +13,7 @@ from app.errors import ArtifactRefused, PneumoServeError
 from app.inference.artifact import check_name
 from training.data import read_films
 from training.dataset import read_dataset, tell_unreadable
-from training.finish import TestLook, finish
+from training.finish import TestLook, find_finished, finish
 from training.fit import fit
 from training.layout import download_kaggle, find_labelled, make_writable
 from training.networks import RECIPES, Recipe
@@ -105,6 +105,11 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
             f"The network is trained, under {keras.backend.backend()}; its serving form is written under TensorFlow. "
             "Run the same command again with KERAS_BACKEND=tensorflow: it goes on here."
         )
+    name, command = options.name or recipe.entry, describe_command(options, recipe)
+    finished = find_finished(fitted, options.store, name, command)
+    if finished is not None:
+        console.print(f"This training was finished before: {finished}. Remove that folder to write it anew.")
+        return finished
     look = None
     if test_folder is not None:
         films = read_films(test_folder, width=recipe.width, height=recipe.height, console=console)
@@ -116,9 +121,9 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
         recipe,
         plain,
         source=dataset.validation if side else None,
-        name=options.name or recipe.entry,
+        name=name,
         store=options.store,
-        command=describe_command(options, recipe),
+        command=command,
         test=look,
         console=console,
     )

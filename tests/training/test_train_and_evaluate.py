@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -46,6 +47,19 @@ def trained(tmp_path_factory):
     )
     entry = train(options, TINY, told)
     return folder, entry, told.export_text()
+
+
+def test_a_finished_training_makes_no_second_entry(trained):
+    """The same call again answers the entry that there is, and looks at no test film a second time."""
+    folder, entry, _ = trained
+    told = Console(record=True, quiet=False, file=io.StringIO(), width=200)
+    options = TrainOptions(
+        str(folder / "data"), folder / "store", folder / "runs", test=folder / "data" / "test", validation_share=0.25
+    )
+
+    assert train(options, TINY, told) == entry
+    assert "finished before" in told.export_text()
+    assert [path.name for path in entry.parent.iterdir()] == ["1"]
 
 
 def test_training_ends_with_one_complete_entry(trained):
