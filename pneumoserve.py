@@ -5,11 +5,16 @@ Each command imports its part when it is called, so that none pays for another's
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+
+# Before NumPy is imported: its OpenBLAS was seen to wait for ever for one of its own threads (NumPy 2.5, between two
+# trainings in one process), and nothing here multiplies matrices that are worth several threads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -188,8 +193,6 @@ def train(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Train a network on labelled films and put it into the model store. Started again after a kill, it resumes."""
-    import os
-
     # TensorFlow's notes on CUDA and oneDNN would drown the progress bar.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from rich.console import Console

@@ -1,8 +1,14 @@
 """Small real objects that many tests share: drawn films, and a store of tiny networks."""
 
+# ruff: noqa: E402 - the environment comes before the libraries that read it
+
 from __future__ import annotations
 
 import os
+
+# See pneumoserve.py: NumPy's threads were seen to wait for each other for ever.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
