@@ -1,7 +1,5 @@
 """Small real objects that many tests share: drawn films, and a store of tiny networks."""
 
-# ruff: noqa: E402 - the environment comes before the libraries that read it
-
 from __future__ import annotations
 
 import os
