@@ -70,33 +70,6 @@ def binary_metrics(
     return {name: _summarise(name, value[name], draws[name], y) for name in METRICS}
 
 
-def youden_threshold(labels: NDArray[Any], logits: NDArray[Any]) -> float:
-    """Choose the threshold with the highest sensitivity + specificity - 1 (Youden 1950).
-
-    It stands halfway between two neighbouring logits, so that no rounding moves a film over it; among equals the
-    lowest, which misses fewer.
-
-    Args:
-        labels: 0 or 1, of shape (films,), both present.
-        logits: likewise; PNEUMONIA is said where logit ≥ threshold.
-
-    Raises:
-        ValueError: only one class is present.
-    """
-    y, z = np.asarray(labels, np.float64), np.asarray(logits, np.float64)
-    positives = y.sum()
-    if positives in (0, y.size):
-        raise ValueError("Expected films of both classes, to choose a threshold between them. Received one.")
-    distinct, member = np.unique(z, return_inverse=True)
-    positive = np.bincount(member, weights=y)
-    negative = np.bincount(member, weights=1 - y)
-    # Index i says PNEUMONIA from distinct[i] up; the lowest threshold says it of every film.
-    sensitivity = 1 - (np.cumsum(positive) - positive) / positives
-    specificity = (np.cumsum(negative) - negative) / (y.size - positives)
-    best = int(np.argmax(np.round(sensitivity + specificity, 12)))
-    return float(distinct[0] if best == 0 else (distinct[best - 1] + distinct[best]) / 2)
-
-
 def resample(member: NDArray[np.intp], n_bootstrap: int, seed: int) -> Iterator[Floats]:
     """Yield film weights of shape (draws, films): how often each film's patient was drawn."""
     rng = np.random.default_rng(seed)

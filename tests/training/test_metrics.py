@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from training.metrics import METRICS, binary_metrics, youden_threshold
+from training.metrics import METRICS, binary_metrics
 
 
 @pytest.fixture
@@ -78,24 +78,3 @@ def test_every_value_lies_in_its_interval(answers):
     labels, probabilities, predicted = answers
     for figure in binary_metrics(labels, probabilities, predicted, np.arange(300), n_bootstrap=50).values():
         assert figure.low <= figure.value <= figure.high
-
-
-def test_youden_threshold_is_the_best_and_stands_between_films():
-    """Brute force over all thresholds finds none better."""
-    rng = np.random.default_rng(3)
-    labels = rng.integers(0, 2, 200)
-    logits = np.round(rng.normal(labels, 1.0), 1)
-
-    def youden(threshold):
-        said = logits >= threshold
-        return said[labels == 1].mean() - said[labels == 0].mean()
-
-    chosen = youden_threshold(labels, logits)
-    assert youden(chosen) == pytest.approx(max(youden(threshold) for threshold in logits))
-    assert chosen not in logits
-
-
-def test_no_threshold_from_one_class():
-    """Choosing needs both classes."""
-    with pytest.raises(ValueError, match="both classes"):
-        youden_threshold(np.ones(3), np.arange(3))
