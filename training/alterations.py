@@ -111,7 +111,8 @@ VALIDATION = (
     Alteration("slightly turned and cropped", _draw_turn_and_crop),
     Alteration("some of everything", _draw_everything),
 )
-"""What validation films go through, besides `AS_SENT`, before calibration, thresholds and refer band are chosen."""
+"""What validation films go through, besides `AS_SENT`, before calibration, thresholds and refer band are chosen; once
+as they are, and once after they borrowed a look (`training.views`)."""
 
 
 def _warp(film: Pixels, degrees: float, zoom: float, shift: tuple[float, float]) -> Pixels:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data import Films
+from training.looks import Looks, borrow_look
 from training.networks import Recipe
 
 
@@ -33,6 +34,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         self.seed = seed
         self.epoch = epoch
         self.recipe = recipe
+        self._looks = Looks(films.pixels, films.labels) if recipe is not None and recipe.looks else None
         self._shuffle()
 
     def __len__(self) -> int:
@@ -47,7 +49,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         if self.recipe is None:
             return pixels[..., np.newaxis].astype(np.float32), labels
         if self.recipe.augmentation is not None:
-            pixels = np.stack([self.recipe.augmentation(film, rng) for film in pixels])
+            pixels = np.stack([self.recipe.augmentation(self._lend(film, rng), rng) for film in pixels])
         batch = pixels[..., np.newaxis].astype(np.float32)
         if self.recipe.mixup:
             batch, labels = _mix(batch, labels, self.recipe.mixup, rng)
@@ -57,6 +59,14 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         """Move on to the next epoch's order and augmentation."""
         self.epoch += 1
         self._shuffle()
+
+    def _lend(self, film: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        if self._looks is None or self.recipe is None or self.recipe.looks is None:
+            return film
+        shares = self.recipe.looks.draw(rng)
+        if shares is None:
+            return film
+        return borrow_look(film, self._looks.draw(rng), detail=shares[0], tones=shares[1])
 
     def _shuffle(self) -> None:
         rng = np.random.default_rng([self.seed, self.epoch])

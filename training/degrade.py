@@ -22,7 +22,7 @@ class WorldAugmentation:
     Attributes:
         width: of the result, pixels.
         height: of the result, pixels.
-        smallest_area: share of the film that a crop keeps at least, drawn evenly on a log scale.
+        smallest_area: share of the film's area that a crop keeps at least, drawn evenly.
         largest_area: likewise, at most; over 1 shows what lies around the film.
         aspect: log of the largest stretch of width against height, to either side.
         rotation: degrees, to either side.
@@ -44,8 +44,8 @@ class WorldAugmentation:
 
     width: int = 150
     height: int = 150
-    smallest_area: float = 0.3
-    largest_area: float = 1.1
+    smallest_area: float = 0.25
+    largest_area: float = 1.2
     aspect: float = 0.35
     rotation: float = 12.0
     p_flip: float = 0.5
@@ -94,7 +94,7 @@ class WorldAugmentation:
     def _crop(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
         """Cut out a turned and stretched part and bring it to the size of the result, in one warp."""
         rows, columns = pixels.shape
-        area = np.exp(rng.uniform(np.log(self.smallest_area), np.log(self.largest_area)))
+        area = rng.uniform(self.smallest_area, self.largest_area)
         stretch = np.exp(rng.uniform(-self.aspect, self.aspect))
         share = np.array([np.sqrt(area * stretch), np.sqrt(area / stretch)])
         room = np.maximum(0.0, (1 - share) / 2) * (columns, rows)

@@ -189,7 +189,7 @@ def _describe_training(fitted: Fitted, recipe: Recipe, command: str) -> dict[str
         "optimizer": type(fitted.model.optimizer).__name__,
         "loss": "binary_crossentropy",
         **{key: settings[key] for key in ("seed", "epochs", "batch_size", "reduce_lr", "augmentation")},
-        **{key: settings[key] for key in ("source_side", "is_balanced", "mixup", "smoothing")},
+        **{key: settings[key] for key in ("source_side", "looks", "is_balanced", "mixup", "smoothing")},
         "weights": f"{'the running average ' if fitted.model.optimizer.use_ema else ''}after the last epoch; none was "
         "chosen",
         "machine": _describe_machine(),

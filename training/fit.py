@@ -61,6 +61,7 @@ def fit(
         "augmentation": recipe.augmentation.describe() if recipe.augmentation else None,
         "input": [recipe.height, recipe.width],
         "source_side": recipe.source_side,
+        "looks": recipe.looks.describe() if recipe.looks else None,
         "is_balanced": recipe.is_balanced,
         "mixup": recipe.mixup,
         "smoothing": recipe.smoothing,

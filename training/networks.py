@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from app.inference.manifest import Notice
 from training.augment import AffineAugmentation
 from training.degrade import WorldAugmentation
+from training.looks import LookBorrowing
 from training.pneumonet import build_pneumonet
 
 Builder = Callable[[int, int], keras.Model]
@@ -52,6 +53,7 @@ class Recipe:
         epochs: passes over the training films.
         source_side: films are read at this many pixels a side; the augmentation brings training films to the input's
             size, and validation and test films are seen altered too. None: they are read at the input's size.
+        looks: how training films borrow each other's looks before they are augmented; needs `source_side`. None: never.
         is_balanced: draw as many films of either class, the rarer one more often; else each film once an epoch.
         mixup: parameter of the Beta distribution that mixes pairs of films (Zhang et al. 2018); 0: none.
         smoothing: share of each label that is spread over both classes.
@@ -74,6 +76,7 @@ class Recipe:
     batch_size: int
     epochs: int
     source_side: int | None = None
+    looks: LookBorrowing | None = None
     is_balanced: bool = False
     mixup: float = 0.0
     smoothing: float = 0.0
@@ -150,8 +153,9 @@ RECIPES = {
             optimizer=decay_by_cosine,
             augmentation=WorldAugmentation(),
             batch_size=64,
-            epochs=45,
+            epochs=60,
             source_side=224,
+            looks=LookBorrowing(),
             is_balanced=True,
             mixup=0.2,
             smoothing=0.05,

@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 from training.alterations import AS_SENT, VALIDATION
 from training.data import Films
+from training.looks import Looks
 from training.patients import Grouping
 
 Logits = NDArray[np.float32]
+
+BORROWED = "another's look"
+"""What the views are called, alone or before an alteration, in which every film has borrowed a look beforehand."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ def compute_views(
 ) -> Views:
     """Compute the logits of films as sent and, where there are larger ones to alter, of every `VALIDATION` view.
 
+    Each view comes a second time, of films that borrowed a look first, each view another one: elsewhere a look tells
+    nothing of the class, or something else, so a threshold must not lean on it.
+
     Args:
         compute: uint8 films (films, height, width) → logits (films,).
         films: at the network's size, as the service reads them.
@@ -72,4 +79,8 @@ def compute_views(
         for view in VALIDATION:
             names.append(view.name)
             logits.append(compute(view.apply(source.pixels, width=width, height=height)))
+        looks = Looks(source.pixels, source.labels)
+        for seed, view in enumerate((AS_SENT, *VALIDATION)):
+            names.append(BORROWED if view is AS_SENT else f"{BORROWED}, {view.name}")
+            logits.append(compute(view.apply(looks.lend(source.pixels, seed), width=width, height=height)))
     return Views(tuple(names), np.stack(logits), films.labels, patients)
