@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from app.errors import PneumoServeError
@@ -20,6 +21,7 @@ from training.copies import Copies, compare_copies
 from training.data import Films, read_these_films
 from training.layout import LABELS
 from training.logits import compute_logits_here, progress_bar
+from training.looks import Looks
 from training.metrics import Metric, binary_metrics
 from training.patients import Grouping
 from training.promise import FIGURES, PROMISED_MOVE, Logits, Move, Promise, View, judge, measure
@@ -27,6 +29,14 @@ from training.shortcuts import Baseline, measure_shortcuts
 
 UNALTERED = Alteration("unaltered", lambda film, _rng: film)
 """What the others are compared with: read at `SOURCE_SIDE` and shrunk, as they are."""
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "look of either class": {},
+    "detail of the other class": {"is_other": True, "tones": 0.0},
+    "tones of the other class": {"is_other": True, "detail": 0.0},
+    "look of the other class": {"is_other": True},
+}
+"""Name of a view → which look every film borrows there, and what of it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,7 @@ class Audit:
     unaltered: dict[str, Metric]
     baselines: list[Baseline]
     views: list[tuple[Axis, list[View]]]
+    looks: list[View]
     markers: list[View]
     masks: list[View]
     promise: Promise
@@ -90,6 +101,7 @@ class Audit:
                 {"name": axis.name, "unaltered": axis.unaltered, "views": [_round(view) for view in views]}
                 for axis, views in self.views
             ],
+            "looks": [_round(view) for view in self.looks],
             "markers": [_round(view) for view in self.markers],
             "masks": [_round(view) for view in self.masks],
             "promise": {
@@ -145,6 +157,7 @@ def audit(subject: Subject, copies: Path | None, console: Console) -> Audit:
         unaltered=unaltered,
         baselines=measure_shortcuts(films, subject.patients.groups),
         views=views,
+        looks=[see(name, logits[name]) for name in LOOKS],
         markers=[
             see(f"{marker.name}, {label}", np.where(films.labels == number, logits[marker.name], plain))
             for marker in MARKERS
@@ -159,21 +172,24 @@ def audit(subject: Subject, copies: Path | None, console: Console) -> Audit:
 def _look(subject: Subject, films: Films, console: Console) -> dict[str, Logits]:
     """Answer the logits of all films in every view, by its name."""
     spec = subject.entry.manifest.input
-    alterations = [
-        UNALTERED,
-        *(alteration for axis in AXES for _, alteration in axis.steps),
-        *MARKERS,
-        *MASKS,
-    ]
+    looks = Looks(films.pixels, films.labels)
 
-    def look(number: int) -> Logits:
-        altered = alterations[number].apply(films.pixels, width=spec.width, height=spec.height)
-        return compute_logits_here(subject.engine, altered)
+    def alter(view: Alteration | str) -> NDArray[np.uint8]:
+        if isinstance(view, Alteration):
+            return view.apply(films.pixels, width=spec.width, height=spec.height)
+        wanted = dict(LOOKS[view])
+        classes = 1 - films.labels if wanted.pop("is_other", False) else None
+        return UNALTERED.apply(
+            looks.lend(films.pixels, 0, classes=classes, **wanted), width=spec.width, height=spec.height
+        )
 
+    steps = (alteration for axis in AXES for _, alteration in axis.steps)
+    views: list[Alteration | str] = [UNALTERED, *steps, *MARKERS, *MASKS, *LOOKS]
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar(console) as progress:
-        seen = pool.map(look, range(len(alterations)))
-        logits = list(progress.track(seen, len(alterations), description="Looking at altered films"))
-    return {alteration.name: row for alteration, row in zip(alterations, logits, strict=True)}
+        seen = pool.map(lambda view: compute_logits_here(subject.engine, alter(view)), views)
+        logits = list(progress.track(seen, len(views), description="Looking at altered films"))
+    names = [view.name if isinstance(view, Alteration) else view for view in views]
+    return dict(zip(names, logits, strict=True))
 
 
 def _round(measured: View | Move) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def _plot(audit: Audit, path: Path) -> None:
         f"Audit of {audit.subject.entry.label} on {audit.subject.data}, at “{audit.subject.point}”; "
         f"the promise of {100 * PROMISED_MOVE:.0f} points (shaded): {verdict}"
     )
-    figure, panels = make_panels(title, 3, 4, 4.0, 3.3)
+    figure, panels = make_panels(title, 3, 5, 4.0, 3.3)
     rest = iter(panels)
     _draw_shortcuts(next(rest), audit)
     every = [view for _, views in audit.views for view in views]
@@ -45,6 +45,7 @@ def _plot(audit: Audit, path: Path) -> None:
         _draw_axis(panel, axis, views, audit)
         panel.set_ylim(max(-0.02, min(lowest, 0.9) - 0.03), 1.01)
     handles, labels = panel.get_legend_handles_labels()
+    _draw_views(next(rest), "Looks borrowed", audit.looks, audit)
     _draw_views(next(rest), "R in a top corner of one class", audit.markers, audit)
     masks = next(rest)
     _draw_views(masks, f"Central {CENTRE:.0%} × {CENTRE:.0%} hidden or alone", audit.masks, audit)
@@ -78,7 +79,7 @@ def _draw_views(panel: Axes, title: str, views: list[View], audit: Audit) -> Non
         panel.plot(figures, places, marker=marker, linestyle="", color=colour, markersize=5)
     aucs = [audit.unaltered["auc"].value or 0.0, *(view.auc for view in views)]
     panel.plot(aucs, places, "D", color="black", markersize=3.5, label="AUC")
-    names = [view.name.removeprefix("R ").replace(", ", ",\n") for view in views]
+    names = [view.name.removeprefix("R ").replace(", ", ",\n").replace(" of ", "\nof ") for view in views]
     panel.set_yticks(places, ["unaltered", *(name.replace("centre ", "centre\n") for name in names)], fontsize=8)
     panel.set_ylim(len(views) + 0.5, -0.5)
     panel.set_xlim(min([*aucs, *(min(view.sensitivity, view.specificity) for view in views), 0.8]) - 0.03, 1.01)

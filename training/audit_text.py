@@ -45,6 +45,14 @@ def describe_audit(audit: Audit) -> list[Section]:
             audit,
         ),
         _describe_views(
+            "Borrowed looks",
+            "Every film takes on the detail, ring by ring of its spectrum, and the gray levels of another, while all "
+            "stays where it is. Drawn from either class, the look says nothing of the class any more; drawn from the "
+            "other class, it speaks against it. A model that reads looks falls.",
+            audit.looks,
+            audit,
+        ),
+        _describe_views(
             "A marker in a corner",
             "A bright R drawn into one top corner of the films of one class; those of the other class stay as they "
             "are. A model that reads markers sways.",

@@ -72,19 +72,42 @@ class Looks:
             films: uint8 of shape (films, rows, columns).
             labels: 0 or 1, of shape (films,).
         """
-        self._of_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        self._of_class = {int(label): np.flatnonzero(labels == label) for label in np.unique(labels)}
         self._looks = [measure_look(film) for film in films]
 
-    def draw(self, rng: np.random.Generator) -> Look:
-        """Draw a look, of either class as likely."""
-        of_class = self._of_class[rng.integers(len(self._of_class))]
-        return self._looks[rng.choice(of_class)]
+    def draw(self, rng: np.random.Generator, label: int | None = None) -> Look:
+        """Draw a look, of the films of one class; None: of either class as likely."""
+        if label is None:
+            label = list(self._of_class)[rng.integers(len(self._of_class))]
+        return self._looks[int(rng.choice(self._of_class[label]))]
 
-    def lend(self, films: Pixels, seed: int) -> Pixels:
-        """Answer every film with a whole look drawn for it, the same each time; shape and dtype as they came."""
-        return np.stack(
-            [borrow_look(film, self.draw(np.random.default_rng([seed, number]))) for number, film in enumerate(films)]
-        )
+    def lend(
+        self,
+        films: Pixels,
+        seed: int,
+        *,
+        classes: NDArray[np.uint8] | None = None,
+        detail: float = 1.0,
+        tones: float = 1.0,
+    ) -> Pixels:
+        """Answer every film with a look drawn for it, the same each time.
+
+        Args:
+            films: uint8 of shape (films, rows, columns).
+            seed: of what is drawn.
+            classes: from which each film's look is drawn, 0 or 1, (films,), both present; None: from either.
+            detail: see `borrow_look`.
+            tones: likewise.
+
+        Returns:
+            uint8 of the same shape.
+        """
+        lent = []
+        for number, film in enumerate(films):
+            label = None if classes is None else int(classes[number])
+            look = self.draw(np.random.default_rng([seed, number]), label)
+            lent.append(borrow_look(film, look, detail=detail, tones=tones))
+        return np.stack(lent)
 
 
 def measure_look(film: Pixels) -> Look:

@@ -47,7 +47,7 @@ def audited(site):
 
 
 def test_the_audit_is_whole(audited, site):
-    """The model, the films, every axis, both classes' markers, both masks, and what the baselines reach."""
+    """The model, the films, every axis, four looks, both classes' markers, both masks, and what the baselines reach."""
     _, _, told = audited
     manifest = find_entry(site.store, "pooled/1").manifest
     assert (told["model"], told["model_sha256"]) == ("pooled/1", manifest.sha256.model_keras)
@@ -58,8 +58,11 @@ def test_the_audit_is_whole(audited, site):
     assert [view["name"] for view in told["markers"]] == [
         f"R top {corner}, {label}" for corner in ("left", "right") for label in ("NORMAL", "PNEUMONIA")
     ]
+    assert len(told["looks"]) == 4
     assert len(told["masks"]) == 2
-    for view in [view for axis in told["axes"] for view in axis["views"]] + told["markers"] + told["masks"]:
+    for view in (
+        [view for axis in told["axes"] for view in axis["views"]] + told["looks"] + told["markers"] + told["masks"]
+    ):
         assert all(0 <= view[figure] <= 1 for figure in FIGURES)
     assert told["promise"]["is_kept"] == all(abs(move["by"]) <= 0.03 for move in told["promise"]["worst"])
 
@@ -67,7 +70,7 @@ def test_the_audit_is_whole(audited, site):
 def test_sections_are_tables_of_words(audited):
     """The card and the console show the same: as many cells as columns, in every row."""
     _, told, audit = audited
-    assert len(audit["sections"]) == 6
+    assert len(audit["sections"]) == 7
     for section in audit["sections"]:
         assert set(section) == {"title", "text", "columns", "rows"}
         assert section["rows"]

@@ -81,3 +81,11 @@ def test_how_often_a_look_is_borrowed():
     assert 0.45 < len(shares) / 1000 < 0.55
     assert 0.4 < np.mean([detail == 1 for detail, _ in shares]) < 0.6
     assert all(0 <= amount <= 1 for share in shares for amount in share)
+
+
+def test_a_look_can_be_asked_of_one_class():
+    """Each film gets one of the class that is named for it."""
+    films = np.stack([SHARP, SOFT])
+    lent = Looks(films, np.array([0, 1], np.uint8)).lend(films, 0, classes=np.array([1, 0], np.uint8))
+    np.testing.assert_array_equal(lent[0], borrow_look(SHARP, measure_look(SOFT)))
+    np.testing.assert_array_equal(lent[1], borrow_look(SOFT, measure_look(SHARP)))
