@@ -45,9 +45,9 @@ def describe_training(training: Figures) -> str:
         settings.append(f"- Films are read at {training['source_side']} pixels a side and augmented there.")
     if looks := training.get("looks"):
         settings.append(
-            f"- Before that a film borrows, with a probability of {looks['p_borrow']:g}, the look of another, drawn from "
-            f"either class alike: the detail in each ring of its spectrum and its gray levels, wholly with a probability "
-            f"of {looks['p_whole']:g} each, else in part."
+            f"- Before that a film borrows, with a probability of {looks['p_borrow']:g}, the look of another, drawn "
+            "from either class alike: the detail in each ring of its spectrum and its gray levels, each wholly with a "
+            f"probability of {looks['p_whole']:g}, else in part."
         )
     if blended or training.get("is_balanced"):
         drawn = "as many films of either class are drawn" if training["is_balanced"] else "each film is drawn once"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from app.inference.manifest import Manifest
 from training.card_figures import Figures, describe_bands, describe_coverage, describe_ece, describe_figures, show
 
+OTHER_LOOKS = "Looks at the same films by models before or beside this one stand in `training/RUNS.md`."
+
 
 def describe_calibration(manifest: Manifest, metrics: Figures) -> str:
     """Answer how a logit becomes a probability, and how far off that is on patients left out of the fit."""
@@ -55,7 +57,7 @@ def describe_looks(manifest: Manifest, metrics: Figures) -> str:
     """Answer all that was seen in the looks at test films."""
     if not metrics["test"]:
         return "None yet: no test film was shown to this model when it was saved."
-    parts = []
+    parts = [OTHER_LOOKS]
     for look in metrics["test"]:
         parts.append(
             f"One look at `{look['data']}` after everything was chosen; {look['unreadable']} unreadable files left "

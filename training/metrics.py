@@ -15,6 +15,9 @@ ECE_BINS = 15
 _CHUNK = 4_000_000
 """Weights held at a time while resampling: 32 MB."""
 
+_Z_SQUARED = 3.8414588
+"""Of a 95 % interval: the square of the normal distribution's 97.5th percentile."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -43,7 +46,8 @@ def binary_metrics(
 
     Patients, not films, are drawn with replacement, since the films of one are alike. A draw in which a figure is
     undefined is left out. Resampling makes any model look worse calibrated, so that the interval of the ECE may lie
-    wholly above its value: it is then stretched down to it.
+    wholly above its value: it is then stretched down to it. And it never draws what was not seen: where all films are
+    called rightly, or none, the interval is `widen`'s.
 
     Args:
         labels: 0 or 1 (PNEUMONIA), of shape (films,).
@@ -67,7 +71,24 @@ def binary_metrics(
     for weights in resample(member, n_bootstrap, seed):
         for name, figures in _weighted(weights, y, p, said).items():
             draws[name].append(figures)
-    return {name: _summarise(name, value[name], draws[name], y) for name in METRICS}
+    metrics = {name: _summarise(name, value[name], draws[name], y) for name in METRICS}
+    if n_bootstrap:
+        of = {"accuracy": y >= 0, "sensitivity": y == 1, "specificity": y == 0}
+        metrics |= {name: widen(metrics[name], len(np.unique(member[films]))) for name, films in of.items()}
+    return metrics
+
+
+def widen(share: Metric, patients: int) -> Metric:
+    """Give a share of exactly 0 or 1 the interval of Wilson (1927), with patients as trials; others stay as they are.
+
+    Args:
+        share: 0 to 1.
+        patients: that it is a share of.
+    """
+    reach = _Z_SQUARED / (patients + _Z_SQUARED)
+    if share.value == 1:
+        return Metric(1.0, 1 - reach, 1.0)
+    return Metric(0.0, 0.0, reach) if share.value == 0 else share
 
 
 def resample(member: NDArray[np.intp], n_bootstrap: int, seed: int) -> Iterator[Floats]:

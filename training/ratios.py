@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import Metric, resample
+from training.metrics import Metric, resample, widen
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -15,7 +15,7 @@ PREVALENCES = (0.02, 0.1, 0.3, 0.62)
 
 
 def measure_ratios(ratios: dict[str, tuple[Mask, Mask]], groups: NDArray[np.int64]) -> dict[str, Metric]:
-    """Measure shares, each with the 95 % percentile interval of 1000 draws of patients.
+    """Measure shares, each with the 95 % percentile interval of 1000 draws of patients; of 0 and 1 see `widen`.
 
     Args:
         ratios: name → (films that are counted, films that they are a share of), each of shape (films,).
@@ -25,7 +25,10 @@ def measure_ratios(ratios: dict[str, tuple[Mask, Mask]], groups: NDArray[np.int6
         name → share, 0 to 1; without a value, and with a note, where it is a share of none.
     """
     draws = _draw_shares(list(ratios.values()), groups)
-    return {name: _summarise(name, shares) for name, shares in zip(ratios, draws, strict=True)}
+    return {
+        name: widen(_summarise(name, shares), len(np.unique(groups[of])))
+        for (name, (_, of)), shares in zip(ratios.items(), draws, strict=True)
+    }
 
 
 def predictive_values(

@@ -78,3 +78,16 @@ def test_every_value_lies_in_its_interval(answers):
     labels, probabilities, predicted = answers
     for figure in binary_metrics(labels, probabilities, predicted, np.arange(300), n_bootstrap=50).values():
         assert figure.low <= figure.value <= figure.high
+
+
+def test_a_share_of_all_is_not_certain():
+    """Where all films are right, or none, the interval is Wilson's over patients, not a point."""
+    labels = np.array([0] * 4 + [1] * 6)
+    groups = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 5])
+    figures = binary_metrics(labels, labels * 0.8 + 0.1, labels == 1, groups)
+    sensitivity, specificity = figures["sensitivity"], figures["specificity"]
+    assert (sensitivity.high, specificity.high) == (1.0, 1.0)
+    assert sensitivity.low == pytest.approx(4 / (4 + 1.96**2), abs=1e-4)
+    assert specificity.low == pytest.approx(2 / (2 + 1.96**2), abs=1e-4)
+    missed = binary_metrics(labels, labels * 0.8 + 0.1, labels > 1, groups)["sensitivity"]
+    assert (missed.low, missed.high) == (0.0, pytest.approx(1 - 4 / (4 + 1.96**2), abs=1e-4))
