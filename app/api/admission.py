@@ -77,26 +77,28 @@ class Admission:
 
     async def _read(self, body: HeldBody, receive: Receive) -> bytes:
         chunks: list[bytes] = []
-        size, begun = 0, monotonic()
-        while True:
-            allowed = max(self._settings.body_timeout_seconds, size / _BYTES_A_SECOND)
-            try:
-                message = await asyncio.wait_for(receive(), begun + allowed - monotonic())
-            except TimeoutError:
-                raise SlowBody(
-                    f"Expected the body within {self._settings.body_timeout_seconds:g} s, or at 64 KiB a second. "
-                    f"Received {size} bytes in {monotonic() - begun:.1f} s."
-                ) from None
-            if message["type"] == "http.disconnect":
-                raise BodyGone
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self._settings.max_upload_bytes:
-                raise TooManyBytes(f"Expected at most {self._settings.max_upload_bytes} bytes. Received more.")
-            body.grow(len(chunk), self._settings.max_bytes_held)
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        begun = monotonic()
+        try:
+            # One timer for the whole body, moved on as it comes: one for every piece costs more than the piece.
+            async with asyncio.timeout(self._settings.body_timeout_seconds) as timeout:
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise BodyGone
+                    chunk = message.get("body", b"")
+                    size = body.grow(len(chunk), self._settings)
+                    chunks.append(chunk)
+                    if not message.get("more_body", False):
+                        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                    if size > self._settings.body_timeout_seconds * _BYTES_A_SECOND:
+                        timeout.reschedule(
+                            asyncio.get_running_loop().time() + begun + size / _BYTES_A_SECOND - monotonic()
+                        )
+        except TimeoutError:
+            raise SlowBody(
+                f"Expected the body within {self._settings.body_timeout_seconds:g} s, or at 64 KiB a second. "
+                f"Received {body.size} bytes in {monotonic() - begun:.1f} s."
+            ) from None
 
 
 class HeldBody:
@@ -104,22 +106,28 @@ class HeldBody:
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        self._size = 0
+        self.size = 0
         self.in_flight = False
 
-    def grow(self, size: int, limit: int) -> None:
-        """Count more bytes.
+    def grow(self, size: int, settings: Settings) -> int:
+        """Count more bytes, and answer how many it is now.
 
         Raises:
-            Overloaded: all bodies together would hold over `limit` bytes.
+            TooManyBytes: this body is over its limit.
+            Overloaded: all bodies together would hold more than allowed.
         """
-        if self._admission.bytes_held + size > limit:
-            raise Overloaded(f"Expected at most {limit} bytes of images in memory at once. Try again soon.")
+        if self.size + size > settings.max_upload_bytes:
+            raise TooManyBytes(f"Expected at most {settings.max_upload_bytes} bytes. Received more.")
+        if self._admission.bytes_held + size > settings.max_bytes_held:
+            raise Overloaded(
+                f"Expected at most {settings.max_bytes_held} bytes of images in memory at once. Try again soon."
+            )
         self._admission.bytes_held += size
-        self._size += size
+        self.size += size
+        return self.size
 
     def release(self) -> None:
         """Count neither any longer; again does nothing."""
-        self._admission.bytes_held -= self._size
+        self._admission.bytes_held -= self.size
         self._admission.in_flight -= self.in_flight
-        self._size, self.in_flight = 0, False
+        self.size, self.in_flight = 0, False

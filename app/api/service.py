@@ -42,7 +42,8 @@ class Service:
         return self.reader
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
+    # Not a plain function: FastAPI would hand each call to a thread and wait for it.
     service: Service = request.app.state.service
     return service
 

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
@@ -19,6 +20,7 @@ import cv2
 from app.errors import DeadlineExceeded, NotReady
 
 T = TypeVar("T")
+_CLOSING = "The service is closing. Try again later."
 
 
 def granted_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -68,6 +70,8 @@ class Scheduler:
             NotReady: the scheduler is closed.
         """
         queued = monotonic()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[tuple[T, float]] = loop.create_future()
 
         def start() -> tuple[T, float]:
             begun = monotonic()
@@ -75,17 +79,32 @@ class Scheduler:
                 raise DeadlineExceeded("The deadline passed while the film waited for a worker. Try again later.")
             return work(), begun - queued
 
+        def settle(worked: Future[tuple[T, float]]) -> None:
+            done()
+            if answer.done():
+                return  # nobody waits for it any more
+            if worked.cancelled():
+                answer.set_exception(NotReady(_CLOSING))
+            elif error := worked.exception():
+                answer.set_exception(error)
+            else:
+                answer.set_result(worked.result())
+
         try:
-            future: Future[tuple[T, float]] = self._pool.submit(start)
+            queueing = self._pool.submit(start)
         except RuntimeError:
             done()
-            raise NotReady("The service is closing. Try again later.") from None
-        loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: _tell(loop, done))
+            raise NotReady(_CLOSING) from None
+        # One call into the loop a film: each wakes it up.
+        queueing.add_done_callback(lambda worked: _tell(loop, partial(settle, worked)))
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), max(0.0, deadline - queued))
+            async with asyncio.timeout(deadline - queued):
+                return await answer
         except TimeoutError:
             raise DeadlineExceeded("The deadline passed before the film was read. Try again later.") from None
+        finally:
+            # Drops work that nobody waits for and that has not begun; does nothing to any other.
+            queueing.cancel()
 
     async def warm(self, work: Callable[[], object]) -> None:
         """Do a piece of work once in every worker, so that no film waits for what a thread makes at its first."""
@@ -102,6 +121,6 @@ class Scheduler:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, done: Callable[[], None]) -> None:
+def _tell(loop: asyncio.AbstractEventLoop, settle: Callable[[], None]) -> None:
     if not loop.is_closed():
-        loop.call_soon_threadsafe(done)
+        loop.call_soon_threadsafe(settle)
