@@ -1,0 +1,34 @@
+"""The bare loop reads films as the service does, or as OpenCV does, and counts them."""
+
+import cv2
+import numpy as np
+
+from benchmarks.limit import Loop, make_read
+from tests.conftest import encode, film_pixels
+
+FILM = encode(film_pixels())
+
+
+class SumOfPixels:
+    """An engine that needs no model."""
+
+    name = "openvino"
+
+    def logits(self, films):
+        return films.sum(axis=(1, 2), dtype=np.float32)
+
+
+def test_both_decoders_read_a_gray_film_alike():
+    """Else the fixed loop would answer another question."""
+    ours, fixed = (make_read(decoder, (150, 150))(FILM) for decoder in ("ours", "cv2"))
+    assert ours.shape == (150, 150)
+    assert cv2.absdiff(ours, fixed).max() <= 1
+
+
+def test_the_loop_counts_films_and_tells_when_it_is_ready(capsys):
+    """With every thread warm before the clock starts."""
+    told = Loop(make_read("ours", (150, 150)), SumOfPixels(), [FILM], threads=2).run(0.05)
+    assert capsys.readouterr().out == "ready\n"
+    assert told["per_second"] > 0
+    assert 0 < told["median_ms"] <= told["p99_ms"]
+    assert 0 < told["infer_share"] < 1
