@@ -1,0 +1,136 @@
+"""What the project promises of its speed, beside what was measured."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.rows import LIMIT, Rounds, Row, median_ratio
+
+OURS = "ours (openvino)"
+OURS_TENSORFLOW = "ours (tensorflow)"
+LIMIT_CV2 = "limit, decoded by cv2"
+LIMIT_ALONE = "limit, one thread"
+NAIVE = "naive"
+PLAIN = "plain"
+LITSERVE = "LitServe"
+LITSERVE_BATCHES = "LitServe, batches of 8"
+BENTOML = "BentoML"
+BENTOML_MOUNT = "BentoML, FastAPI mounted"
+OWN_API = (LITSERVE, LITSERVE_BATCHES, BENTOML)
+PEERS = (*OWN_API, BENTOML_MOUNT)
+ARTICLE = "article-cnn/1"
+
+# The names under which `Rounds.single` keeps what belongs to no row.
+IMPORT_SECONDS = "seconds of importing openvino, cv2 and fastapi"
+SCORE_PER_SECOND = "films a second of score"
+SCORE_CPU_MS = "CPU milliseconds a film of score"
+PNG_MS = "CPU milliseconds of encoding the layers' pictures as PNG"
+INFER_SHARE = "share of inference in a film's time in the bare loop: "
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One figure: what it is of, what is wanted, what was measured, and whether that held.
+
+    `held` is None where nothing is wanted, or nothing was measured.
+    """
+
+    what: str
+    wanted: str
+    measured: str
+    held: bool | None
+
+
+def judge(rounds: Rounds, model: str) -> list[Verdict]:
+    """Hold the measured against the wanted.
+
+    Args:
+        rounds: all that was measured.
+        model: the one that the figures are of; those with the article's network are of `ARTICLE`.
+    """
+    limit = Row(model, LIMIT)
+    raw, form = (Row(model, OURS, sent, 32) for sent in ("raw", "multipart"))
+    cam, layers, none = (Row(model, OURS, "raw", 32, kind) for kind in ("cam", "layers", "none"))
+    verdicts = [
+        _at_least("throughput at 32 clients, raw, ÷ limit", 0.90, rounds.ratio(raw, limit)),
+        _at_least("throughput at 32 clients, multipart, ÷ limit", 0.85, rounds.ratio(form, limit)),
+        _tell("limit ÷ the fixed loop of full cv2 decoding", rounds.ratio(limit, Row(model, LIMIT_CV2))),
+        _at_least(f"{ARTICLE}: raw ÷ naive", 12, _over(rounds, ARTICLE, [NAIVE])),
+        *_beside_peers(rounds, ARTICLE, 1.3),
+        *(_beside_peers(rounds, model, 1.0) if model != ARTICLE else []),
+        _tell(f"{model}: raw ÷ plain", _over(rounds, model, [PLAIN])),
+        _tell(f"{model}: share of the network in a film's bill", _median(rounds.single.get(INFER_SHARE + model, []))),
+    ]
+    alone = Row(model, LIMIT_ALONE)
+    for sent in ("raw", "multipart"):
+        ratio = rounds.ratio(Row(model, OURS, sent, 1), alone, "median_ms")
+        verdicts.append(_at_most(f"median latency at 1 client, {sent}, ÷ limit by one thread", 1.25, ratio))
+    for row in (raw, form):
+        ratio = median_ratio(rounds.each(row, "p99_ms"), rounds.each(row, "median_ms"))
+        verdicts.append(_at_most(f"99th percentile ÷ median at 32 clients, {row.form}", 2, ratio))
+    ready = median_ratio(rounds.each(raw, "ready_seconds"), rounds.single.get(IMPORT_SECONDS, []))
+    more_cam, more_layers = (_difference(rounds, row, none) for row in (cam, layers))
+    png = _median(rounds.single.get(PNG_MS, []))
+    near = more_layers / png if more_layers is not None and png else None
+    score_ratio = median_ratio(rounds.single.get(SCORE_PER_SECOND, []), rounds.each(raw, "per_second"))
+    return [
+        *verdicts,
+        _at_most("ready ÷ importing openvino, cv2 and fastapi", 2.5, ready),
+        _at_most("peak memory at 32 clients without maps, MB", 400, _peak(rounds, raw, form, none), 0),
+        _at_most("peak memory at 32 clients with maps, MB", 500, _peak(rounds, cam, layers), 0),
+        _at_most("CPU ms a film that `cam` adds", 1.5, more_cam),
+        _tell("CPU ms a film that `layers` adds", more_layers),
+        _tell("CPU ms of PNG encoding alone, of the same pictures", png),
+        _tell("what `layers` adds ÷ PNG encoding alone", near),
+        _at_most("CPU ms a film of `score`", 1.3, _median(rounds.single.get(SCORE_CPU_MS, []))),
+        _at_least("throughput of `score` ÷ that at 32 clients, raw", 0.88, score_ratio),
+    ]
+
+
+def _beside_peers(rounds: Rounds, model: str, wanted: float) -> list[Verdict]:
+    return [
+        _at_least(f"{model}: raw ÷ the best peer", wanted, _over(rounds, model, PEERS)),
+        _tell(f"{model}: raw ÷ the best peer by its own API", _over(rounds, model, OWN_API)),
+    ]
+
+
+def _over(rounds: Rounds, model: str, servers: Sequence[str]) -> float | None:
+    """Answer our throughput, raw at 32 clients, divided by that of the best of some servers; the smallest ratio."""
+    ours = Row(model, OURS, "raw", 32)
+    others = [row for row in rounds.rows if row.model == model and row.server in servers and row.clients == 32]
+    ratios = [ratio for row in others if (ratio := rounds.ratio(ours, row)) is not None]
+    return min(ratios, default=None)
+
+
+def _difference(rounds: Rounds, row: Row, base: Row) -> float | None:
+    ones, others = rounds.each(row, "cpu_ms"), rounds.each(base, "cpu_ms")
+    return _median([one - other for one, other in zip(ones, others, strict=True)]) if len(ones) == len(others) else None
+
+
+def _peak(rounds: Rounds, *rows: Row) -> float | None:
+    """Answer the highest of all rounds: a limit on memory is passed once or not at all."""
+    return max((peak for row in rows for peak in rounds.each(row, "peak_megabytes")), default=None)
+
+
+def _median(figures: Sequence[float]) -> float | None:
+    return statistics.median(figures) if figures else None
+
+
+def _at_least(what: str, wanted: float, measured: float | None) -> Verdict:
+    held = None if measured is None else measured >= wanted
+    return Verdict(what, f"at least {wanted:g}", _write(measured), held)
+
+
+def _at_most(what: str, wanted: float, measured: float | None, digits: int = 3) -> Verdict:
+    held = None if measured is None else measured <= wanted
+    return Verdict(what, f"at most {wanted:g}", _write(measured, digits), held)
+
+
+def _tell(what: str, measured: float | None) -> Verdict:
+    return Verdict(what, "", _write(measured), None)
+
+
+def _write(measured: float | None, digits: int = 3) -> str:
+    return "not measured" if measured is None else f"{measured:.{digits}f}"

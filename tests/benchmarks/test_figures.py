@@ -1,0 +1,65 @@
+"""The promised figures are held against what was measured, and what was not measured is said to be so."""
+
+from dataclasses import replace
+
+from benchmarks import figures
+from benchmarks.figures import ARTICLE, judge
+from benchmarks.rows import LIMIT, Figures, Rounds, Row
+
+MODEL = "tiny/1"
+PLAIN = Figures(100.0, 10.0, 20.0, 8.0, 300.0, 1.0)
+
+
+def rounds_of(**servers):
+    rounds = Rounds()
+    for name, per_second in servers.items():
+        rounds.add(Row(ARTICLE, name, "raw", 32), replace(PLAIN, per_second=per_second))
+    return rounds
+
+
+def found(rounds, what, model=MODEL):
+    (verdict,) = [verdict for verdict in judge(rounds, model) if verdict.what == what]
+    return verdict
+
+
+def test_with_nothing_measured_nothing_is_held_or_missed():
+    """An empty run says so in every line."""
+    verdicts = judge(Rounds(), MODEL)
+    assert {verdict.measured for verdict in verdicts} == {"not measured"}
+    assert {verdict.held for verdict in verdicts} == {None}
+
+
+def test_throughput_is_held_against_the_limit_of_the_same_round():
+    """At least 0.90 raw."""
+    rounds = Rounds()
+    for limit, ours in ((100, 91), (50, 46)):
+        rounds.add(Row(MODEL, LIMIT), replace(PLAIN, per_second=limit))
+        rounds.add(Row(MODEL, figures.OURS, "raw", 32), replace(PLAIN, per_second=ours))
+    verdict = found(rounds, "throughput at 32 clients, raw, ÷ limit")
+    assert (verdict.measured, verdict.held) == ("0.915", True)
+
+
+def test_the_best_peer_is_the_one_that_counts():
+    """However slow the others are."""
+    rounds = rounds_of(**{figures.OURS: 120.0, figures.LITSERVE: 60.0, figures.BENTOML: 100.0})
+    verdict = found(rounds, f"{ARTICLE}: raw ÷ the best peer")
+    assert (verdict.measured, verdict.held) == ("1.200", False)
+
+
+def test_what_maps_cost_is_the_difference_to_none_beside_them():
+    """Of CPU time, and for `layers` beside PNG encoding alone."""
+    rounds = Rounds()
+    for kind, cpu_ms in (("none", 8.0), ("cam", 9.0), ("layers", 50.0)):
+        rounds.add(Row(MODEL, figures.OURS, "raw", 32, kind), replace(PLAIN, cpu_ms=cpu_ms))
+    rounds.note(figures.PNG_MS, 40.0)
+    assert found(rounds, "CPU ms a film that `cam` adds").held is True
+    assert found(rounds, "what `layers` adds ÷ PNG encoding alone").measured == "1.050"
+
+
+def test_peak_memory_is_the_highest_of_all_rounds():
+    """A limit on memory is passed once, or not at all."""
+    rounds = Rounds()
+    for peak in (300.0, 410.0, 300.0):
+        rounds.add(Row(MODEL, figures.OURS, "raw", 32), replace(PLAIN, peak_megabytes=peak))
+    verdict = found(rounds, "peak memory at 32 clients without maps, MB")
+    assert (verdict.measured, verdict.held) == ("410", False)
