@@ -22,6 +22,9 @@ check: .venv/.test ## style, formatting and types
 
 install-train: .venv/.train ## install what `pneumoserve train` and `evaluate` need, TensorFlow with it
 
+bench: .venv/.test $(if $(PEERS),.venv/.peers) ## speed, beside the bare loop and others (PEERS=1: LitServe, BentoML too)
+	$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers .venv/peers/bin) $(ARGS)
+
 lock: ## resolve the locks anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	@sh locks/lock.sh $(if $(UPGRADE),--upgrade)
 
@@ -42,4 +45,10 @@ clean: ## remove .venv and every cache
 	@sh locks/install.sh test
 	@touch .venv/.serve .venv/.train $@
 
-.PHONY: help serve test check install-train lock clean
+# Aside, since they have requirements of their own; gone with .venv.
+.venv/.peers: benchmarks/peers.txt .venv/.test
+	$(BIN)/python -m venv --clear .venv/peers
+	.venv/peers/bin/python -m pip --disable-pip-version-check install -qq -r benchmarks/peers.txt
+	@touch $@
+
+.PHONY: help serve test check install-train bench lock clean
