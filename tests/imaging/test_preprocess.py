@@ -3,11 +3,18 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.errors import TooManyPixels, UndecodableImage, UnsuitableImage, UnsupportedFormat
 from app.imaging.preprocess import read_film, shrink
 from tests.conftest import encode, film_pixels
 from tests.imaging.crafted import chunk, png, tiff
+
+
+def differ(one, other):
+    """Answer by how many gray levels two films differ at most."""
+    return int(np.abs(one.astype(int) - other).max())
 
 
 @pytest.mark.parametrize(("height", "width"), [(300, 400), (150, 150), (64, 64), (64, 256), (1000, 250), (151, 149)])
@@ -16,7 +23,29 @@ def test_any_size_is_squeezed_as_inter_area_squeezes_it(height, width):
     film = film_pixels(0, height, width)
     squeezed = shrink(film, width=150, height=150)
     assert (squeezed.shape, squeezed.dtype) == ((150, 150), np.uint8)
-    assert np.array_equal(cv2.resize(film, (150, 150), interpolation=cv2.INTER_AREA), squeezed)
+    assert differ(squeezed, cv2.resize(film, (150, 150), interpolation=cv2.INTER_AREA)) <= 1
+
+
+@given(st.tuples(*[st.integers(20, 400)] * 2), st.tuples(*[st.integers(1, 200)] * 2), st.integers(0, 99))
+@settings(max_examples=150, deadline=None)
+def test_any_size_is_squeezed_to_any_size(size, wanted, seed):
+    """Within one gray level of INTER_AREA, which rounds its sums in 32 bits."""
+    film = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
+    height, width = wanted
+    squeezed = shrink(film, width=width, height=height)
+    assert differ(squeezed, cv2.resize(film, (width, height), interpolation=cv2.INTER_AREA)) <= 1
+
+
+@pytest.mark.parametrize("shape", [(7100, 7000), (14000, 3500), (3500, 14000)])
+def test_sums_of_a_large_film_do_not_overflow(shape):
+    """White stays white, over more pixels than 32 bits can sum."""
+    assert np.all(shrink(np.full(shape, 255, np.uint8), width=150, height=150) == 255)
+
+
+def test_a_film_of_the_models_size_stays_as_it_is():
+    """Every pixel."""
+    film = film_pixels(0, 150, 150)
+    assert np.array_equal(shrink(film, width=150, height=150), film)
 
 
 def test_halving_is_the_mean_of_four_pixels():
