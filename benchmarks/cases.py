@@ -66,7 +66,14 @@ EVERY_LOAD = (*BUSY, Ask("raw", 8), Ask("multipart", 8), Ask("raw", 1), Ask("mul
 MAPS = (Ask("raw", maps="none"), Ask("raw", maps="cam"), Ask("raw", maps="layers"))
 
 
-def make_ours(model: str, asks: tuple[Ask, ...], *, server: str = OURS, scores: bool = False, **settings: str) -> Case:
+def make_ours(
+    model: str,
+    asks: tuple[Ask, ...],
+    *,
+    server: str = OURS,
+    scores: bool = False,
+    settings: Mapping[str, str] | None = None,
+) -> Case:
     """Make the case of `pneumoserve serve`.
 
     Args:
@@ -77,7 +84,7 @@ def make_ours(model: str, asks: tuple[Ask, ...], *, server: str = OURS, scores: 
         settings: others of the service, without their prefix.
     """
     engine = "tensorflow" if server == OURS_TENSORFLOW else "openvino"
-    named = {"port": "{port}", "model": model, "engine": engine} | settings
+    named = {"port": "{port}", "model": model, "engine": engine} | dict(settings or {})
     environment = {f"PNEUMOSERVE_{name.upper()}": value for name, value in named.items()}
     return Case(server, model, (sys.executable, "pneumoserve.py", "serve"), environment, asks, scores=scores)
 

@@ -22,7 +22,7 @@ from benchmarks.films import ROOT, STORE
 from benchmarks.limit import Decoder, answer_films, make_read
 from benchmarks.load import Answer, ask_all, compare, run_wrk
 from benchmarks.processes import Server, die_with_us, end_tree, free_port, serving
-from benchmarks.rows import LIMIT, Figures, Row
+from benchmarks.rows import Figures, Row
 
 _PNG_FILMS = 20
 _PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
@@ -47,9 +47,18 @@ class Bench:
         self.largest_difference = 0.0
         self._expected: dict[tuple[str, Decoder], list[Answer]] = {}
 
-    def measure_limit(self, model: str, name: str, threads: int) -> tuple[Row, Figures, float]:
-        """Run the bare loop in a process of its own; the last figure is the share of inference in a film's time."""
-        command = [sys.executable, "-m", "benchmarks.limit", str(self.listing), "--model", model]
+    def measure_limit(
+        self, model: str, name: str, threads: int, before: Sequence[str] = ()
+    ) -> tuple[Row, Figures, float]:
+        """Run the bare loop in a process of its own; the last figure is the share of inference in a film's time.
+
+        Args:
+            model: `name/version`.
+            name: of the row; it tells which of the bare loops.
+            threads: of the loop, where it is not the one of a single thread.
+            before: stands in front of the command, as `taskset` does.
+        """
+        command = [*before, sys.executable, "-m", "benchmarks.limit", str(self.listing), "--model", model]
         command += ["--threads", str(1 if name == LIMIT_ALONE else threads), "--seconds", str(self.seconds)]
         command += ["--decoder", "cv2" if name == LIMIT_CV2 else "ours"]
         begun = time.perf_counter()
@@ -62,7 +71,7 @@ class Bench:
         finally:
             end_tree(process)
         share = told.pop("infer_share")
-        return Row(model, name or LIMIT), Figures(**told, ready_seconds=ready), share
+        return Row(model, name), Figures(**told, ready_seconds=ready), share
 
     def measure(
         self, case: Case, tell: Callable[[str], None], between: Callable[[Server], None] | None = None
