@@ -25,6 +25,12 @@ install-train: .venv/.train ## install what `pneumoserve train` and `evaluate` n
 bench: .venv/.test $(if $(PEERS),.venv/.peers) ## speed, beside the bare loop and others (PEERS=1: LitServe, BentoML too)
 	$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers .venv/peers/bin) $(ARGS)
 
+bench-growth: .venv/.test ## how speed and memory grow with clients, films, cores and requests, as plots
+	$(BIN)/python -m benchmarks.growth $(ARGS)
+
+bench-training: .venv/.test ## what training's input pipeline costs, beside a bare loop of the same network
+	$(BIN)/python -m benchmarks.training $(ARGS)
+
 lock: ## resolve the locks anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	@sh locks/lock.sh $(if $(UPGRADE),--upgrade)
 
@@ -51,4 +57,4 @@ clean: ## remove .venv and every cache
 	.venv/peers/bin/python -m pip --disable-pip-version-check install -qq -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help serve test check install-train bench lock clean
+.PHONY: help serve test check install-train bench bench-growth bench-training lock clean
