@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -33,6 +34,9 @@ class Metrics:
             buckets=[tenth / 10 for tenth in range(1, 11)],
             registry=registry,
         )
+        # Looking a label up costs more than counting; there are as few of them as outcomes and phases.
+        self._of_outcome = cache(self._requests.labels)
+        self._of_phase = cache(self._seconds.labels)
         Gauge("pneumoserve_in_flight", "Films decoded, waiting or computed", registry=registry).set_function(in_flight)
 
     def count_request(self, outcome: str, seconds: dict[str, float]) -> None:
@@ -42,9 +46,9 @@ class Metrics:
             outcome: `ok`, `client-gone` or a problem's slug.
             seconds: spent, by phase.
         """
-        self._requests.labels(outcome).inc()
+        self._of_outcome(outcome).inc()
         for phase, spent in seconds.items():
-            self._seconds.labels(phase).observe(spent)
+            self._of_phase(phase).observe(spent)
 
     def count_film(self, probability: float) -> None:
         """Count one film that was read, as a batch of one."""
