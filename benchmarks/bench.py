@@ -157,7 +157,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         films, what = find_films(folder)
-        bench = Bench(films[: arguments.films], folder, arguments.seconds)
+        if arguments.films:
+            films, what = films[: arguments.films], f"{arguments.films} of {what}"
+        bench = Bench(films, folder, arguments.seconds)
         # The first import reads from the disk.
         time_import()
         try:

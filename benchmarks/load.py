@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -31,7 +32,7 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk saw; its percentiles are corrected for coordinated omission, which can only raise them."""
+    """What wrk saw, its percentiles without its own correction: see `films.lua`."""
 
     requests: int
     seconds: float
@@ -69,7 +70,10 @@ def run_wrk(port: int, listing: Path, form: Form, clients: int, seconds: float, 
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:.0f}s", f"--timeout={_TIMEOUT_SECONDS}s"]
     command += ["-s", str(_SCRIPT), url, "--", str(listing), form]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ended = subprocess.run(die_with_us(command), capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    environment = {**os.environ, "WRK_CLIENTS": str(clients)}
+    ended = subprocess.run(  # noqa: S603 - our own
+        die_with_us(command), env=environment, capture_output=True, text=True, check=False
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     if ended.returncode:
@@ -93,6 +97,8 @@ def parse_wrk(told: str, client_cpu_seconds: float) -> Load:
         raise LoadFailed(f"Expected a line of JSON from wrk. Received: {told[-500:]!r}") from None
     if figures["wrong"] or not figures["requests"]:
         raise LoadFailed(f"Expected only answers of status 200. Received {figures['wrong']} others: {told[-500:]}")
+    if figures["counted"] != figures["requests"]:
+        raise LoadFailed(f"Expected a latency for each request. Received: {told[-500:]}")
     return Load(
         figures["requests"],
         figures["microseconds"] / 1e6,

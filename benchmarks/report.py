@@ -22,8 +22,8 @@ Figures are medians over the rounds; in brackets stands the median of each round
 with the same model. Latencies are per film. CPU is that of the server's process tree. Peak memory is VmHWM, the highest
 resident memory of each process since its start, summed over the tree: exact for one process, an upper bound for
 several; `limit` holds all the films besides. Ready is the time from the start to the first 200 of the health route, of
-`limit` to the end of its first films. The client shares the cores: its CPU is a cost that `limit` has not. wrk corrects
-its percentiles for coordinated omission, which only raises them. Rows of one server follow each other in one run of it.
+`limit` to the end of its first films. The client shares the cores: its CPU is a cost that `limit` has not. Rows of one
+server follow each other in one run of it.
 """
 
 

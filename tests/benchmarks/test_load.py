@@ -8,7 +8,8 @@ from benchmarks.load import Answer, Load, LoadFailed, compare, parse_wrk
 
 
 def told(**figures):
-    line = json.dumps({"requests": 1200, "microseconds": 10_000_000, "wrong": 0, "median": 2500, "p99": 9000} | figures)
+    usual = {"requests": 1200, "counted": 1200, "microseconds": 10_000_000, "wrong": 0, "median": 2500, "p99": 9000}
+    line = json.dumps(usual | figures)
     return f"Running 10s test\n  1 threads and 32 connections\n{line}\n"
 
 
@@ -22,6 +23,12 @@ def test_a_load_with_a_wrong_answer_or_none_is_no_measurement(figures):
     """One answer that is not 200 spoils the figures."""
     with pytest.raises(LoadFailed, match="status 200"):
         parse_wrk(told(**figures), 1.0)
+
+
+def test_a_latency_must_be_left_for_each_request():
+    """Else wrk's own correction was not the one that is taken out again."""
+    with pytest.raises(LoadFailed, match="latency for each"):
+        parse_wrk(told(counted=1199), 1.0)
 
 
 @pytest.mark.parametrize("output", ["", "unable to connect\n"])
