@@ -10,12 +10,11 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from app.inference.artifact import Entry, find_entry
 from app.inference.engine import open_engine
-from app.inference.explain import draw_layer
+from app.inference.explain import encode_png, lay_out
 from benchmarks.cases import Case
 from benchmarks.figures import LIMIT_ALONE, LIMIT_CV2
 from benchmarks.films import ROOT, STORE
@@ -25,7 +24,6 @@ from benchmarks.processes import Server, die_with_us, end_tree, free_port, servi
 from benchmarks.rows import Figures, Row
 
 _PNG_FILMS = 20
-_PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 
 class Bench:
@@ -141,12 +139,11 @@ def time_png(entry: Entry, films: Sequence[Path]) -> float:
     engine = open_engine("openvino", entry.folder, entry.manifest.maps)
     read = make_read("ours", entry.manifest.shape)
     chosen = films[:_PNG_FILMS]
-    pictures: list[Any] = []
+    sheets: list[Any] = []
     for film in chosen:
         maps = engine.maps(read(film.read_bytes())[np.newaxis], cam=False, layers=True)
-        drawn = [draw_layer(name, activations[0]) for name, activations in maps.layers.items()]
-        pictures += [cv2.imdecode(np.frombuffer(one.png, np.uint8), cv2.IMREAD_UNCHANGED) for one in drawn]
+        sheets += [lay_out(activations[0]) for activations in maps.layers.values()]
     begun = time.process_time()
-    for picture in pictures:
-        cv2.imencode(".png", picture, _PNG_OPTIONS)
+    for sheet in sheets:
+        encode_png(sheet)
     return 1e3 * (time.process_time() - begun) / len(chosen)

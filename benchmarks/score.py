@@ -46,8 +46,16 @@ def run_wrk(url: str, listing: Path, seconds: float, folder: Path) -> tuple[floa
     spent, told = run_timed(command)
     if "Non-2xx" in told:
         raise SystemExit(f"The service refused films:\n{told}")
-    sent = int(re.search(r"(\d+) requests in", told).group(1))
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", told).group(1)), 1e3 * spent / sent
+    (sent,) = _find(r"(\d+) requests in", told)
+    (per_second,) = _find(r"Requests/sec:\s+([\d.]+)", told)
+    return float(per_second), 1e3 * spent / int(sent)
+
+
+def _find(pattern: str, told: str) -> tuple[str, ...]:
+    found = re.search(pattern, told)
+    if found is None:
+        raise SystemExit(f"Expected {pattern!r} in what was printed. Received:\n{told}")
+    return found.groups()
 
 
 def run_score(url: str, films: Path, count: int, folder: Path) -> tuple[float, float]:
@@ -55,7 +63,7 @@ def run_score(url: str, films: Path, count: int, folder: Path) -> tuple[float, f
     out = folder / "result.csv"
     command = [sys.executable, "pneumoserve.py", "score", str(films), "--url", url, "--out", str(out), "--restart"]
     spent, told = run_timed(command)
-    sent, seconds = re.search(r"(\d+) sent in ([\d.]+) s", told).groups()
+    sent, seconds = _find(r"(\d+) sent in ([\d.]+) s", told)
     if int(sent) != count:
         raise SystemExit(f"Expected {count} films sent. Received:\n{told}")
     return count / float(seconds), 1e3 * spent / count

@@ -63,18 +63,34 @@ def draw_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: 
     colour = np.where(smooth[..., np.newaxis] > 0, _TOWARDS, _AWAY)
     picture = film[..., np.newaxis] * (1 - cover) + colour * cover
     values = [[round(value, 6) for value in row] for row in cam.tolist()]
-    return ActivationMap("cam", method, layer, width, height, _encode(picture.round().astype(np.uint8)), values, bias)
+    return ActivationMap(
+        "cam", method, layer, width, height, encode_png(picture.round().astype(np.uint8)), values, bias
+    )
 
 
 def draw_layer(name: str, activations: Floats) -> ActivationMap:
-    """Draw every channel of a layer side by side, `CHANNELS_A_ROW` a row, in plasma colours.
+    """Draw every channel of a layer side by side in plasma colours; see `lay_out`.
+
+    Args:
+        name: of the layer.
+        activations: float32 (rows, columns, channels).
+    """
+    sheet = lay_out(activations)
+    height, width = sheet.shape
+    return ActivationMap("layer", "activations", name, width, height, _colour(encode_png(sheet), _plasma()))
+
+
+def lay_out(activations: Floats) -> Films:
+    """Lay every channel of a layer side by side, `CHANNELS_A_ROW` a row, in gray.
 
     Each channel is standardised, multiplied by 64, moved by 128 and clipped to 0..255, as in Chollet, "Deep
     Learning with Python", section 5.4.1; a channel that is the same everywhere is drawn at 128.
 
     Args:
-        name: of the layer.
         activations: float32 (rows, columns, channels).
+
+    Returns:
+        uint8 of shape (bands × rows, channels a band × columns); what is left over is 0.
     """
     rows, columns, channels = activations.shape
     mean = activations.mean(axis=(0, 1))
@@ -87,9 +103,7 @@ def draw_layer(name: str, activations: Floats) -> ActivationMap:
     across = min(channels, CHANNELS_A_ROW)
     grid = np.zeros((bands * across, rows, columns), np.uint8)
     grid[:channels] = gray.transpose(2, 0, 1)
-    sheet = grid.reshape(bands, across, rows, columns).transpose(0, 2, 1, 3).reshape(bands * rows, across * columns)
-    png = _colour(_encode(sheet), _plasma())
-    return ActivationMap("layer", "activations", name, across * columns, bands * rows, png)
+    return grid.reshape(bands, across, rows, columns).transpose(0, 2, 1, 3).reshape(bands * rows, across * columns)
 
 
 def occlude(engine: Engine, film: Films) -> Floats:
@@ -141,7 +155,8 @@ def _colour(png: bytes, palette: bytes) -> bytes:
     return png[:8] + b"".join(written) + png[33:]
 
 
-def _encode(picture: NDArray[Any]) -> bytes:
+def encode_png(picture: NDArray[Any]) -> bytes:
+    """Write a picture as PNG, cheaply: uint8, gray (rows, columns) or BGR (rows, columns, 3)."""
     ok, png = cv2.imencode(".png", picture, _PNG_OPTIONS)
     if not ok:
         raise ValueError(f"Expected a picture that PNG can hold. Received one of shape {picture.shape}.")
