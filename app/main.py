@@ -79,7 +79,8 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
     app.state.service = service
     for part in (predict, health, models, docs):
         app.include_router(part.router)
-    app.add_middleware(Telemetry, metrics=service.metrics)
+    direct = {("POST", "/predict"): predict.answer_directly}
+    app.add_middleware(Telemetry, metrics=service.metrics, direct=direct)
     return app
 
 
