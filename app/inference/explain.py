@@ -58,14 +58,14 @@ def draw_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: 
     """
     height, width = film.shape
     smooth = cv2.resize(cam, (width, height), interpolation=cv2.INTER_CUBIC)
-    strongest = float(np.abs(smooth).max()) or 1.0
-    cover = (np.abs(smooth) / strongest * _STRONGEST_COVER)[..., np.newaxis]
-    colour = np.where(smooth[..., np.newaxis] > 0, _TOWARDS, _AWAY)
-    picture = film[..., np.newaxis] * (1 - cover) + colour * cover
+    share = smooth * (_STRONGEST_COVER / (float(np.abs(smooth).max()) or 1.0))
+    towards, away = np.maximum(share, 0), np.maximum(-share, 0)
+    bare = film * (1 - towards - away) + 0.5  # a half, since what follows cuts fractions off
+    picture = np.empty((height, width, 3), np.uint8)
+    for channel in range(3):
+        picture[..., channel] = bare + towards * _TOWARDS[channel] + away * _AWAY[channel]
     values = [[round(value, 6) for value in row] for row in cam.tolist()]
-    return ActivationMap(
-        "cam", method, layer, width, height, encode_png(picture.round().astype(np.uint8)), values, bias
-    )
+    return ActivationMap("cam", method, layer, width, height, encode_png(picture), values, bias)
 
 
 def draw_layer(name: str, activations: Floats) -> ActivationMap:
