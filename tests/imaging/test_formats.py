@@ -276,3 +276,12 @@ def test_a_promise_of_a_thousand_million_pixels_costs_neither_time_nor_memory(da
     tracemalloc.stop()
     assert peak < 1 << 20
     assert time.process_time() - begun < 0.1
+
+
+@pytest.mark.parametrize("between", [b"", b"\0"])
+@pytest.mark.parametrize("tail", [b"", b"\xff", b"\xff\xd9"])
+def test_a_second_scan_is_seen_at_even_and_odd_places_and_at_the_very_end(between, tail):
+    """Wherever its marker stands, and whatever little follows it."""
+    one = JPEG[:-2] + between
+    assert read_header(one + first_scan(JPEG) + b"\xff\xd9").scans == 2
+    assert read_header(one + tail).scans == 1
