@@ -41,14 +41,27 @@ def make_server(application: Callable[..., Any], settings: Settings) -> uvicorn.
     )
 
 
-class _ImpatientProtocol(H11Protocol):
+class _Timed(asyncio.Protocol):
+    """What both protocols below need to hang up on who sends no header in time."""
+
+    header_seconds: float
+    _overdue: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._rest()
+
+    def _rest(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+
+
+class _ImpatientProtocol(_Timed, H11Protocol):
     """h11 that hangs up on who connects and sends no whole header: each would hold a connection for ever.
 
     uvicorn itself only limits the time between two requests.
     """
-
-    header_seconds: float
-    _overdue: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -58,20 +71,11 @@ class _ImpatientProtocol(H11Protocol):
         super().data_received(data)
         self._watch()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._rest()
-
     def _watch(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             self._rest()
         elif self._overdue is None:
             self._overdue = self.loop.call_later(self.header_seconds, self._hang_up)
-
-    def _rest(self) -> None:
-        if self._overdue is not None:
-            self._overdue.cancel()
-            self._overdue = None
 
     def _hang_up(self) -> None:
         self._overdue = None
@@ -79,17 +83,15 @@ class _ImpatientProtocol(H11Protocol):
             self.transport.close()
 
 
-class _QuickProtocol(HttpToolsProtocol):
+class _QuickProtocol(_Timed, HttpToolsProtocol):
     """httptools, written in C, for requests whose whole header comes at once; h11 takes over the others.
 
     httptools drops the body of a request that offers another protocol, as Java's own client offers HTTP/2 with each,
     and it reads headers of any size, however slowly they come.
     """
 
-    header_seconds: float
     careful: type[H11Protocol]
     _is_within = False
-    _overdue: asyncio.TimerHandle | None = None
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -111,10 +113,6 @@ class _QuickProtocol(HttpToolsProtocol):
         protocol.connection_made(self.transport)
         protocol.data_received(data)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._rest()
-
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_within = True
@@ -122,11 +120,6 @@ class _QuickProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._is_within = False
-
-    def _rest(self) -> None:
-        if self._overdue is not None:
-            self._overdue.cancel()
-            self._overdue = None
 
 
 def _is_plain(data: bytes) -> bool:

@@ -116,15 +116,7 @@ def measure_look(film: Pixels) -> Look:
     Args:
         film: uint8 of shape (rows, columns).
     """
-    gray = film.astype(np.float32)
-    rows, columns = film.shape
-    # A window, since the jump from one edge to the opposite one would count as detail.
-    window = np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1]).astype(np.float32)
-    power = np.abs(scipy.fft.rfft2((gray - gray.mean()) * window)) ** 2
-    ring, count = _rings(rows, columns)[:2]
-    mean = np.bincount(ring.ravel(), power.ravel(), BANDS) / count
-    # A ring of a film without any detail has no log.
-    return Look((0.5 * np.log(mean + 1e-3)).astype(np.float32), _count_tones(film))
+    return Look(_measure_detail(film), _count_tones(film))
 
 
 def borrow_look(film: Pixels, look: Look, *, detail: float = 1.0, tones: float = 1.0) -> Pixels:
@@ -141,7 +133,7 @@ def borrow_look(film: Pixels, look: Look, *, detail: float = 1.0, tones: float =
     """
     gray = film.astype(np.float32)
     rows, columns = film.shape
-    gain = np.clip(detail * (look.detail - measure_look(film).detail), _WEAKEST, _STRONGEST)
+    gain = np.clip(detail * (look.detail - _measure_detail(film)), _WEAKEST, _STRONGEST)
     _, _, below, share = _rings(rows, columns)
     factors = np.exp(gain[below] * (1 - share) + gain[below + 1] * share)
     factors[0, 0] = 1.0
@@ -151,6 +143,22 @@ def borrow_look(film: Pixels, look: Look, *, detail: float = 1.0, tones: float =
     levels = np.arange(_LEVELS)
     matched = np.interp(_count_tones(changed), look.tones, levels)
     return np.round((1 - tones) * levels + tones * matched).astype(np.uint8)[changed]
+
+
+def _measure_detail(film: Pixels) -> Floats:
+    gray = film.astype(np.float32)
+    rows, columns = film.shape
+    power = np.abs(scipy.fft.rfft2((gray - gray.mean()) * _window(rows, columns))) ** 2
+    ring, count = _rings(rows, columns)[:2]
+    mean = np.bincount(ring.ravel(), power.ravel(), BANDS) / count
+    # A ring of a film without any detail has no log.
+    return (0.5 * np.log(mean + 1e-3)).astype(np.float32)
+
+
+@cache
+def _window(rows: int, columns: int) -> Floats:
+    """Answer what fades a film out to its edges: the jump from one to the opposite one would count as detail."""
+    return np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1]).astype(np.float32)
 
 
 def _count_tones(film: Pixels) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from app.api.body import FIELD, find_upload
 from app.api.problems import INTERNAL_ERROR, PROBLEMS, document, respond
 from app.api.schemas import Prediction, encode_prediction
-from app.api.service import Service
+from app.api.service import ServiceDep, find_service
 from app.errors import InvalidParameter, PneumoServeError
 from app.inference.reader import MAP_KINDS, MapKind, Reader
 
@@ -56,9 +56,8 @@ _BODY = {
         "parameters": [{"name": name, "in": "query", "required": False} | rest for name, rest in _PARAMETERS.items()],
     },
 )
-async def predict(request: Request) -> Response:
+async def predict(request: Request, service: ServiceDep) -> Response:
     """Send a JPEG or PNG as the only part `file` of a form, or as the raw body. Not a medical device."""
-    service: Service = request.app.state.service
     reader = service.ready()
     maps, operating_point = _read_query(request, reader)
     admission, seconds = service.admission, request.state.seconds
@@ -92,7 +91,7 @@ async def answer_directly(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer `POST /predict` as the route does, without the way through routing and dependencies to it."""
     request = Request(scope, receive, send)
     try:
-        response = await predict(request)
+        response = await predict(request, await find_service(request))
     except PneumoServeError as error:
         response = respond(request, error)
     await response(scope, receive, send)

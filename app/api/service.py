@@ -42,10 +42,11 @@ class Service:
         return self.reader
 
 
-async def _service(request: Request) -> Service:
+async def find_service(request: Request) -> Service:
+    """Answer the service of the application that a request came to."""
     # Not a plain function: FastAPI would hand each call to a thread and wait for it.
     service: Service = request.app.state.service
     return service
 
 
-ServiceDep = Annotated[Service, Depends(_service)]
+ServiceDep = Annotated[Service, Depends(find_service)]

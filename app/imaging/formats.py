@@ -24,9 +24,9 @@ _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Markers that stand alone, without a length: TEM and RST0 to RST7.
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _MARKER = re.compile(b"\xff+([^\xff])", re.DOTALL)
+_SCAN = 0xDAFF  # as two bytes, the lower first
 # Entropy-coded data escapes every FF by 00 and may hold restart markers: anything else ends it. One FF only: a
 # repeated one would be tried again from each of its places.
-_SCAN = 0xDAFF  # as two bytes, the lower first
 _END_OF_SCAN = re.compile(b"\xff[^\xff\x00\xd0-\xd7]", re.DOTALL)
 _ENDS_EARLY = "Expected a JPEG with a frame and a scan. Received one whose header ends early."
 
