@@ -91,7 +91,8 @@ class _QuickProtocol(_Timed, HttpToolsProtocol):
     """
 
     careful: type[H11Protocol]
-    _is_within = False
+    _is_within = _is_in_head = False
+    _head_bytes = 0
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -103,7 +104,13 @@ class _QuickProtocol(_Timed, HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._rest()
-        if self._is_within or _is_plain(data):
+        self._head_bytes += len(data) if self._is_in_head else 0
+        if self._head_bytes > _MAX_HEAD_BYTES:
+            self.transport.close()
+            return
+        # Not while an answer is on its way: h11 would not wait for it with the next one.
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if self._is_within or is_answering or _is_plain(data):
             super().data_received(data)
             return
         self._unset_keepalive_if_required()
@@ -115,7 +122,12 @@ class _QuickProtocol(_Timed, HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._is_within = True
+        self._is_within = self._is_in_head = True
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._is_in_head = False
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

@@ -4,6 +4,7 @@ import socket
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import encode, film_pixels
@@ -43,3 +44,76 @@ def test_an_answer_may_take_longer_than_a_header(tiny_store: Path) -> None:
     with running(tiny_store, body_timeout_seconds=0.05) as server:
         responses = [server.client.post("/predict?activation_maps=all", content=film) for _ in range(3)]
     assert [response.status_code for response in responses] == [200, 200, 200]
+
+
+def send_without_end(kept: socket.socket) -> None:
+    """Send 64 MB, slowly enough for an answer to come between."""
+    for _ in range(1000):
+        kept.sendall(b"x" * 65536)
+        time.sleep(0.001)
+
+
+def post(film: bytes, *headers: str) -> bytes:
+    """Write a request that sends a film."""
+    head = ["POST /predict?activation_maps=all HTTP/1.1", "Host: x", f"Content-Length: {len(film)}", *headers]
+    return "\r\n".join([*head, "", ""]).encode() + film
+
+
+def small_but_slow() -> bytes:
+    """Draw 25 megapixels in less than the 64 KB of a body behind which the server reads no further."""
+    film = encode(np.repeat(np.array([20, 200], np.uint8), 2500)[None].repeat(5000, 0), ".png")
+    assert len(film) < 60_000
+    return film
+
+
+def test_answers_come_in_the_order_of_their_requests(tiny_store: Path) -> None:
+    """Also where the next one comes in pieces while the film before it is read."""
+    film = small_but_slow()
+    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
+        kept.settimeout(10)
+        kept.sendall(post(film) + b"GET /livez HT")
+        time.sleep(0.02)
+        kept.sendall(b"TP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answers = b"".join(iter(lambda: kept.recv(65536), b""))
+    assert answers.count(b"HTTP/1.1 200") == 2
+    assert answers.index(b'"probability"') < answers.rindex(b"HTTP/1.1 200")
+
+
+def test_a_request_in_two_packets_behind_an_open_one_waits_for_it(tiny_store: Path) -> None:
+    """Its first half in a packet of its own."""
+    film = small_but_slow()
+    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
+        kept.settimeout(10)
+        for part in (post(film), b"GET /livez HT", b"TP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
+            kept.sendall(part)
+            time.sleep(0.03)
+        answers = b"".join(iter(lambda: kept.recv(65536), b""))
+    assert answers.count(b"HTTP/1.1 200") == 2
+    assert answers.index(b'"probability"') < answers.rindex(b"HTTP/1.1 200")
+
+
+def test_an_endless_header_behind_an_open_request_is_hung_up_on(tiny_store: Path) -> None:
+    """It would fill the memory otherwise."""
+    film = small_but_slow()
+    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
+        kept.settimeout(10)
+        kept.sendall(post(film))
+        time.sleep(0.02)
+        kept.sendall(b"GET /livez HTTP/1.1\r\nX: ")
+        with pytest.raises(ConnectionError):
+            send_without_end(kept)
+
+
+@pytest.mark.parametrize("first", [b"", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_an_offer_of_http_2_is_declined_and_the_film_read(tiny_store: Path, first: bytes) -> None:
+    """As Java's own client makes it with each request, on a new connection or on one in use."""
+    offer = "Connection: Upgrade, HTTP2-Settings, close", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAB"
+    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
+        kept.settimeout(10)
+        if first:
+            kept.sendall(first)
+            assert kept.recv(65536).startswith(b"HTTP/1.1 200")
+        kept.sendall(post(encode(film_pixels(1, 300, 300)), *offer))
+        answer = b"".join(iter(lambda: kept.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b'"probability"' in answer
