@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from training.data import Films
-from training.looks import Looks, borrow_look
+from training.looks import Looks
 from training.networks import Recipe
+
+Pixels = NDArray[np.uint8]
 
 
 class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
@@ -43,16 +46,12 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Answer batch `index`: float32 (films, height, width, 1) in 0..255, and float32 labels (films, 1)."""
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        pixels = self.films.pixels[chosen]
         labels = self.films.labels[chosen, np.newaxis].astype(np.float32)
-        rng = np.random.default_rng([self.seed, self.epoch, index])
         if self.recipe is None:
-            return pixels[..., np.newaxis].astype(np.float32), labels
-        if self.recipe.augmentation is not None:
-            pixels = np.stack([self.recipe.augmentation(self._lend(film, rng), rng) for film in pixels])
-        batch = pixels[..., np.newaxis].astype(np.float32)
-        if self.recipe.mixup:
-            batch, labels = _mix(batch, labels, self.recipe.mixup, rng)
+            return self.films.pixels[chosen, ..., np.newaxis].astype(np.float32), labels
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        films = [self._change(int(number), rng) for number in chosen]
+        batch, labels = _mix(films, labels, self.recipe.mixup, rng)
         return batch, labels * (1 - self.recipe.smoothing) + self.recipe.smoothing / 2
 
     def on_epoch_end(self) -> None:
@@ -60,13 +59,15 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         self.epoch += 1
         self._shuffle()
 
-    def _lend(self, film: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        if self._looks is None or self.recipe is None or self.recipe.looks is None:
+    def _change(self, number: int, rng: np.random.Generator) -> Pixels:
+        """Answer one film of the network's size: it may borrow a look, and is augmented."""
+        film: Pixels = self.films.pixels[number]
+        if self.recipe is None or self.recipe.augmentation is None:
             return film
-        shares = self.recipe.looks.draw(rng)
-        if shares is None:
-            return film
-        return borrow_look(film, self._looks.draw(rng), detail=shares[0], tones=shares[1])
+        shares = self.recipe.looks.draw(rng) if self.recipe.looks is not None else None
+        if self._looks is not None and shares is not None:
+            film = self._looks.lend_one(film, number, rng, detail=shares[0], tones=shares[1])
+        return self.recipe.augmentation(film, rng)
 
     def _shuffle(self) -> None:
         rng = np.random.default_rng([self.seed, self.epoch])
@@ -85,10 +86,14 @@ def _draw(films: NDArray[np.intp], count: int, rng: np.random.Generator) -> NDAr
 
 
 def _mix(
-    batch: NDArray[np.float32], labels: NDArray[np.float32], alpha: float, rng: np.random.Generator
+    films: list[Pixels], labels: NDArray[np.float32], alpha: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lay every film over another of the batch, and its label likewise (Zhang et al. 2018, "mixup")."""
-    share = rng.beta(alpha, alpha, (len(batch), 1)).astype(np.float32)
-    other = rng.permutation(len(batch))
-    wide = share[..., np.newaxis, np.newaxis]
-    return batch * wide + batch[other] * (1 - wide), labels * share + labels[other] * (1 - share)
+    """Lay every film over another of the batch, and its label likewise (Zhang et al. 2018, "mixup"); alpha 0: none."""
+    if not alpha:
+        return np.stack(films)[..., np.newaxis].astype(np.float32), labels
+    share = rng.beta(alpha, alpha, (len(films), 1)).astype(np.float32)
+    other = rng.permutation(len(films))
+    batch = np.empty((len(films), *films[0].shape, 1), np.float32)
+    for mixed, film, second, weight in zip(batch[..., 0], films, other, share[:, 0].tolist(), strict=True):
+        cv2.addWeighted(film, weight, films[second], 1 - weight, 0, dst=mixed, dtype=cv2.CV_32F)
+    return batch, labels * share + labels[other] * (1 - share)

@@ -6,13 +6,21 @@ both classes, so that none of them is worth learning.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.noise import add_noise
+
 Pixels = NDArray[np.uint8]
+
+_LEAST_BLUR = 0.2
+"""Pixels of sigma; a smaller blur changes nothing."""
+
+_LEVELS = np.arange(256, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -74,16 +82,18 @@ class WorldAugmentation:
             uint8 of shape (height, width).
         """
         if rng.random() < self.p_shrink:
-            side = int(rng.uniform(self.smallest_side, 0.9 * min(pixels.shape)))
+            side = int(_draw(rng, self.smallest_side, 0.9 * min(pixels.shape)))
             pixels = shrink_and_enlarge(pixels, side, cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC)
         if rng.random() < self.p_blur:
-            pixels = blur(pixels, rng.uniform(0.0, self.blur))
+            sigma = _draw(rng, 0.0, self.blur)
+            pixels = _smooth(pixels, sigma, sigma) if sigma >= _LEAST_BLUR else pixels
         elif rng.random() < self.p_sharpen:
-            pixels = sharpen(pixels, rng.uniform(0.8, 2.5), rng.uniform(0.0, self.sharpen))
+            sigma, amount = _draw(rng, 0.8, 2.5), _draw(rng, 0.0, self.sharpen)
+            pixels = _gray(cv2.addWeighted(pixels, 1 + amount, _smooth(pixels, sigma, sigma), -amount, 0))
         if rng.random() < self.p_tone:
             pixels = self._change_tone(pixels, rng)
         if rng.random() < self.p_encode:
-            pixels = encode_as_jpeg(pixels, int(rng.uniform(self.lowest_quality, 95)))
+            pixels = encode_as_jpeg(pixels, int(_draw(rng, self.lowest_quality, 95)))
         pixels = self._crop(pixels, rng)
         return self._change_tone(pixels, rng) if rng.random() < self.p_tone else pixels
 
@@ -94,33 +104,35 @@ class WorldAugmentation:
     def _crop(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
         """Cut out a turned and stretched part and bring it to the size of the result, in one warp."""
         rows, columns = pixels.shape
-        area = rng.uniform(self.smallest_area, self.largest_area)
-        stretch = np.exp(rng.uniform(-self.aspect, self.aspect))
-        share = np.array([np.sqrt(area * stretch), np.sqrt(area / stretch)])
-        room = np.maximum(0.0, (1 - share) / 2) * (columns, rows)
-        centre = np.array([(columns - 1) / 2, (rows - 1) / 2]) + rng.uniform(-room, room)
-        scale = share * (columns / self.width, rows / self.height)
-        # Bilinear sampling alone would alias where more than one pixel falls onto one.
-        sigma = np.where(scale > 1.15, 0.4 * (scale - 0.9), 1e-3)
-        if np.any(scale > 1.15):
-            pixels = _gray(cv2.GaussianBlur(pixels, (0, 0), sigmaX=sigma[0], sigmaY=sigma[1]))
-        angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
-        linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * scale
-        if rng.random() < self.p_flip:
-            linear = linear * (-1, 1)
-        target = np.array([(self.width - 1) / 2, (self.height - 1) / 2])
-        matrix = np.column_stack([linear, centre - linear @ target])
+        area = _draw(rng, self.smallest_area, self.largest_area)
+        stretch = math.exp(_draw(rng, -self.aspect, self.aspect))
+        across, down = math.sqrt(area * stretch), math.sqrt(area / stretch)
+        x = (columns - 1) / 2 + max(0.0, (1 - across) / 2) * columns * _draw(rng, -1, 1)
+        y = (rows - 1) / 2 + max(0.0, (1 - down) / 2) * rows * _draw(rng, -1, 1)
+        scale_x, scale_y = across * columns / self.width, down * rows / self.height
+        if max(scale_x, scale_y) > 1.15:
+            # Bilinear sampling alone would alias where more than one pixel falls onto one.
+            sigma_x, sigma_y = (0.4 * (scale - 0.9) if scale > 1.15 else 1e-3 for scale in (scale_x, scale_y))
+            pixels = _smooth(pixels, sigma_x, sigma_y)
+        angle = math.radians(_draw(rng, -self.rotation, self.rotation))
+        cosine, sine = math.cos(angle), math.sin(angle)
+        scale_x = -scale_x if rng.random() < self.p_flip else scale_x
+        matrix = np.array([[cosine * scale_x, -sine * scale_y, x], [sine * scale_x, cosine * scale_y, y]])
+        # So far, x and y are where the result's first pixel comes from; they belong to its middle.
+        matrix[:, 2] -= matrix[:, 0] * ((self.width - 1) / 2) + matrix[:, 1] * ((self.height - 1) / 2)
         border = cv2.BORDER_REPLICATE if rng.random() < 0.5 else cv2.BORDER_CONSTANT
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return _gray(cv2.warpAffine(pixels, matrix, (self.width, self.height), flags=flags, borderMode=border))
 
     def _change_tone(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
-        contrast = np.exp(rng.uniform(-self.contrast, self.contrast))
-        gray = change_contrast(pixels, contrast, rng.uniform(-self.brightness, self.brightness))
-        gray = (np.clip(gray, 0, 255) / 255) ** np.exp(rng.uniform(-self.gamma, self.gamma)) * 255
+        """Change what every gray level becomes, in one table, and half of the time add noise."""
+        mean = cv2.mean(pixels)[0]
+        contrast = math.exp(_draw(rng, -self.contrast, self.contrast))
+        gray = (_LEVELS - mean) * contrast + (mean + _draw(rng, -self.brightness, self.brightness))
+        gray = (gray.clip(0, 255) / 255) ** math.exp(_draw(rng, -self.gamma, self.gamma)) * 255
         if rng.random() < 0.5:
-            gray = gray + rng.normal(0.0, rng.uniform(0.0, self.noise), gray.shape)
-        return _gray(np.clip(gray, 0, 255))
+            return add_noise(np.asarray(cv2.LUT(pixels, gray), np.float32), _draw(rng, 0.0, self.noise), rng)
+        return _gray(cv2.LUT(pixels, gray.astype(np.uint8)))
 
 
 def encode_as_jpeg(pixels: Pixels, quality: int) -> Pixels:
@@ -133,7 +145,7 @@ def encode_as_jpeg(pixels: Pixels, quality: int) -> Pixels:
 
 def blur(pixels: Pixels, sigma: float) -> Pixels:
     """Blur by a Gaussian of `sigma` pixels; under 0.2 nothing changes."""
-    return _gray(cv2.GaussianBlur(pixels, (0, 0), sigma)) if sigma >= 0.2 else pixels
+    return _gray(cv2.GaussianBlur(pixels, (0, 0), sigma)) if sigma >= _LEAST_BLUR else pixels
 
 
 def sharpen(pixels: Pixels, sigma: float, amount: float) -> Pixels:
@@ -153,6 +165,20 @@ def change_contrast(pixels: Pixels, factor: float, offset: float = 0.0) -> NDArr
     gray = pixels.astype(np.float32)
     mean = gray.mean()
     return np.asarray((gray - mean) * factor + mean + offset, np.float32)
+
+
+def _smooth(pixels: Pixels, sigma_x: float, sigma_y: float) -> Pixels:
+    """Blur by a Gaussian as `blur` does, in a third of its time and with the exact sums rounded.
+
+    `blur` stays as it is, for published figures were measured with it.
+    """
+    across, down = (cv2.getGaussianKernel(round(sigma * 6 + 1) | 1, sigma) for sigma in (sigma_x, sigma_y))
+    return _gray(cv2.sepFilter2D(pixels, -1, across, down))
+
+
+def _draw(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw as `rng.uniform` does, in a third of its time."""
+    return low + (high - low) * rng.random()
 
 
 def _gray(pixels: object) -> Pixels:

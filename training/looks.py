@@ -7,17 +7,15 @@ evenly from both classes keeps its anatomy, while its look says nothing of its c
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import cache
 
+import cv2
 import numpy as np
-import scipy.fft  # type: ignore[import-untyped]  # ships no types
 from numpy.typing import NDArray
+
+from training.spectrum import measure_detail, scale_detail
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-
-BANDS = 22
-"""Rings of spatial frequency, from one wave across the film to one in two pixels, in which detail is measured."""
 
 _WEAKEST, _STRONGEST = -2.0, 1.5
 """Natural logs of the factors by which a ring may be weakened and strengthened; more would show the film's noise."""
@@ -30,7 +28,7 @@ class Look:
     """The look of one film.
 
     Attributes:
-        detail: natural log of the root mean square amplitude in each ring, float32 (BANDS,), finest last.
+        detail: how much of each size there is, see `spectrum.measure_detail`.
         tones: share of the pixels under each gray level, those at it counted half, float64 (256,).
     """
 
@@ -79,7 +77,26 @@ class Looks:
         """Draw a look, of the films of one class; None: of either class as likely."""
         if label is None:
             label = list(self._of_class)[rng.integers(len(self._of_class))]
-        return self._looks[int(rng.choice(self._of_class[label]))]
+        of_class = self._of_class[label]
+        return self._looks[int(of_class[rng.integers(len(of_class))])]
+
+    def lend_one(
+        self, film: Pixels, number: int, rng: np.random.Generator, *, detail: float = 1.0, tones: float = 1.0
+    ) -> Pixels:
+        """Answer one of the measured films with a look drawn for it, without measuring its own again.
+
+        Args:
+            film: uint8 of shape (rows, columns).
+            number: of the film among those that were measured.
+            rng: draws the look.
+            detail: see `borrow_look`.
+            tones: likewise.
+
+        Returns:
+            uint8 of the same shape.
+        """
+        own = self._looks[number].detail
+        return borrow_look(film, self.draw(rng), detail=detail, tones=tones, own_detail=own)
 
     def lend(
         self,
@@ -116,10 +133,12 @@ def measure_look(film: Pixels) -> Look:
     Args:
         film: uint8 of shape (rows, columns).
     """
-    return Look(_measure_detail(film), _count_tones(film))
+    return Look(measure_detail(film), _count_tones(film))
 
 
-def borrow_look(film: Pixels, look: Look, *, detail: float = 1.0, tones: float = 1.0) -> Pixels:
+def borrow_look(
+    film: Pixels, look: Look, *, detail: float = 1.0, tones: float = 1.0, own_detail: Floats | None = None
+) -> Pixels:
     """Give a film another's look: every ring of its spectrum is scaled to the other's, then its histogram is matched.
 
     Args:
@@ -127,59 +146,19 @@ def borrow_look(film: Pixels, look: Look, *, detail: float = 1.0, tones: float =
         look: of the other.
         detail: share of the change in detail that is made, in logs, 0 to 1.
         tones: share of the change in gray levels that is made, 0 to 1.
+        own_detail: of the film's own look, where it was measured before.
 
     Returns:
         uint8 of the same shape.
     """
-    gray = film.astype(np.float32)
-    rows, columns = film.shape
-    gain = np.clip(detail * (look.detail - _measure_detail(film)), _WEAKEST, _STRONGEST)
-    _, _, below, share = _rings(rows, columns)
-    factors = np.exp(gain[below] * (1 - share) + gain[below + 1] * share)
-    factors[0, 0] = 1.0
-    mean = gray.mean()
-    scaled = scipy.fft.irfft2(scipy.fft.rfft2(gray - mean) * factors, s=film.shape) + mean
-    changed: Pixels = np.clip(scaled + 0.5, 0, 255).astype(np.uint8)
+    own_detail = measure_detail(film) if own_detail is None else own_detail
+    changed = scale_detail(film, (detail * (look.detail - own_detail)).clip(_WEAKEST, _STRONGEST))
     levels = np.arange(_LEVELS)
     matched = np.interp(_count_tones(changed), look.tones, levels)
-    return np.round((1 - tones) * levels + tones * matched).astype(np.uint8)[changed]
-
-
-def _measure_detail(film: Pixels) -> Floats:
-    gray = film.astype(np.float32)
-    rows, columns = film.shape
-    power = np.abs(scipy.fft.rfft2((gray - gray.mean()) * _window(rows, columns))) ** 2
-    ring, count = _rings(rows, columns)[:2]
-    mean = np.bincount(ring.ravel(), power.ravel(), BANDS) / count
-    # A ring of a film without any detail has no log.
-    return (0.5 * np.log(mean + 1e-3)).astype(np.float32)
-
-
-@cache
-def _window(rows: int, columns: int) -> Floats:
-    """Answer what fades a film out to its edges: the jump from one to the opposite one would count as detail."""
-    return np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1]).astype(np.float32)
+    table = ((1 - tones) * levels + tones * matched).round().astype(np.uint8)
+    return np.asarray(cv2.LUT(changed, table), np.uint8)
 
 
 def _count_tones(film: Pixels) -> NDArray[np.float64]:
-    count = np.bincount(film.ravel(), minlength=_LEVELS)
-    return (np.cumsum(count) - count / 2) / film.size
-
-
-@cache
-def _rings(rows: int, columns: int) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.intp], Floats]:
-    """Answer each frequency's ring, how many frequencies each ring holds, and between which ring centres it lies.
-
-    The last two are the ring whose centre lies below, and the share of the way to the next, in logs, so that factors
-    pass from ring to ring without a step.
-    """
-    side = min(rows, columns)
-    frequency = np.hypot(scipy.fft.fftfreq(rows)[:, np.newaxis], scipy.fft.rfftfreq(columns)[np.newaxis])
-    edges = np.r_[0.7 / side, 1.5 / side, 2.5 / side, np.geomspace(3.5 / side, 0.5, BANDS - 2)]
-    ring = np.clip(np.digitize(frequency, edges) - 1, 0, BANDS - 1)
-    count = np.bincount(ring.ravel(), minlength=BANDS)
-    centres = np.log(np.bincount(ring.ravel(), frequency.ravel(), BANDS) / count)
-    position = np.clip(np.log(np.maximum(frequency, 0.1 / side)), centres[0], centres[-1])
-    below = np.clip(np.searchsorted(centres, position) - 1, 0, BANDS - 2)
-    share = (position - centres[below]) / (centres[below + 1] - centres[below])
-    return ring, count, below, share.astype(np.float32)
+    count = cv2.calcHist([film], [0], None, [_LEVELS], [0, _LEVELS]).ravel().astype(np.float64)
+    return np.asarray((count.cumsum() - count / 2) / film.size)

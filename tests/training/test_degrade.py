@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import film_pixels
 from training.degrade import (
     WorldAugmentation,
+    _smooth,
     blur,
     change_contrast,
     encode_as_jpeg,
@@ -86,3 +87,30 @@ def test_contrast_turns_about_the_mean():
     changed = change_contrast(film, 1.5, 10)
     assert changed.mean() == pytest.approx(film.mean() + 10, abs=0.01)
     assert changed.std() == pytest.approx(1.5 * film.std(), rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_one_table_changes_the_tone_as_its_formula_does(seed):
+    """Contrast about the mean, brightness and gamma, pixel by pixel, rounded down."""
+    film, quiet = film_pixels(seed, 224, 224), WorldAugmentation(noise=0.0)
+    changed = quiet._change_tone(film, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    gray = change_contrast(film, np.exp(rng.uniform(-0.4, 0.4)), rng.uniform(-30, 30))
+    gray = (np.clip(gray, 0, 255) / 255) ** np.exp(rng.uniform(-0.4, 0.4)) * 255
+    assert np.all(np.abs(changed + 0.5 - gray) < 0.51)
+
+
+@pytest.mark.parametrize("sigma", [0.25, 0.8, 1.5, 2.5])
+def test_training_blurs_as_the_alterations_do(sigma):
+    """To one gray level, neither brighter nor darker."""
+    film = film_pixels(6, 224, 224)
+    difference = _smooth(film, sigma, sigma).astype(int) - blur(film, sigma)
+    assert np.abs(difference).max() <= 1
+    assert abs(difference.mean()) < 0.01
+
+
+def test_sides_are_blurred_apart():
+    """Of a film of upright stripes, only the blur across takes anything away."""
+    stripes = np.tile(np.array([60, 180], np.uint8), (64, 32))
+    np.testing.assert_array_equal(_smooth(stripes, 1e-3, 0.4), stripes)
+    assert _smooth(stripes, 0.4, 1e-3).std() < 0.95 * stripes.std()

@@ -18,9 +18,11 @@ from rich.console import Console
 
 from tests.drawn import write_kaggle_layout
 from tests.training.tiny import TINY
+from training.augment import AffineAugmentation
 from training.batches import FilmBatches
 from training.data import Films, read_films
 from training.fit import Fitted, Plateau, fit
+from training.looks import LookBorrowing, Looks, borrow_look
 
 QUIET = Console(quiet=True)
 EPOCHS = 15
@@ -150,6 +152,31 @@ def test_mixed_films_have_mixed_labels(folder):
 
     assert 0.05 - 1e-6 <= labels.min() < labels.max() <= 0.95 + 1e-6
     assert ((labels > 0.06) & (labels < 0.94)).any()
+
+
+def test_a_film_is_mixed_as_its_label_is():
+    """Films of gray 0 and 200 come out as gray as their labels say, in fractions of a level."""
+    labels = np.arange(12, dtype=np.uint8) % 2
+    paths = tuple(map(str, range(12)))
+    films = Films(paths, np.full((12, 8, 9), 200, np.uint8) * labels[:, None, None], labels, paths, np.zeros((12, 3)))
+    batch, mixed = FilmBatches(films, 12, seed=1, recipe=replace(TINY, augmentation=None, mixup=1.0))[0]
+
+    assert (batch.shape, batch.dtype) == ((12, 8, 9, 1), np.float32)
+    np.testing.assert_allclose(batch, np.broadcast_to(200 * mixed[..., None, None], batch.shape), atol=1e-3)
+    assert np.any(np.abs(batch - batch.round()) > 0.1)
+
+
+def test_each_film_borrows_by_its_own_look(folder):
+    """A batch is what films one by one become, each told by its own number among all of them."""
+    films = read(folder)
+    recipe = replace(TINY, augmentation=AffineAugmentation(0, 0, 0), looks=LookBorrowing(1.0, 1.0))
+    batches = FilmBatches(films, len(films), seed=1, recipe=recipe)
+    batch = batches[0][0][..., 0]
+    looks, rng = Looks(films.pixels, films.labels), np.random.default_rng([1, 0, 0])
+    for changed, number in zip(batch, batches._order, strict=True):
+        assert recipe.looks.draw(rng) == (1.0, 1.0)
+        np.testing.assert_array_equal(changed, borrow_look(films.pixels[number], looks.draw(rng)))
+        AffineAugmentation(0, 0, 0).draw(64, 64, rng)
 
 
 def test_the_running_average_of_the_weights_is_what_is_kept(folder, tmp_path):

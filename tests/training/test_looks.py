@@ -89,3 +89,16 @@ def test_a_look_can_be_asked_of_one_class():
     lent = Looks(films, np.array([0, 1], np.uint8)).lend(films, 0, classes=np.array([1, 0], np.uint8))
     np.testing.assert_array_equal(lent[0], borrow_look(SHARP, measure_look(SOFT)))
     np.testing.assert_array_equal(lent[1], borrow_look(SOFT, measure_look(SHARP)))
+
+
+def test_a_film_whose_look_is_known_borrows_alike():
+    """What was measured once need not be measured again."""
+    films = np.stack([SHARP, SOFT])
+    looks = Looks(films, np.array([0, 1], np.uint8))
+    for number, film in enumerate(films):
+        one = looks.lend_one(film, number, np.random.default_rng(9), detail=0.5, tones=0.8)
+        look = looks.draw(np.random.default_rng(9))
+        np.testing.assert_array_equal(one, borrow_look(film, look, detail=0.5, tones=0.8))
+    assert not np.array_equal(
+        looks.lend_one(SHARP, 1, np.random.default_rng(9)), looks.lend_one(SHARP, 0, np.random.default_rng(9))
+    )

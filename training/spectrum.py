@@ -1,0 +1,110 @@
+"""How much detail of each size a film holds, and how to change it: rings of its Fourier spectrum."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import scipy.fft  # type: ignore[import-untyped]  # ships no types
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+BANDS = 22
+"""Rings of spatial frequency, from one wave across the film to one in two pixels, in which detail is measured."""
+
+
+def measure_detail(film: Pixels) -> Floats:
+    """Answer the natural log of the root mean square amplitude in each ring, float32 (BANDS,), finest last.
+
+    Args:
+        film: uint8 of shape (rows, columns).
+    """
+    gray = film.astype(np.float32)
+    rows, columns = film.shape
+    power = np.abs(scipy.fft.rfft2((gray - gray.mean()) * _window(rows, columns))) ** 2
+    rings = _rings(rows, columns)
+    mean = np.bincount(rings.of_frequency.ravel(), power.ravel(), BANDS) / rings.held
+    # A ring of a film without any detail has no log.
+    return (0.5 * np.log(mean + 1e-3)).astype(np.float32)
+
+
+def scale_detail(film: Pixels, gain: Floats) -> Pixels:
+    """Scale every ring of a film's spectrum; the mean stays.
+
+    OpenCV's transform takes a third of the time of SciPy's, and packs the spectrum of real pixels into as many numbers.
+
+    Args:
+        film: uint8 of shape (rows, columns).
+        gain: natural log of each ring's factor, float32 (BANDS,).
+
+    Returns:
+        uint8 of the same shape.
+    """
+    packed = _packed(*film.shape)
+    step = (gain[1:] - gain[:-1]).take(packed.below)
+    factors = np.exp(gain.take(packed.below) + step * packed.share)
+    factors[0] = 1.0  # That of the mean.
+    spectrum = cv2.dft(film.astype(np.float32))
+    spectrum *= factors.take(packed.which)
+    scaled = cv2.idft(spectrum, dst=spectrum, flags=cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT)
+    # Added to nothing, for OpenCV then rounds and clips in one go.
+    return np.asarray(cv2.addWeighted(scaled, 1.0, scaled, 0.0, 0.0, dtype=cv2.CV_8U), np.uint8)
+
+
+class _Rings(NamedTuple):
+    """The ring of each frequency of `rfft2`, how many each ring holds, and the log of each ring's mean frequency."""
+
+    of_frequency: NDArray[np.intp]
+    held: NDArray[np.int64]
+    centres: NDArray[np.float64]
+
+
+class _Packed(NamedTuple):
+    """The distinct frequencies of a film, zero first, and which of them stands where in OpenCV's packed spectrum.
+
+    `below` is the ring whose centre lies below each, `share` the way from there to the next, in logs, so that factors
+    pass from ring to ring without a step.
+    """
+
+    below: NDArray[np.intp]
+    share: Floats
+    which: NDArray[np.intp]
+
+
+@cache
+def _rings(rows: int, columns: int) -> _Rings:
+    side = min(rows, columns)
+    frequency = np.hypot(scipy.fft.fftfreq(rows)[:, np.newaxis], scipy.fft.rfftfreq(columns)[np.newaxis])
+    edges = np.r_[0.7 / side, 1.5 / side, 2.5 / side, np.geomspace(3.5 / side, 0.5, BANDS - 2)]
+    ring = np.clip(np.digitize(frequency, edges) - 1, 0, BANDS - 1)
+    count = np.bincount(ring.ravel(), minlength=BANDS)
+    return _Rings(ring, count, np.log(np.bincount(ring.ravel(), frequency.ravel(), BANDS) / count))
+
+
+@cache
+def _packed(rows: int, columns: int) -> _Packed:
+    frequency = np.hypot(scipy.fft.fftfreq(rows)[:, np.newaxis], _pack(columns)[np.newaxis])
+    # The columns that hold no imaginary parts beside them are packed downward.
+    for column in {0, columns - 1} if columns % 2 == 0 else {0}:
+        frequency[:, column] = np.hypot(_pack(rows), frequency[0, column])
+    distinct, which = np.unique(frequency, return_inverse=True)
+    centres = _rings(rows, columns).centres
+    position = np.clip(np.log(np.maximum(distinct, 1e-6)), centres[0], centres[-1])
+    below = np.clip(np.searchsorted(centres, position) - 1, 0, BANDS - 2)
+    share = (position - centres[below]) / (centres[below + 1] - centres[below])
+    return _Packed(below, share.astype(np.float32), which.reshape(rows, columns))
+
+
+def _pack(size: int) -> NDArray[np.float64]:
+    """Answer the frequencies of a row as OpenCV packs it: that of the mean, then each one's real and imaginary part."""
+    return (np.arange(size) + 1) // 2 / size
+
+
+@cache
+def _window(rows: int, columns: int) -> Floats:
+    """Answer what fades a film out to its edges: the jump from one to the opposite one would count as detail."""
+    return np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1]).astype(np.float32)
