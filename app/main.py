@@ -79,13 +79,12 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
     app.state.service = service
     for part in (predict, health, models, docs):
         app.include_router(part.router)
-    direct = {("POST", "/predict"): predict.answer_directly}
-    app.add_middleware(Telemetry, metrics=service.metrics, direct=direct)
+    app.add_middleware(Telemetry, metrics=service.metrics)
     return app
 
 
 async def _answer_error(request: Request, error: Any) -> ProblemResponse:
-    return respond(request, error)
+    return respond(error, request.state.account.request_id)
 
 
 async def _answer_http(request: Request, error: Any) -> ProblemResponse:
@@ -96,7 +95,7 @@ async def _answer_http(request: Request, error: Any) -> ProblemResponse:
         405: "Expected another method at this address: the header Allow names those it has.",
     }
     detail = details.get(error.status_code, "The service failed.")
-    return ProblemResponse(problem, detail, request.state.request_id, dict(error.headers or {}))
+    return ProblemResponse(problem, detail, request.state.account.request_id, dict(error.headers or {}))
 
 
 def _version() -> str:

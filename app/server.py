@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.api.quick import Quick, QuickRequest
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 _MAX_HEAD_BYTES = 64 * 1024
 
 
-def make_server(application: Callable[..., Any], settings: Settings) -> uvicorn.Server:
-    """Make the server; its `run` listens until it is told to end."""
+def make_server(application: FastAPI, settings: Settings) -> uvicorn.Server:
+    """Make the server of what `create_app` made; its `run` listens until it is told to end."""
 
     class Careful(_ImpatientProtocol):
         header_seconds = settings.body_timeout_seconds
@@ -24,6 +27,7 @@ def make_server(application: Callable[..., Any], settings: Settings) -> uvicorn.
     class Protocol(_QuickProtocol):
         header_seconds = settings.body_timeout_seconds
         careful = Careful
+        quick = Quick(application.state.service)
 
     return uvicorn.Server(
         uvicorn.Config(
@@ -84,15 +88,19 @@ class _ImpatientProtocol(_Timed, H11Protocol):
 
 
 class _QuickProtocol(_Timed, HttpToolsProtocol):
-    """httptools, written in C, for requests whose whole header comes at once; h11 takes over the others.
+    """`Quick` for plain requests to /predict; httptools, written in C, for others whose whole header comes at once.
 
-    httptools drops the body of a request that offers another protocol, as Java's own client offers HTTP/2 with each,
-    and it reads headers of any size, however slowly they come.
+    h11 takes over the rest: httptools drops the body of a request that offers another protocol, as Java's own client
+    offers HTTP/2 with each, and it reads headers of any size, however slowly they come.
     """
 
     careful: type[H11Protocol]
-    _is_within = _is_in_head = False
+    quick: Quick
+    _is_within = _is_in_head = _is_ending = False
     _head_bytes = 0
+    _taken: QuickRequest | None = None
+    _behind: bytes = b""
+    _begun: float | None = None
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -104,13 +112,22 @@ class _QuickProtocol(_Timed, HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._rest()
+        if self._taken is not None:
+            if self._taken.is_reading:
+                self._taken.feed(data)
+            else:
+                self._behind += data
+                self.transport.pause_reading()
+            return
         self._head_bytes += len(data) if self._is_in_head else 0
         if self._head_bytes > _MAX_HEAD_BYTES:
             self.transport.close()
             return
         # Not while an answer is on its way: h11 would not wait for it with the next one.
-        is_answering = self.cycle is not None and not self.cycle.response_complete
-        if self._is_within or is_answering or _is_plain(data):
+        is_busy = self._is_within or (self.cycle is not None and not self.cycle.response_complete)
+        if not is_busy and self._take(data):
+            return
+        if is_busy or _is_plain(data):
             super().data_received(data)
             return
         self._unset_keepalive_if_required()
@@ -120,8 +137,57 @@ class _QuickProtocol(_Timed, HttpToolsProtocol):
         protocol.connection_made(self.transport)
         protocol.data_received(data)
 
+    def _take(self, data: bytes) -> bool:
+        self._unset_keepalive_if_required()
+        is_back = False
+
+        def give_back(sent: bytes, begun: float) -> None:
+            nonlocal is_back
+            is_back = True
+            self._taken, self._begun = None, begun
+            HttpToolsProtocol.data_received(self, sent)
+            if self._is_ending:
+                HttpToolsProtocol.shutdown(self)
+
+        taken = self.quick.begin(data, self._answer, give_back)
+        if taken is not None and not is_back:
+            self._taken = taken
+        return taken is not None
+
+    def _answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self._taken = None
+        if self.transport.is_closing():
+            return
+        parts = [STATUS_LINE[status]]
+        for name, value in (*self.server_state.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        parts += (b"connection: close\r\n\r\n" if self._is_ending else b"\r\n", body)
+        self.transport.write(b"".join(parts))
+        self.server_state.total_requests += 1
+        if self._is_ending:
+            self.transport.close()
+            return
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        if self._behind:
+            data, self._behind = self._behind, b""
+            self.transport.resume_reading()
+            self.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._taken is not None:
+            self._taken.leave()
+
+    def shutdown(self) -> None:
+        if self._taken is None:
+            super().shutdown()
+        else:
+            self._is_ending = True
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        if self._begun is not None:
+            self.scope["state"]["begun"], self._begun = self._begun, None
         self._is_within = self._is_in_head = True
         self._head_bytes = 0
 

@@ -32,19 +32,36 @@ class Admission:
         """Begin to hold the bytes of one body; its `release` must follow."""
         return HeldBody(self)
 
-    async def read_body(self, body: HeldBody, receive: Receive, declared: int | None) -> bytes:
+    async def read_body(self, body: HeldBody, receive: Receive, declared: int | None, begun: float) -> bytes:
         """Read a whole body into memory, or refuse it as early as can be told.
 
         Args:
             body: where its bytes are counted.
             receive: the ASGI channel.
             declared: the Content-Length, None where there is none.
+            begun: when the request came, by `time.monotonic()`.
 
         Raises:
             Overloaded: too many bodies are being read, too many bytes are held, or too many films are in flight.
             TooManyBytes: declared or counted over the limit.
             SlowBody: it came slower than allowed.
             BodyGone: the client hung up.
+        """
+        self.begin(declared)
+        try:
+            return await self._read(body, receive, begun)
+        finally:
+            self.end()
+
+    def begin(self, declared: int | None) -> None:
+        """Count one more body as being read; `end` must follow.
+
+        Args:
+            declared: the Content-Length, None where there is none.
+
+        Raises:
+            Overloaded: too many bodies are being read, or too many films are in flight.
+            TooManyBytes: declared over the limit.
         """
         self._check_room()
         if self.reading >= self._settings.max_reading:
@@ -56,10 +73,10 @@ class Admission:
                 f"Expected at most {self._settings.max_upload_bytes} bytes. Received {declared} declared."
             )
         self.reading += 1
-        try:
-            return await self._read(body, receive)
-        finally:
-            self.reading -= 1
+
+    def end(self) -> None:
+        """Count one body less as being read."""
+        self.reading -= 1
 
     def enter(self, body: HeldBody) -> None:
         """Count the film of a body as in flight, until the body is released.
@@ -75,12 +92,12 @@ class Admission:
         if self.in_flight >= self._settings.max_in_flight:
             raise Overloaded(f"Expected at most {self._settings.max_in_flight} films in work at once. Try again soon.")
 
-    async def _read(self, body: HeldBody, receive: Receive) -> bytes:
+    async def _read(self, body: HeldBody, receive: Receive, begun: float) -> bytes:
         chunks: list[bytes] = []
-        begun = monotonic()
+        waited = monotonic() - begun
         try:
             # One timer for the whole body, moved on as it comes: one for every piece costs more than the piece.
-            async with asyncio.timeout(self._settings.body_timeout_seconds) as timeout:
+            async with asyncio.timeout(self._settings.body_timeout_seconds - waited) as timeout:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from time import monotonic, perf_counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
 
 from fastapi import APIRouter, Request, Response
+from starlette.datastructures import QueryParams
 
 from app.api.body import FIELD, find_upload
-from app.api.problems import INTERNAL_ERROR, PROBLEMS, document, respond
+from app.api.problems import INTERNAL_ERROR, PROBLEMS, document
 from app.api.schemas import Prediction, encode_prediction
-from app.api.service import ServiceDep, find_service
-from app.errors import InvalidParameter, PneumoServeError
+from app.api.service import ServiceDep
+from app.errors import InvalidParameter
 from app.inference.reader import MAP_KINDS, MapKind, Reader
 
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
 router = APIRouter()
+
+Worked = tuple[bytes, dict[str, float], float]
+"""An answer's JSON, the seconds spent on it by phase, and P(PNEUMONIA)."""
+
+FRESH = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
+"""Headers of every answer."""
 
 _PARAMETERS = {
     "activation_maps": {
@@ -59,47 +64,65 @@ _BODY = {
 async def predict(request: Request, service: ServiceDep) -> Response:
     """Send a JPEG or PNG as the only part `file` of a form, or as the raw body. Not a medical device."""
     reader = service.ready()
-    maps, operating_point = _read_query(request, reader)
-    admission, seconds = service.admission, request.state.seconds
+    maps, operating_point = read_query(request.scope["query_string"], reader)
+    headers, account, admission = request.headers, request.state.account, service.admission
+    asked = Asked(reader, maps, operating_point, headers.get("content-type", ""), headers.get("content-encoding", ""))
     body = admission.hold()
     try:
-        begun = perf_counter()
-        data = await admission.read_body(body, request.receive, _declared_length(request))
-        seconds["read"] = perf_counter() - begun
-        deadline = monotonic() + service.settings.deadline_seconds
-        headers = request.headers
-        upload = find_upload(data, headers.get("content-type", ""), headers.get("content-encoding", ""))
+        data = await admission.read_body(body, request.receive, _declared_length(request), account.begun)
+        now = monotonic()
+        account.seconds["read"] = now - account.begun
+        deadline = now + service.settings.deadline_seconds
+        work = asked.make_work(data)
         del data
         admission.enter(body)
     except BaseException:
         body.release()
         raise
 
-    def work() -> tuple[bytes, dict[str, float], float]:
-        reading = reader.read(upload.data, operating_point=operating_point, maps=maps)
-        answer = encode_prediction(reading, reader.manifest, filename=upload.filename, prevalence=reader.prevalence)
-        return answer, reading.seconds, reading.decision.probability
-
     # From here the film counts as in flight, and its bytes as held, until the worker lets go of it.
     (answer, spent, probability), waited = await service.scheduler.run(work, deadline=deadline, done=body.release)
-    seconds.update(wait=waited, **spent)
+    account.seconds.update(wait=waited, **spent)
     service.metrics.count_film(probability)
-    return Response(answer, media_type="application/json", headers={"Cache-Control": "no-store"})
+    return Response(answer, headers={name.decode(): value.decode() for name, value in FRESH})
 
 
-async def answer_directly(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer `POST /predict` as the route does, without the way through routing and dependencies to it."""
-    request = Request(scope, receive, send)
-    try:
-        response = await predict(request, await find_service(request))
-    except PneumoServeError as error:
-        response = respond(request, error)
-    await response(scope, receive, send)
+@dataclass(frozen=True)
+class Asked:
+    """What a request asks for, known before its body."""
+
+    reader: Reader
+    maps: MapKind
+    operating_point: str
+    content_type: str
+    content_encoding: str = ""
+
+    def make_work(self, body: bytes) -> Callable[[], Worked]:
+        """Find the film in a body and answer what a worker has to do with it.
+
+        Raises:
+            MissingFile, MalformedForm, UnsupportedFormat: see `find_upload`.
+        """
+        upload = find_upload(body, self.content_type, self.content_encoding)
+        reader = self.reader
+
+        def work() -> Worked:
+            reading = reader.read(upload.data, operating_point=self.operating_point, maps=self.maps)
+            answer = encode_prediction(reading, reader.manifest, filename=upload.filename, prevalence=reader.prevalence)
+            return answer, reading.seconds, reading.decision.probability
+
+        return work
 
 
-def _read_query(request: Request, reader: Reader) -> tuple[MapKind, str]:
-    """Read the parameters strictly: one that is ignored would be one that a caller relies on in vain."""
-    items = request.query_params.multi_items()
+def read_query(query_string: bytes, reader: Reader) -> tuple[MapKind, str]:
+    """Read the parameters strictly: one that is ignored would be one that a caller relies on in vain.
+
+    Raises:
+        InvalidParameter: one is unknown, came twice, or has a value that is not accepted.
+    """
+    if not query_string:
+        return "none", reader.point(None)
+    items = QueryParams(query_string).multi_items()
     query = dict(items)
     accepted = ", ".join(_PARAMETERS)
     if unknown := len(query.keys() - _PARAMETERS.keys()):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from app import errors
@@ -138,8 +137,8 @@ async def _discard_body(receive: Receive) -> None:
         left -= len(message.get("body", b""))
 
 
-def respond(request: Request, error: errors.PneumoServeError) -> ProblemResponse:
+def respond(error: errors.PneumoServeError, request_id: str) -> ProblemResponse:
     """Turn a domain error into the answer for a request."""
     problem = problem_of(error)
     detail = str(error) if problem is not INTERNAL_ERROR else "The service failed. Its log tells more."
-    return ProblemResponse(problem, detail, request.state.request_id)
+    return ProblemResponse(problem, detail, request_id)

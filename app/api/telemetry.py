@@ -6,10 +6,9 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from random import getrandbits
-from time import perf_counter
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.api.admission import BodyGone
@@ -25,83 +24,99 @@ _KNOWN_PATHS = frozenset({"/predict", "/health", "/livez", "/readyz", "/model", 
 
 
 class Telemetry:
-    """ASGI application around the others. Routes leave their phases' seconds in `request.state.seconds`."""
+    """ASGI application around the others. Routes find its `Account` in `request.state.account`."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, direct: Mapping[tuple[str, str], ASGIApp]) -> None:
-        """Wrap an application.
-
-        Args:
-            app: answers whatever `direct` does not.
-            metrics: that count.
-            direct: method and path → the application that answers there; the way through `app` costs more than some
-                answers.
-        """
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._direct = direct
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; see the module."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = perf_counter()
-        request_id = _request_id(scope["headers"])
-        seconds: dict[str, float] = {}
         state = scope.setdefault("state", {})
-        state.update(request_id=request_id, seconds=seconds, outcome="ok")
-        status = 0
+        sent_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        account = Account(self._metrics, scope["method"], scope["path"], sent_id, state.get("begun") or monotonic())
+        state.update(account=account, outcome="ok")
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = [*message["headers"], (b"x-request-id", request_id.encode())]
-                if seconds:
-                    timing = ", ".join(f"{phase};dur={spent * 1e3:.2f}" for phase, spent in seconds.items())
-                    headers.append((b"server-timing", timing.encode()))
-                message["headers"] = headers
+                account.status = message["status"]
+                message["headers"] = [*message["headers"], *account.headers()]
             await send(message)
 
         try:
-            app = self._direct.get((scope["method"], scope["path"]), self._app)
-            await app(scope, receive, send_with_headers)
+            await self._app(scope, receive, send_with_headers)
         except BodyGone:
             state["outcome"] = "client-gone"
         except Exception as error:
-            self._log_failure(error, request_id)
-            if status == 0:
-                detail = "The service failed. Its log tells more under this request id."
-                await ProblemResponse(INTERNAL_ERROR, detail, request_id)(scope, receive, send_with_headers)
-            state["outcome"] = INTERNAL_ERROR.slug
-        path = scope["path"] if scope["path"] in _KNOWN_PATHS else "other"
-        seconds["total"] = perf_counter() - begun
+            problem = account.fail(error)
+            if account.status == 0:
+                await problem(scope, receive, send_with_headers)
+            state["outcome"] = problem.problem.slug
+        account.close(state["outcome"])
+
+
+class Account:
+    """What is told of one request: in its answer's headers, in the log and to the metrics."""
+
+    def __init__(self, metrics: Metrics, method: str, path: str, sent_id: bytes, begun: float) -> None:
+        """Begin to keep it.
+
+        Args:
+            metrics: that count.
+            method: of the request.
+            path: of the request.
+            sent_id: the caller's own request id, empty where there is none; used where it is an acceptable one.
+            begun: when the request came, by `time.monotonic()`.
+        """
+        self._metrics, self._method, self._path = metrics, method, path
+        self.request_id = _request_id(sent_id)
+        self.begun = begun
+        self.seconds: dict[str, float] = {}
+        self.status = 0
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Answer the headers that the response gets."""
+        headers = [(b"x-request-id", self.request_id.encode())]
+        if self.seconds:
+            timing = ", ".join([f"{phase};dur={spent * 1e3:.2f}" for phase, spent in self.seconds.items()])
+            headers.append((b"server-timing", timing.encode()))
+        return headers
+
+    def close(self, outcome: str) -> None:
+        """Count the request and write its log line."""
+        path = self._path if self._path in _KNOWN_PATHS else "other"
+        self.seconds["total"] = total = monotonic() - self.begun
         if path == "/predict":
-            self._metrics.count_request(state["outcome"], seconds)
+            self._metrics.count_request(outcome, self.seconds)
         _log.info(
             "request",
             extra={
                 "fields": {
-                    "method": scope["method"] if scope["method"].isalpha() else "other",
+                    "method": self._method if self._method.isalpha() else "other",
                     "path": path,
-                    "status": status,
-                    "outcome": state["outcome"],
-                    "request_id": request_id,
-                    "milliseconds": round(seconds["total"] * 1e3, 2),
+                    "status": self.status,
+                    "outcome": outcome,
+                    "request_id": self.request_id,
+                    "milliseconds": round(total * 1e3, 2),
                 }
             },
         )
 
-    @staticmethod
-    def _log_failure(error: Exception, request_id: str) -> None:
+    def fail(self, error: BaseException) -> ProblemResponse:
         """Say where we failed, not with what: an error's own words can hold a path or a patient's name."""
         place, trace = "unknown", error.__traceback__
         while trace is not None:
             place = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
             trace = trace.tb_next
         _log.error(
-            "internal-error", extra={"fields": {"error": type(error).__name__, "at": place, "request_id": request_id}}
+            "internal-error",
+            extra={"fields": {"error": type(error).__name__, "at": place, "request_id": self.request_id}},
         )
+        detail = "The service failed. Its log tells more under this request id."
+        return ProblemResponse(INTERNAL_ERROR, detail, self.request_id)
 
 
 class _JsonFormatter(logging.Formatter):
@@ -126,6 +141,8 @@ def configure_logging(style: Literal["json", "text"]) -> None:
 
     Their warnings tell of clients' mistakes, without the request's id; the answers tell more.
     """
+    # None of them is written, and each is looked up for every line.
+    logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
     for name, level in (("pneumoserve", logging.INFO), (None, logging.ERROR)):
@@ -134,8 +151,7 @@ def configure_logging(style: Literal["json", "text"]) -> None:
         logger.setLevel(level)
 
 
-def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
-    sent = next((value for name, value in headers if name == b"x-request-id"), b"")
+def _request_id(sent: bytes) -> str:
     if _REQUEST_ID.fullmatch(sent):
         return sent.decode()
     # It need not be secret: the system's random numbers would cost a twelfth of the request.

@@ -9,17 +9,19 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import cv2
 
-from app.errors import DeadlineExceeded, NotReady
+from app.errors import DeadlineExceeded, NotReady, PneumoServeError
 
 T = TypeVar("T")
+Settle = Callable[[tuple[T, float] | None, BaseException | None], None]
+_WARM_SECONDS = 600.0
 _CLOSING = "The service is closing. Try again later."
 
 
@@ -44,6 +46,65 @@ def granted_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     return max(1, min(cores, int(quota) // int(period)))
 
 
+class Job(Generic[T]):
+    """A piece of work that somebody waits for. `do` is a worker's; all else happens in the event loop's thread."""
+
+    def __init__(self, work: Callable[[], T], deadline: float, done: Callable[[], None], settle: Settle[T]) -> None:
+        self._work: Callable[[], T] | None = work
+        self._deadline, self._done = deadline, done
+        self._settle: Settle[T] | None = settle
+        # Taken once: by the worker who does it, or by who drops it before.
+        self._claim = threading.Lock()
+        self._queued = monotonic()
+        self._loop = asyncio.get_running_loop()
+        self._expiry = self._loop.call_later(deadline - self._queued, self._expire)
+
+    def do(self) -> None:
+        """Do the work, unless nobody waits for it any more."""
+        if not self._claim.acquire(blocking=False):
+            return
+        answer: tuple[T, float] | None = None
+        error: BaseException | None = None
+        begun = monotonic()
+        if begun > self._deadline or self._work is None:
+            error = DeadlineExceeded("The deadline passed while the film waited for a worker. Try again later.")
+        else:
+            try:
+                answer = self._work(), begun - self._queued
+            except BaseException as raised:  # whatever it is, it is the caller's
+                error = raised
+        self._work = None
+        try:
+            # One call into the loop a film: each wakes it up.
+            self._loop.call_soon_threadsafe(self._end, answer, error)
+        except RuntimeError:  # it is closed, and nobody waits
+            pass
+        finally:
+            del answer, error
+
+    def drop(self) -> Settle[T] | None:
+        """Wait no longer, and free the place of work that has not begun; again does nothing and answers None."""
+        settle, self._settle = self._settle, None
+        self._expiry.cancel()
+        if settle is not None and self._claim.acquire(blocking=False):
+            self._work = None
+            self._done()
+        return settle
+
+    def refuse(self, error: PneumoServeError) -> None:
+        """Drop it, and say why."""
+        if (settle := self.drop()) is not None:
+            settle(None, error)
+
+    def _expire(self) -> None:
+        self.refuse(DeadlineExceeded("The deadline passed before the film was read. Try again later."))
+
+    def _end(self, answer: tuple[T, float] | None, error: BaseException | None) -> None:
+        self._done()
+        if (settle := self.drop()) is not None:
+            settle(answer, error)
+
+
 class Scheduler:
     """A queue in front of `workers` threads."""
 
@@ -51,7 +112,10 @@ class Scheduler:
         self.workers = workers
         # One film a thread: OpenCV's own threads would only compete with the other films.
         cv2.setNumThreads(1)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="film")
+        # Not an executor: its futures and locks cost as much as all the rest of a request's way to a worker.
+        self._queue: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._is_closed = False
 
     async def run(self, work: Callable[[], T], *, deadline: float, done: Callable[[], None]) -> tuple[T, float]:
         """Do a piece of work in the next free worker.
@@ -69,42 +133,42 @@ class Scheduler:
             DeadlineExceeded: the deadline passed.
             NotReady: the scheduler is closed.
         """
-        queued = monotonic()
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[tuple[T, float]] = loop.create_future()
+        future: asyncio.Future[tuple[T, float]] = asyncio.get_running_loop().create_future()
 
-        def start() -> tuple[T, float]:
-            begun = monotonic()
-            if begun > deadline:
-                raise DeadlineExceeded("The deadline passed while the film waited for a worker. Try again later.")
-            return work(), begun - queued
-
-        def settle(worked: Future[tuple[T, float]]) -> None:
-            done()
-            if answer.done():
+        def settle(answer: tuple[T, float] | None, error: BaseException | None) -> None:
+            if future.done():
                 return  # nobody waits for it any more
-            if worked.cancelled():
-                answer.set_exception(NotReady(_CLOSING))
-            elif error := worked.exception():
-                answer.set_exception(error)
+            if answer is None:
+                future.set_exception(error or AssertionError("neither an answer nor an error"))
             else:
-                answer.set_result(worked.result())
+                future.set_result(answer)
 
+        job = self.submit(work, deadline=deadline, done=done, settle=settle)
         try:
-            queueing = self._pool.submit(start)
-        except RuntimeError:
-            done()
-            raise NotReady(_CLOSING) from None
-        # One call into the loop a film: each wakes it up.
-        queueing.add_done_callback(lambda worked: _tell(loop, partial(settle, worked)))
-        try:
-            async with asyncio.timeout(deadline - queued):
-                return await answer
-        except TimeoutError:
-            raise DeadlineExceeded("The deadline passed before the film was read. Try again later.") from None
+            return await future
         finally:
-            # Drops work that nobody waits for and that has not begun; does nothing to any other.
-            queueing.cancel()
+            job.drop()
+
+    def submit(self, work: Callable[[], T], *, deadline: float, done: Callable[[], None], settle: Settle[T]) -> Job[T]:
+        """Do what `run` does without a coroutine, which costs more than some answers.
+
+        Args:
+            work: see `run`.
+            deadline: see `run`.
+            done: see `run`.
+            settle: called once, with what `run` returns or None, and with what it raises or None; not after `Job.drop`.
+
+        Raises:
+            NotReady: the scheduler is closed.
+        """
+        if self._is_closed:
+            done()
+            raise NotReady(_CLOSING)
+        if not self._threads:
+            self._begin()
+        job = Job(work, deadline, done, settle)
+        self._queue.put(job)
+        return job
 
     async def warm(self, work: Callable[[], object]) -> None:
         """Do a piece of work once in every worker, so that no film waits for what a thread makes at its first."""
@@ -114,13 +178,29 @@ class Scheduler:
             barrier.wait()
             work()
 
-        await asyncio.gather(*(asyncio.wrap_future(self._pool.submit(start)) for _ in range(self.workers)))
+        deadline = monotonic() + _WARM_SECONDS
+        await asyncio.gather(*(self.run(start, deadline=deadline, done=lambda: None) for _ in range(self.workers)))
 
     def close(self) -> None:
         """Drop what waits and let the workers end."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._is_closed = True
+        with suppress(Empty):
+            while True:
+                if (job := self._queue.get_nowait()) is not None:
+                    job.refuse(NotReady(_CLOSING))
+        for _ in self._threads:
+            self._queue.put(None)
+
+    def _begin(self) -> None:
+        for number in range(self.workers):
+            # Daemons, so that a service that was never closed does not keep its process alive.
+            thread = threading.Thread(target=_work, args=(self._queue,), name=f"film_{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, settle: Callable[[], None]) -> None:
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
+def _work(queue: SimpleQueue[Job[Any] | None]) -> None:
+    while (job := queue.get()) is not None:
+        job.do()
+        # Else the last film would be kept until the next one comes.
+        del job
