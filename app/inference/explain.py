@@ -64,7 +64,7 @@ def draw_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: 
     picture = np.empty((height, width, 3), np.uint8)
     for channel in range(3):
         picture[..., channel] = bare + towards * _TOWARDS[channel] + away * _AWAY[channel]
-    values = [[round(value, 6) for value in row] for row in cam.tolist()]
+    values = cam.astype(np.float64).round(6).tolist()
     return ActivationMap("cam", method, layer, width, height, encode_png(picture), values, bias)
 
 
