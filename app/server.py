@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -12,13 +12,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.api.quick import Quick, QuickRequest
 from app.settings import Settings
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
 _MAX_HEAD_BYTES = 64 * 1024
 
 
-def make_server(application: FastAPI, settings: Settings) -> uvicorn.Server:
+def make_server(application: Any, settings: Settings) -> uvicorn.Server:
     """Make the server of what `create_app` made; its `run` listens until it is told to end."""
 
     class Careful(_ImpatientProtocol):

@@ -9,9 +9,21 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.figures import BENTOML, BENTOML_MOUNT, LITSERVE, LITSERVE_BATCHES, NAIVE, OURS, OURS_TENSORFLOW, PLAIN
+from benchmarks.figures import (
+    BENTOML,
+    BENTOML_CV2,
+    BENTOML_MOUNT,
+    LITSERVE,
+    LITSERVE_BATCHES,
+    LITSERVE_CV2,
+    NAIVE,
+    OURS,
+    OURS_TENSORFLOW,
+    PLAIN,
+)
 from benchmarks.limit import Decoder
 from benchmarks.load import Form
+from benchmarks.servers.entry import DECODER
 
 MANY = 32
 
@@ -106,14 +118,21 @@ def make_peer_cases(model: str, bin_folder: Path) -> list[Case]:
     """
     lit = _module(str(bin_folder / "python"), "litserve_peer", model)
     form = (Ask("multipart"),)
-    cases = [Case(LITSERVE, model, lit, {}, form), Case(LITSERVE_BATCHES, model, [*lit, "--batch", "8"], {}, form)]
-    for name, service in ((BENTOML, "Radiographs"), (BENTOML_MOUNT, "Mounted")):
+    batches, own = [*lit, "--batch", "8"], {DECODER: "cv2"}
+    cases = [
+        Case(LITSERVE, model, lit, {}, form),
+        Case(LITSERVE_BATCHES, model, batches, {}, form),
+        Case(LITSERVE_CV2, model, batches, own, form, decoder="cv2"),
+    ]
+    for name, service in ((BENTOML, "Radiographs"), (BENTOML_MOUNT, "Mounted"), (BENTOML_CV2, "Mounted")):
         bento = [str(bin_folder / "bentoml"), "serve", f"benchmarks.servers.bentoml_peer:{service}"]
         listen = ["--host", "127.0.0.1", "--port", "{port}"]
         # Its home would else be made in the user's own.
         home = str(bin_folder.parent / "bentoml-home")
         environment = {"BENCH_MODEL": model, "BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "true"}
-        cases.append(Case(name, model, bento + listen, environment, (Ask("raw"),), health="/readyz"))
+        decoder: Decoder = "cv2" if name == BENTOML_CV2 else "ours"
+        environment[DECODER] = decoder
+        cases.append(Case(name, model, bento + listen, environment, (Ask("raw"),), decoder=decoder, health="/readyz"))
     return cases
 
 

@@ -20,6 +20,9 @@ BENTOML = "BentoML"
 BENTOML_MOUNT = "BentoML, FastAPI mounted"
 OWN_API = (LITSERVE, LITSERVE_BATCHES, BENTOML)
 PEERS = (*OWN_API, BENTOML_MOUNT)
+# The best of them, decoding as OpenCV's users do; all others are given the service's own, faster decoding.
+LITSERVE_CV2 = f"{LITSERVE_BATCHES}, cv2"
+BENTOML_CV2 = f"{BENTOML_MOUNT}, cv2"
 ARTICLE = "article-cnn/1"
 
 # The names under which `Rounds.single` keeps what belongs to no row.
@@ -93,6 +96,7 @@ def _beside_peers(rounds: Rounds, model: str, wanted: float) -> list[Verdict]:
     return [
         _at_least(f"{model}: raw ÷ the best peer", wanted, _over(rounds, model, PEERS)),
         _tell(f"{model}: raw ÷ the best peer by its own API", _over(rounds, model, OWN_API)),
+        _tell(f"{model}: raw ÷ the best peer that decodes by cv2", _over(rounds, model, (LITSERVE_CV2, BENTOML_CV2))),
     ]
 
 

@@ -24,7 +24,7 @@ ARROWS = {
     "app/inference": {"app.errors", "app.imaging"},
     "app/api": {"app.errors", "app.settings", "app.inference"},
     "app/main.py": {"app"},
-    "app/server.py": {"app.settings"},
+    "app/server.py": {"app.settings", "app.api.quick"},
     # The figures of labelled films are worked out in one place.
     "batch": {"app.errors", "app.api.schemas", "training.metrics", "training.patients"},
     "training": {"app.errors", "app.imaging", "app.inference"},

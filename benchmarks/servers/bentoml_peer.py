@@ -16,29 +16,28 @@ import cv2
 import numpy as np
 from fastapi import FastAPI, Request
 
-from app.imaging.preprocess import read_film
 from app.inference.artifact import find_entry
 from app.inference.engine import open_engine
 from app.inference.scheduler import granted_cores
 from benchmarks.films import STORE
-from benchmarks.servers.entry import answer
+from benchmarks.limit import make_read
+from benchmarks.servers.entry import answer, find_decoder
 
 CONFIGURATION = {"workers": granted_cores(), "traffic": {"timeout": 60}, "logging": {"access": {"enabled": False}}}
 app = FastAPI()
 
 
 class _Reader:
-    """The service's own decoding and network."""
+    """The service's own network, and its decoding or OpenCV's."""
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
         self._entry = find_entry(STORE, os.environ["BENCH_MODEL"])
         self._engine = open_engine("openvino", self._entry.folder, self._entry.manifest.maps)
+        self._pixels = make_read(find_decoder(), self._entry.manifest.shape)
 
     def _read(self, data: bytes) -> dict[str, Any]:
-        height, width = self._entry.manifest.shape
-        film = read_film(data, width=width, height=height).pixels
-        return answer(self._entry, float(self._engine.logits(film[np.newaxis])[0]))
+        return answer(self._entry, float(self._engine.logits(self._pixels(data)[np.newaxis])[0]))
 
 
 @bentoml.service(**CONFIGURATION)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import os
+from typing import Any, Literal
 
 from app.inference.artifact import Entry
 from app.inference.calibration import decide
+
+DECODER = "BENCH_DECODER"
+"""The environment variable that tells a peer how to decode."""
+
+
+def find_decoder() -> Literal["ours", "cv2"]:
+    """Answer which decoder this process is to use."""
+    return "cv2" if os.environ.get(DECODER) == "cv2" else "ours"
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -13,19 +13,19 @@ import litserve  # type: ignore[import-not-found]  # it has an environment of it
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.preprocess import read_film
 from app.inference.artifact import find_entry
 from app.inference.engine import open_engine
 from app.inference.scheduler import granted_cores
 from benchmarks.films import STORE
-from benchmarks.servers.entry import answer, parse_arguments
+from benchmarks.limit import make_read
+from benchmarks.servers.entry import answer, find_decoder, parse_arguments
 
 BATCH_SECONDS = 0.005
 """How long a batch is waited for; with 32 clients there are always films waiting."""
 
 
 class Radiographs(litserve.LitAPI):  # type: ignore[misc]  # see the import
-    """The service's own decoding and network, in LitServe's four steps."""
+    """The service's own network, and its decoding or OpenCV's, in LitServe's four steps."""
 
     def __init__(self, model: str, **batching: Any) -> None:
         super().__init__(**batching)
@@ -36,12 +36,12 @@ class Radiographs(litserve.LitAPI):  # type: ignore[misc]  # see the import
         cv2.setNumThreads(1)
         self._entry = find_entry(STORE, self._model)
         self._engine = open_engine("openvino", self._entry.folder, self._entry.manifest.maps)
+        self._read = make_read(find_decoder(), self._entry.manifest.shape)
 
     # Not annotated: what is, LitServe has FastAPI parse and validate.
     def decode_request(self, request):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         """Decode and shrink."""
-        height, width = self._entry.manifest.shape
-        return read_film(request["file"].file.read(), width=width, height=height).pixels
+        return self._read(request["file"].file.read())
 
     def predict(self, films: NDArray[np.uint8]) -> Any:
         """Infer: a film alone, or a batch of them, which LitServe stacks."""
