@@ -9,10 +9,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.api.quick import Quick, QuickRequest
+from app.api.quick import MAX_HEAD_BYTES, Quick, QuickRequest
 from app.settings import Settings
-
-_MAX_HEAD_BYTES = 64 * 1024
 
 
 def make_server(application: Any, settings: Settings) -> uvicorn.Server:
@@ -117,7 +115,7 @@ class _QuickProtocol(_Timed, HttpToolsProtocol):
                 self.transport.pause_reading()
             return
         self._head_bytes += len(data) if self._is_in_head else 0
-        if self._head_bytes > _MAX_HEAD_BYTES:
+        if self._head_bytes > MAX_HEAD_BYTES:
             self.transport.close()
             return
         # Not while an answer is on its way: h11 would not wait for it with the next one.
@@ -199,5 +197,5 @@ class _QuickProtocol(_Timed, HttpToolsProtocol):
 
 def _is_plain(data: bytes) -> bool:
     """Tell whether a request begins here with its whole header, a short one, that offers no other protocol."""
-    end = data.find(b"\r\n\r\n", 0, _MAX_HEAD_BYTES)
+    end = data.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
     return end >= 0 and b"\nupgrade" not in data[:end].lower()

@@ -30,6 +30,8 @@ GiveBack = Callable[[bytes, float], None]
 _HEAD = re.compile(rb'POST /predict(?:\?([!"$-~]*))? HTTP/1\.1\r\n((?:[A-Za-z0-9-]+:[ \t]*[!-~][ -~]*\r\n)+)\r\n')
 _ELSEWHERE = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"content-encoding"})
 _PATIENCE_SECONDS = 1.0
+MAX_HEAD_BYTES = 64 * 1024
+"""Of a request line with its headers; a longer one is refused by the parser."""
 
 
 class Quick:
@@ -48,7 +50,7 @@ class Quick:
         """
         service, begun = self._service, monotonic()
         head = _HEAD.match(data)
-        if head is None or service.reader is None:
+        if head is None or head.end() > MAX_HEAD_BYTES or service.reader is None:
             return None
         lines = head[2].split(b"\r\n")[:-1]
         headers = {}
@@ -151,6 +153,7 @@ class QuickRequest:
         self._stop_reading()
         self._account.seconds["read"] = now - self._account.begun
         self._pieces.clear()
+        self._head = memoryview(b"")  # it would keep the first piece, and that holds half the film
 
     def _settle(self, worked: tuple[Worked, float] | None, error: BaseException | None) -> None:
         account = self._account

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import socket
 import time
@@ -110,6 +111,7 @@ def test_both_ways_answer_alike(tiny_store: Path, taken: list[bool]) -> None:
         "Connection: close",
         "Content-Length: 10",
         "Folded: a\r\n b",
+        "Long: " + 70_000 * "a",
         "Not ASCII: \u00e9",
         "Spaced : a",
     ],
@@ -182,6 +184,24 @@ def test_who_hangs_up_within_a_body_leaves_nothing_behind(tiny_store: Path) -> N
         admission = server.service.admission
         wait_until(lambda: (admission.reading, admission.bytes_held) == (0, 0))
         assert b'pneumoserve_requests_total{outcome="client-gone"} 1.0' in server.service.metrics.expose()
+
+
+def test_a_film_in_work_is_held_once(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not its body and the packet, with the head, that the body came in."""
+    held: list[int] = []
+    with running(tiny_store) as server:
+        reader = server.service.ready()
+        read = type(reader).read
+
+        def look(self: object, data: bytes, **asked: object) -> object:
+            time.sleep(0.05)  # the event loop may not have let go of them yet
+            requests = [one for one in gc.get_objects() if isinstance(one, QuickRequest)]
+            held.append(sum(len(one._head) + sum(map(len, one._pieces)) for one in requests))
+            return read(self, data, **asked)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(type(reader), "read", look)
+        assert server.client.post("/predict", content=FILM).status_code == 200
+    assert held == [0]
 
 
 def test_nothing_is_held_after_an_answer_and_all_is_counted(tiny_store: Path) -> None:
