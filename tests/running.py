@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 
 from app.api.service import Service
 from app.main import create_app
 from app.server import make_server
 from app.settings import Settings
+from tests.conftest import encode
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,16 @@ def wait_until(condition: Any, seconds: float = 15) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
         time.sleep(0.01)
+
+
+def film_request(film: bytes, *headers: str, target: str = "/predict") -> bytes:
+    """Write a request that sends a film, as it goes over the wire."""
+    head = [f"POST {target} HTTP/1.1", "Host: x", *headers, f"Content-Length: {len(film)}"]
+    return "\r\n".join([*head, "", ""]).encode() + film
+
+
+def small_but_slow() -> bytes:
+    """Draw 25 megapixels, a while to read, in less than the 64 KB behind which the server reads no further."""
+    film = encode(np.repeat(np.array([20, 200], np.uint8), 2500)[None].repeat(5000, 0), ".png")
+    assert len(film) < 60_000
+    return film

@@ -16,7 +16,7 @@ import pytest
 
 from app.api.quick import Quick, QuickRequest
 from tests.conftest import encode, film_pixels
-from tests.running import Running, running, wait_until
+from tests.running import Running, film_request, running, small_but_slow, wait_until
 
 FILM = encode(film_pixels(1, 300, 300))
 BOUNDARY = b"a-boundary"
@@ -38,12 +38,6 @@ def exchange(server: Running, *pieces: bytes, pause: float = 0.02) -> bytes:
         with suppress(ConnectionError):  # it may have hung up before
             connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-def request(body: bytes, *headers: str, target: str = "/predict") -> bytes:
-    """Write a request."""
-    head = [f"POST {target} HTTP/1.1", "Host: x", *headers, f"Content-Length: {len(body)}"]
-    return "\r\n".join([*head, "", ""]).encode() + body
 
 
 @pytest.fixture
@@ -120,14 +114,14 @@ def test_an_unusual_head_is_left_to_the_parser(tiny_store: Path, taken: list[boo
     """Which knows what they mean, or refuses them."""
     with running(tiny_store) as server:
         del taken[:]
-        exchange(server, request(FILM, header))
+        exchange(server, film_request(FILM, header))
     assert not any(taken)
 
 
 @pytest.mark.parametrize("cuts", [[200], [400, 2000], list(range(150, 4000, 500))])
 def test_a_body_may_come_in_pieces(tiny_store: Path, taken: list[bool], cuts: list[int]) -> None:
     """Wherever they end, after the head."""
-    sent = request(FILM)
+    sent = film_request(FILM)
     assert sent.index(b"\r\n\r\n") < cuts[0]
     pieces = [sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
     with running(tiny_store) as server:
@@ -141,7 +135,7 @@ def test_many_requests_at_once_are_answered_in_their_order(tiny_store: Path) -> 
     """In one packet or in several, with maps and without, one of a film that was cut."""
     queries, cut = ["", "?activation_maps=all", "", "?activation_maps=cam", "", ""], 4
     sent = b"".join(
-        request(FILM[: -500 if number == cut else None], f"X-Request-ID: n{number}", target=f"/predict{query}")
+        film_request(FILM[: -500 if number == cut else None], f"X-Request-ID: n{number}", target=f"/predict{query}")
         for number, query in enumerate(queries)
     )
     with running(tiny_store) as server:
@@ -157,7 +151,7 @@ def test_a_slow_body_is_given_to_the_route_and_its_time_still_counts(tiny_store:
         begun = time.monotonic()
         with socket.create_connection(("127.0.0.1", server.port)) as slow:
             slow.settimeout(10)
-            slow.sendall(request(FILM)[:400])
+            slow.sendall(film_request(FILM)[:400])
             answer = slow.recv(65536)
             took = time.monotonic() - begun
         assert answer.startswith(b"HTTP/1.1 408")
@@ -168,7 +162,7 @@ def test_a_slow_body_is_given_to_the_route_and_its_time_still_counts(tiny_store:
 
 def test_a_slow_body_that_comes_is_answered(tiny_store: Path) -> None:
     """After the short way has given it up."""
-    sent = request(FILM)
+    sent = film_request(FILM)
     with running(tiny_store) as server:
         answer = exchange(server, sent[:400], sent[400:], pause=1.2)
     assert answer.startswith(b"HTTP/1.1 200")
@@ -178,7 +172,7 @@ def test_who_hangs_up_within_a_body_leaves_nothing_behind(tiny_store: Path) -> N
     """And is counted as gone."""
     with running(tiny_store) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as left:
-            left.sendall(request(FILM)[:400])
+            left.sendall(film_request(FILM)[:400])
             wait_until(lambda: server.service.admission.reading == 1)
             assert server.service.admission.bytes_held > 0
         admission = server.service.admission
@@ -235,12 +229,12 @@ def test_our_own_failure_is_told_without_its_words(tiny_store: Path, monkeypatch
 
 def test_a_film_in_work_is_answered_while_the_server_ends(tiny_store: Path) -> None:
     """And its connection closes behind it."""
-    slow = encode(np.repeat(np.array([20, 200], np.uint8), 2500)[None].repeat(5000, 0), ".png")
+    slow = small_but_slow()
     with socket.socket() as connection:
         with running(tiny_store) as server:
             connection.settimeout(10)
             connection.connect(("127.0.0.1", server.port))
-            connection.sendall(request(slow))
+            connection.sendall(film_request(slow))
             wait_until(lambda: server.service.admission.in_flight == 1)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200")

@@ -4,11 +4,10 @@ import socket
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.conftest import encode, film_pixels
-from tests.running import running
+from tests.running import film_request, running, small_but_slow
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /predict HTTP/1.1\r\nHost:"])
@@ -53,38 +52,14 @@ def send_without_end(kept: socket.socket) -> None:
         time.sleep(0.001)
 
 
-def post(film: bytes, *headers: str) -> bytes:
-    """Write a request that sends a film."""
-    head = ["POST /predict?activation_maps=all HTTP/1.1", "Host: x", f"Content-Length: {len(film)}", *headers]
-    return "\r\n".join([*head, "", ""]).encode() + film
-
-
-def small_but_slow() -> bytes:
-    """Draw 25 megapixels in less than the 64 KB of a body behind which the server reads no further."""
-    film = encode(np.repeat(np.array([20, 200], np.uint8), 2500)[None].repeat(5000, 0), ".png")
-    assert len(film) < 60_000
-    return film
-
-
-def test_answers_come_in_the_order_of_their_requests(tiny_store: Path) -> None:
+@pytest.mark.parametrize("is_behind_the_film", [True, False], ids=["behind the film", "in a packet of its own"])
+def test_answers_come_in_the_order_of_their_requests(tiny_store: Path, is_behind_the_film: bool) -> None:
     """Also where the next one comes in pieces while the film before it is read."""
-    film = small_but_slow()
+    film = film_request(small_but_slow())
+    begun, ended = b"GET /livez HT", b"TP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
-        kept.sendall(post(film) + b"GET /livez HT")
-        time.sleep(0.02)
-        kept.sendall(b"TP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        answers = b"".join(iter(lambda: kept.recv(65536), b""))
-    assert answers.count(b"HTTP/1.1 200") == 2
-    assert answers.index(b'"probability"') < answers.rindex(b"HTTP/1.1 200")
-
-
-def test_a_request_in_two_packets_behind_an_open_one_waits_for_it(tiny_store: Path) -> None:
-    """Its first half in a packet of its own."""
-    film = small_but_slow()
-    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
-        kept.settimeout(10)
-        for part in (post(film), b"GET /livez HT", b"TP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
+        for part in (film + begun, ended) if is_behind_the_film else (film, begun, ended):
             kept.sendall(part)
             time.sleep(0.03)
         answers = b"".join(iter(lambda: kept.recv(65536), b""))
@@ -94,10 +69,9 @@ def test_a_request_in_two_packets_behind_an_open_one_waits_for_it(tiny_store: Pa
 
 def test_an_endless_header_behind_an_open_request_is_hung_up_on(tiny_store: Path) -> None:
     """It would fill the memory otherwise."""
-    film = small_but_slow()
     with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
-        kept.sendall(post(film))
+        kept.sendall(film_request(small_but_slow()))
         time.sleep(0.02)
         kept.sendall(b"GET /livez HTTP/1.1\r\nX: ")
         with pytest.raises(ConnectionError):
@@ -113,7 +87,7 @@ def test_an_offer_of_http_2_is_declined_and_the_film_read(tiny_store: Path, firs
         if first:
             kept.sendall(first)
             assert kept.recv(65536).startswith(b"HTTP/1.1 200")
-        kept.sendall(post(encode(film_pixels(1, 300, 300)), *offer))
+        kept.sendall(film_request(encode(film_pixels(1, 300, 300)), *offer))
         answer = b"".join(iter(lambda: kept.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200")
     assert b'"probability"' in answer
