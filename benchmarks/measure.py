@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from app.imaging.png_writer import encode_png
 from app.inference.artifact import Entry, find_entry
 from app.inference.engine import open_engine
-from app.inference.explain import encode_png, lay_out
+from app.inference.explain import lay_out
 from benchmarks.cases import Case
 from benchmarks.figures import LIMIT_ALONE, LIMIT_CV2
 from benchmarks.films import ROOT, STORE

@@ -125,24 +125,24 @@ def pack_pixels(data: bytes) -> Packed:
         raise UndecodableImage("Expected a PNG that begins with IHDR. Received another chunk first.")
 
     packed = bytearray(SIGNATURE)
-    _append(packed, b"IHDR", ihdr)
+    append_chunk(packed, b"IHDR", ihdr)
     if header.color_type == 3:
         if not palette or len(palette) % 3 or len(palette) > 768:
             raise UndecodableImage("Expected a PNG palette of 1 to 256 colours. Received none, or another.")
         palette = palette[: 3 << header.bit_depth]
-        _append(packed, b"PLTE", palette)
-        _append(packed, b"tRNS", transparency[: len(palette) // 3])
+        append_chunk(packed, b"PLTE", palette)
+        append_chunk(packed, b"tRNS", transparency[: len(palette) // 3])
     elif header.color_type == 2 and len(transparency) == 6:
-        _append(packed, b"tRNS", transparency)
+        append_chunk(packed, b"tRNS", transparency)
     passes = header.passes()
     is_stored = sum(rows * size for rows, size in passes) <= _STORED_BYTES
     for block in _store(pixels, passes):
         if is_stored:
-            _append(packed, b"IDAT", block)
+            append_chunk(packed, b"IDAT", block)
     if not is_stored:
         for body in pixels:
-            _append(packed, b"IDAT", bytes(body))
-    _append(packed, b"IEND", b"")
+            append_chunk(packed, b"IDAT", bytes(body))
+    append_chunk(packed, b"IEND", b"")
     # OpenCV overlooks the transparency of gray.
     is_gray_key = header.color_type == 0 and len(transparency) == 2
     return Packed(packed, int.from_bytes(transparency, "big") if is_gray_key else None)
@@ -182,6 +182,7 @@ def _check_filters(inflated: bytes, offset: int, passes: list[tuple[int, int]]) 
         begin = end
 
 
-def _append(packed: bytearray, kind: bytes, body: bytes) -> None:
+def append_chunk(packed: bytearray, kind: bytes, body: bytes) -> None:
+    """Write a chunk behind the others; an empty one only where it is the end."""
     if body or kind == b"IEND":
         packed += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from app.imaging.png_writer import encode_png
 from app.inference.engine import Engine, Films, Floats
 
 CHANNELS_A_ROW = 16
 OCCLUSION_CELLS = 10
-# The cheapest that still compresses: these pictures are made for one answer. Measured in `benchmarks/README.md`.
-_PNG_OPTIONS = (
-    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY),
-)
-# Towards the positive class, and away from it, as BGR; told apart by the colour-blind too (Okabe and Ito 2008).
-_TOWARDS = np.array((0, 94, 213), np.float32)
-_AWAY = np.array((178, 114, 0), np.float32)
+# Towards the positive class, and away from it, as RGB; told apart by the colour-blind too (Okabe and Ito 2008).
+_TOWARDS, _AWAY = (213, 94, 0), (0, 114, 178)
+# (Bare film, share towards, share away) → RGB; a half, since what follows cuts fractions off.
+_COLOURS = np.array([(1, towards, away, 0.5) for towards, away in zip(_TOWARDS, _AWAY, strict=True)], np.float32)
 _STRONGEST_COVER = 0.65
 
 
@@ -57,13 +50,13 @@ def draw_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: 
         bias: see `ActivationMap`.
     """
     height, width = film.shape
-    smooth = cv2.resize(cam, (width, height), interpolation=cv2.INTER_CUBIC)
-    share = smooth * (_STRONGEST_COVER / (float(np.abs(smooth).max()) or 1.0))
-    towards, away = np.maximum(share, 0), np.maximum(-share, 0)
-    bare = film * (1 - towards - away) + 0.5  # a half, since what follows cuts fractions off
-    picture = np.empty((height, width, 3), np.uint8)
-    for channel in range(3):
-        picture[..., channel] = bare + towards * _TOWARDS[channel] + away * _AWAY[channel]
+    rows, columns = cam.shape
+    share = _enlarging(rows, height) @ cam @ _enlarging(columns, width).T
+    share *= _STRONGEST_COVER / (max(float(share.max()), -float(share.min())) or 1.0)
+    towards = np.maximum(share, 0)
+    away = towards - share
+    bare = film * (1 - towards - away)
+    picture = cv2.transform(cv2.merge([bare, towards, away]), _COLOURS).astype(np.uint8)
     values = cam.astype(np.float64).round(6).tolist()
     return ActivationMap("cam", method, layer, width, height, encode_png(picture), values, bias)
 
@@ -77,7 +70,7 @@ def draw_layer(name: str, activations: Floats) -> ActivationMap:
     """
     sheet = lay_out(activations)
     height, width = sheet.shape
-    return ActivationMap("layer", "activations", name, width, height, _colour(encode_png(sheet), _plasma()))
+    return ActivationMap("layer", "activations", name, width, height, encode_png(sheet, _plasma()))
 
 
 def lay_out(activations: Floats) -> Films:
@@ -93,16 +86,19 @@ def lay_out(activations: Floats) -> Films:
         uint8 of shape (bands × rows, channels a band × columns); what is left over is 0.
     """
     rows, columns, channels = activations.shape
-    mean = activations.mean(axis=(0, 1))
-    deviation = activations.std(axis=(0, 1))
+    # Channel by channel in memory, all that follows takes a third of the time.
+    flat = cv2.transpose(activations.reshape(-1, channels)).reshape(channels, -1)
     # Rounding gives a constant channel a deviation too, and would draw it at 64 or 192.
-    varies = activations.max(axis=(0, 1)) > activations.min(axis=(0, 1))
-    scale = np.divide(64, deviation, out=np.zeros_like(deviation), where=varies & (deviation > 0))
-    gray = np.clip((activations - mean) * scale + 128, 0, 255).astype(np.uint8)
+    varies = flat.max(axis=1) > flat.min(axis=1)
+    gray = flat - flat.mean(axis=1, keepdims=True)
+    deviation = np.sqrt(np.einsum("ij,ij->i", gray, gray) / (rows * columns))
+    gray *= np.divide(64, deviation, out=np.zeros_like(deviation), where=varies & (deviation > 0))[:, np.newaxis]
+    gray += 128
+    np.clip(gray, 0, 255, out=gray)
     bands = -(-channels // CHANNELS_A_ROW)
     across = min(channels, CHANNELS_A_ROW)
     grid = np.zeros((bands * across, rows, columns), np.uint8)
-    grid[:channels] = gray.transpose(2, 0, 1)
+    grid[:channels] = gray.reshape(channels, rows, columns).astype(np.uint8)
     return grid.reshape(bands, across, rows, columns).transpose(0, 2, 1, 3).reshape(bands * rows, across * columns)
 
 
@@ -136,28 +132,14 @@ def _cover(cell: int, side: int) -> slice:
 
 
 @cache
+def _enlarging(size: int, larger: int) -> Floats:
+    """Answer the matrix (larger, size) that enlarges a column as OpenCV's cubic does, in a sixth of its time."""
+    unit = np.eye(size, dtype=np.float32)
+    return np.asarray(cv2.resize(unit, (size, larger), interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+@cache
 def _plasma() -> bytes:
     """Answer the colours of the gray levels 0 to 255, three bytes each."""
     levels = np.arange(256, dtype=np.uint8)[np.newaxis]
     return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_PLASMA), cv2.COLOR_BGR2RGB).tobytes()
-
-
-def _colour(png: bytes, palette: bytes) -> bytes:
-    """Turn an 8-bit gray PNG into one whose levels are indices of a palette: the same pixels, in colour.
-
-    OpenCV writes no palettes, and three channels instead of one cost three times the time and the bytes. In the first
-    chunk (PNG, third edition, section 11.2.1), byte 9 says what a sample means; the palette comes after it.
-    """
-    header = bytearray(png[12:29])
-    header[4 + 9] = 3
-    chunks = (bytes(header), b"PLTE" + palette)
-    written = [struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks]
-    return png[:8] + b"".join(written) + png[33:]
-
-
-def encode_png(picture: NDArray[Any]) -> bytes:
-    """Write a picture as PNG, cheaply: uint8, gray (rows, columns) or BGR (rows, columns, 3)."""
-    ok, png = cv2.imencode(".png", picture, _PNG_OPTIONS)
-    if not ok:
-        raise ValueError(f"Expected a picture that PNG can hold. Received one of shape {picture.shape}.")
-    return png.tobytes()
