@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ from benchmarks.processes import Server
 from benchmarks.report import write_report
 from benchmarks.rows import LIMIT, Figures, Rounds, Row
 from benchmarks.score import run_score
+from benchmarks.turns import take_turns
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -42,6 +44,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10, help="of each load")
+    parser.add_argument("--turns", type=int, default=10, help="of loads of 3 s, for the figures that stand on ratios")
     parser.add_argument("--model", help="NAME/VERSION; unset: the bundled default, and the main rows of the article's")
     parser.add_argument("--films", type=int, help="only so many of the films")
     parser.add_argument(
@@ -115,6 +118,14 @@ class Run:
         self.tell("PNG encoding")
         self.rounds.note(figures.PNG_MS, time_png(find_entry(STORE, model), self.bench.films))
 
+    def take_turns(self, model: str, count: int) -> None:
+        """Measure the bare loop and the service in short turns."""
+        with closing(take_turns(self.bench, model, self.threads, self.tell)) as turns:
+            for figures_of_turn in islice(turns, count):
+                for name, figure in figures_of_turn.items():
+                    self.rounds.note(name, figure)
+                self.progress.advance(self.task)
+
     def score(self, server: Server) -> None:
         """Let `pneumoserve score` send about as many films as a load does."""
         self.tell("score")
@@ -166,7 +177,9 @@ def main() -> None:
             with Progress(*columns, console=console, transient=True) as progress:
                 run = Run(bench, progress, arguments.peers)
                 steps = [step for model in models for step in run.plan(model, is_whole=model == first)]
-                progress.update(run.task, total=arguments.rounds * sum(step.rows for step in steps))
+                rows = arguments.rounds * sum(step.rows for step in steps)
+                progress.update(run.task, total=arguments.turns + rows)
+                run.take_turns(first, arguments.turns)
                 for _ in range(arguments.rounds):
                     for step in steps:
                         step.do()

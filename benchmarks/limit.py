@@ -1,8 +1,9 @@
 """The bare loop: decode, shrink, infer, in threads, without a server; what every row of the benchmark is held against.
 
-python -m benchmarks.limit LISTING --model NAME/VERSION --threads 2 --seconds 10 [--decoder cv2]
+python -m benchmarks.limit LISTING --model NAME/VERSION --threads 2 [--seconds 10] [--decoder cv2]
 
-prints a line `ready` and, at the end, one JSON object.
+prints a line `ready` and, at the end, one JSON object; without `--seconds`, it does so for each line of its input, which
+tells them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -115,7 +117,7 @@ def main() -> None:
     parser.add_argument("listing", type=Path, help="a file that lists the films")
     parser.add_argument("--model", required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--decoder", choices=("ours", "cv2"), default="ours")
     arguments = parser.parse_args()
     # One film a thread, as in the service.
@@ -123,8 +125,9 @@ def main() -> None:
     entry = find_entry(STORE, arguments.model)
     engine = open_engine("openvino", entry.folder, entry.manifest.maps)
     films = [Path(line).read_bytes() for line in arguments.listing.read_text().splitlines()]
-    loop = Loop(make_read(arguments.decoder, entry.manifest.shape), engine, films, arguments.threads)
-    print(json.dumps(loop.run(arguments.seconds)))
+    for seconds in [arguments.seconds] if arguments.seconds else map(float, sys.stdin):
+        loop = Loop(make_read(arguments.decoder, entry.manifest.shape), engine, films, arguments.threads)
+        print(json.dumps(loop.run(seconds)), flush=True)
 
 
 if __name__ == "__main__":

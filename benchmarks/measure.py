@@ -89,7 +89,7 @@ class Bench:
         command, environment = case.started(port)
         tell(f"{case.server}: starting")
         with serving(command, port, environment=environment, cwd=ROOT, health=case.health) as server:
-            self._check(case, port, tell)
+            self.check(case, port, tell)
             for ask in case.asks:
                 row = Row(case.model, case.server, ask.form, ask.clients, ask.maps)
                 tell(str(row))
@@ -113,7 +113,7 @@ class Bench:
                     server.rest()
                     between(server)
             server.rest()
-            self._check(case, port, tell)
+            self.check(case, port, tell)
 
     def expect(self, model: str, decoder: Decoder) -> list[Answer]:
         """Answer what the bare loop says of every film; computed once."""
@@ -121,7 +121,12 @@ class Bench:
             self._expected[model, decoder] = answer_films(find_entry(STORE, model), decoder, self.films)
         return self._expected[model, decoder]
 
-    def _check(self, case: Case, port: int, tell: Callable[[str], None]) -> None:
+    def check(self, case: Case, port: int, tell: Callable[[str], None]) -> None:
+        """Ask for every film once.
+
+        Raises:
+            LoadFailed: an answer is not the bare loop's.
+        """
         tell(f"{case.server}: checking the answers")
         answers = ask_all(port, self.films, case.asks[0].form)
         difference = compare(self.expect(case.model, case.decoder), answers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import statistics
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from app.inference.scheduler import granted_cores
-from benchmarks.figures import judge
+from benchmarks.figures import TURNS, judge
 from benchmarks.rows import Rounds, write_markdown, write_table
 
 _PACKAGES = ("openvino", "opencv-python-headless", "simplejpeg", "numpy", "fastapi", "uvicorn", "tensorflow")
@@ -48,12 +49,23 @@ def write_report(rounds: Rounds, models: Sequence[str], *, films: str, seconds: 
     ]
     for model in models:
         parts += [f"## {model}\n", write_table(rounds, model)]
+    if any(name in rounds.single for name in TURNS):
+        parts += ["## In turns\n", _write_turns(rounds)]
     verdicts = [
         (one.what, one.wanted, one.measured, {True: "yes", False: "no", None: ""}[one.held])
         for one in judge(rounds, models[0])
     ]
     parts += ["## Figures\n", write_markdown((f"of {models[0]}", "wanted", "measured", "held"), verdicts)]
     return "\n".join(parts)
+
+
+def _write_turns(rounds: Rounds) -> str:
+    """Write what every single turn gave."""
+    lines = []
+    for name in TURNS:
+        told = rounds.single.get(name, [])
+        lines.append((name, f"{statistics.median(told):.3f}", " ".join(f"{one:.2f}" for one in told)))
+    return write_markdown(("loads of 3 s, next to each other", "median", "each turn"), lines)
 
 
 def describe_machine() -> str:

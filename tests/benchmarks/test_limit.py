@@ -1,8 +1,14 @@
 """The bare loop reads films as the service does, or as OpenCV does, and counts them."""
 
+import json
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 
+from benchmarks.figures import ARTICLE
+from benchmarks.films import ROOT
 from benchmarks.limit import Loop, make_read
 from tests.conftest import encode, film_pixels
 
@@ -32,3 +38,15 @@ def test_the_loop_counts_films_and_tells_when_it_is_ready(capsys):
     assert told["per_second"] > 0
     assert 0 < told["median_ms"] <= told["p99_ms"]
     assert 0 < told["infer_share"] < 1
+
+
+def test_the_loop_runs_again_for_each_line_it_is_sent(tmp_path):
+    """In one process, as `turns.py` asks it to, and then ends."""
+    film, listing = tmp_path / "film.jpeg", tmp_path / "listing"
+    film.write_bytes(FILM)
+    listing.write_text(f"{film}\n")
+    command = [sys.executable, "-m", "benchmarks.limit", listing, "--model", ARTICLE, "--threads", "1"]
+    ended = subprocess.run(command, input="0.05\n0.1\n", capture_output=True, text=True, check=True, cwd=ROOT)
+    told = ended.stdout.splitlines()
+    assert told[::2] == ["ready", "ready"]
+    assert [json.loads(line)["per_second"] > 0 for line in told[1::2]] == [True, True]

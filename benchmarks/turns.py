@@ -1,0 +1,103 @@
+"""The bare loop and the service in short turns, so that both see the machine at the same speed.
+
+It wanders by a tenth within minutes: two loads of ten seconds, a minute apart, tell more of that than of each other.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from benchmarks.cases import Ask, make_ours
+from benchmarks.figures import TURN_CAM_MS, TURN_FORM, TURN_LAYERS_MS, TURN_RAW
+from benchmarks.films import ROOT
+from benchmarks.load import run_wrk
+from benchmarks.measure import Bench
+from benchmarks.processes import Server, die_with_us, end_tree, free_port, serving
+
+SECONDS = 3.0
+"""Of one load."""
+
+_LIMIT = None
+# What is compared stands next to each other; every second turn goes the other way.
+_FORM, _RAW = Ask("multipart"), Ask("raw")
+_CAM, _LAYERS = Ask("raw", maps="cam"), Ask("raw", maps="layers")
+_ORDER: tuple[Ask | None, ...] = (_FORM, _LIMIT, _RAW, _CAM, _LAYERS)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Films a second, and CPU milliseconds a film of the process tree."""
+
+    per_second: float
+    cpu_ms: float
+
+
+def take_turns(bench: Bench, model: str, threads: int, tell: Callable[[str], None]) -> Generator[dict[str, float]]:
+    """Measure turn after turn, without end; each answers its figures by their names in `figures`.
+
+    Args:
+        bench: the films, and the answers that are right.
+        model: `name/version`.
+        threads: of the bare loop.
+        tell: told what is going on.
+
+    Raises:
+        LoadFailed: an answer was wrong.
+    """
+    case, port = make_ours(model, (_RAW,)), free_port()
+    command, environment = case.started(port)
+    tell("in turns: starting")
+    with (
+        serving(command, port, environment=environment, cwd=ROOT) as server,
+        _limit(bench, model, threads) as run_limit,
+    ):
+        bench.check(case, port, tell)
+        # The first load after a start is slower: memory is asked of the kernel for the first time.
+        for ask in (_RAW, _LAYERS):
+            _load(bench, server, ask)
+        order = _ORDER
+        while True:
+            tell("in turns")
+            speeds = {ask: run_limit() if ask is None else _load(bench, server, ask) for ask in order}
+            order = order[::-1]
+            yield {
+                TURN_RAW: speeds[_RAW].per_second / speeds[_LIMIT].per_second,
+                TURN_FORM: speeds[_FORM].per_second / speeds[_LIMIT].per_second,
+                TURN_CAM_MS: speeds[_CAM].cpu_ms - speeds[_RAW].cpu_ms,
+                TURN_LAYERS_MS: speeds[_LAYERS].cpu_ms - speeds[_RAW].cpu_ms,
+            }
+
+
+def _load(bench: Bench, server: Server, ask: Ask) -> Speed:
+    server.rest()
+    before = server.cpu_seconds()
+    load = run_wrk(server.port, bench.listing, ask.form, ask.clients, SECONDS, ask.path)
+    cpu = server.cpu_seconds() - before
+    return Speed(load.requests / load.seconds, 1e3 * cpu / load.requests)
+
+
+@contextmanager
+def _limit(bench: Bench, model: str, threads: int) -> Iterator[Callable[[], Speed]]:
+    """Start the bare loop, and answer what lets it loop once."""
+    command = [sys.executable, "-m", "benchmarks.limit", str(bench.listing), "--model", model]
+    process = subprocess.Popen(  # noqa: S603 - our own
+        die_with_us([*command, "--threads", str(threads)]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    )
+
+    def run() -> Speed:
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - they are pipes
+        process.stdin.write(b"%g\n" % SECONDS)
+        process.stdin.flush()
+        process.stdout.readline()
+        told = json.loads(process.stdout.readline())
+        return Speed(told["per_second"], told["cpu_ms"])
+
+    try:
+        yield run
+    finally:
+        end_tree(process)
