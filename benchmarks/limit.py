@@ -2,8 +2,8 @@
 
 python -m benchmarks.limit LISTING --model NAME/VERSION --threads 2 [--seconds 10] [--decoder cv2]
 
-prints a line `ready` and, at the end, one JSON object; without `--seconds`, it does so for each line of its input, which
-tells them.
+prints a line `ready` and, at the end, one JSON object.
+Without `--seconds`, it does so again and again: each line of its input tells them.
 """
 
 from __future__ import annotations
