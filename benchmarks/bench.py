@@ -16,7 +16,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +33,7 @@ from benchmarks.processes import Server
 from benchmarks.report import write_report
 from benchmarks.rows import LIMIT, Figures, Rounds, Row
 from benchmarks.score import run_score
-from benchmarks.turns import take_turns
+from benchmarks.turns import take_turn
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -44,7 +43,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10, help="of each load")
-    parser.add_argument("--turns", type=int, default=10, help="of loads of 3 s, for the figures that stand on ratios")
+    parser.add_argument("--turns", type=int, default=12, help="of short loads, for the figures that stand on ratios")
     parser.add_argument("--model", help="NAME/VERSION; unset: the bundled default, and the main rows of the article's")
     parser.add_argument("--films", type=int, help="only so many of the films")
     parser.add_argument(
@@ -120,11 +119,15 @@ class Run:
 
     def take_turns(self, model: str, count: int) -> None:
         """Measure the bare loop and the service in short turns."""
-        with closing(take_turns(self.bench, model, self.threads, self.tell)) as turns:
-            for figures_of_turn in islice(turns, count):
-                for name, figure in figures_of_turn.items():
-                    self.rounds.note(name, figure)
-                self.progress.advance(self.task)
+        for number in range(count):
+            self.tell("in turns with the bare loop")
+            turn = take_turn(self.bench, model, self.threads, is_reversed=number % 2 == 1)
+            for name, figure in turn.items():
+                self.rounds.note(name, figure)
+            self.progress.console.print(
+                f"turn {number + 1}: {turn[figures.TURN_RAW]:.2f} of the bare loop", highlight=False
+            )
+            self.progress.advance(self.task)
 
     def score(self, server: Server) -> None:
         """Let `pneumoserve score` send about as many films as a load does."""

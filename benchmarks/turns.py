@@ -1,6 +1,7 @@
 """The bare loop and the service in short turns, so that both see the machine at the same speed.
 
 It wanders by a tenth within minutes: two loads of ten seconds, a minute apart, tell more of that than of each other.
+And one start of a process is a few percent faster than the next, for as long as it runs: each turn starts both anew.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ SECONDS = 3.0
 """Of one load."""
 
 _LIMIT = None
-# What is compared stands next to each other; every second turn goes the other way.
+# What is compared stands next to each other.
 _FORM, _RAW = Ask("multipart"), Ask("raw")
 _CAM, _LAYERS = Ask("raw", maps="cam"), Ask("raw", maps="layers")
 _ORDER: tuple[Ask | None, ...] = (_FORM, _LIMIT, _RAW, _CAM, _LAYERS)
@@ -37,40 +38,36 @@ class Speed:
     cpu_ms: float
 
 
-def take_turns(bench: Bench, model: str, threads: int, tell: Callable[[str], None]) -> Generator[dict[str, float]]:
-    """Measure turn after turn, without end; each answers its figures by their names in `figures`.
+def take_turn(bench: Bench, model: str, threads: int, *, is_reversed: bool) -> dict[str, float]:
+    """Measure one turn, and answer its figures by their names in `figures`.
 
     Args:
         bench: the films, and the answers that are right.
         model: `name/version`.
         threads: of the bare loop.
-        tell: told what is going on.
+        is_reversed: go the other way, as every second turn should.
 
     Raises:
         LoadFailed: an answer was wrong.
     """
     case, port = make_ours(model, (_RAW,)), free_port()
     command, environment = case.started(port)
-    tell("in turns: starting")
     with (
         serving(command, port, environment=environment, cwd=ROOT) as server,
         _limit(bench, model, threads) as run_limit,
     ):
-        bench.check(case, port, tell)
+        bench.check(case, port, lambda _: None)
         # The first load after a start is slower: memory is asked of the kernel for the first time.
-        for ask in (_RAW, _LAYERS):
-            _load(bench, server, ask)
-        order = _ORDER
-        while True:
-            tell("in turns")
-            speeds = {ask: run_limit() if ask is None else _load(bench, server, ask) for ask in order}
-            order = order[::-1]
-            yield {
-                TURN_RAW: speeds[_RAW].per_second / speeds[_LIMIT].per_second,
-                TURN_FORM: speeds[_FORM].per_second / speeds[_LIMIT].per_second,
-                TURN_CAM_MS: speeds[_CAM].cpu_ms - speeds[_RAW].cpu_ms,
-                TURN_LAYERS_MS: speeds[_LAYERS].cpu_ms - speeds[_RAW].cpu_ms,
-            }
+        _load(bench, server, _LAYERS)
+        run_limit()
+        order = _ORDER[::-1] if is_reversed else _ORDER
+        speeds = {ask: run_limit() if ask is None else _load(bench, server, ask) for ask in order}
+    return {
+        TURN_RAW: speeds[_RAW].per_second / speeds[_LIMIT].per_second,
+        TURN_FORM: speeds[_FORM].per_second / speeds[_LIMIT].per_second,
+        TURN_CAM_MS: speeds[_CAM].cpu_ms - speeds[_RAW].cpu_ms,
+        TURN_LAYERS_MS: speeds[_LAYERS].cpu_ms - speeds[_RAW].cpu_ms,
+    }
 
 
 def _load(bench: Bench, server: Server, ask: Ask) -> Speed:
