@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _log = logging.getLogger("pneumoserve")
+# One for all lines: `json.dumps` makes another for each.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _KNOWN_PATHS = frozenset({"/predict", "/health", "/livez", "/readyz", "/model", "/metrics", "/docs", "/openapi.json"})
 
@@ -126,7 +128,7 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
-        return json.dumps(line | getattr(record, "fields", {}), ensure_ascii=False)
+        return _encode(line | getattr(record, "fields", {}))
 
 
 class _TextFormatter(logging.Formatter):
@@ -141,8 +143,9 @@ def configure_logging(style: Literal["json", "text"]) -> None:
 
     Their warnings tell of clients' mistakes, without the request's id; the answers tell more.
     """
-    # None of them is written, and each is looked up for every line.
+    # None of them is written, and each is looked up for every line (the last is the caller's place in the code).
     logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
+    logging._srcfile = None
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
     for name, level in (("pneumoserve", logging.INFO), (None, logging.ERROR)):
