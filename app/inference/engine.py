@@ -119,7 +119,9 @@ class OpenVINOEngine:
             # bfloat16, the default where the CPU has it, moved probabilities by up to 0.011.
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        self._request(("logit",))
+        # At the first look at any tensor OpenVINO's binding makes something once, and lets go of the interpreter's lock
+        # meanwhile: two threads that look first can wait for each other for ever.
+        _ = self._request(("logit",)).get_input_tensor().data
 
     def logits(self, films: Films) -> Floats:
         """See `Engine.logits`."""
