@@ -43,6 +43,11 @@ class Load:
     p99_ms: float
     client_cpu_seconds: float
 
+    @property
+    def per_second(self) -> float:
+        """Answer how many films were answered a second."""
+        return self.requests / self.seconds
+
 
 @dataclass(frozen=True)
 class Answer:

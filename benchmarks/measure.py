@@ -16,11 +16,11 @@ from app.imaging.png_writer import encode_png
 from app.inference.artifact import Entry, find_entry
 from app.inference.engine import open_engine
 from app.inference.explain import lay_out
-from benchmarks.cases import Case
+from benchmarks.cases import Ask, Case
 from benchmarks.figures import LIMIT_ALONE, LIMIT_CV2
 from benchmarks.films import ROOT, STORE
 from benchmarks.limit import Decoder, answer_films, make_read
-from benchmarks.load import Answer, ask_all, compare, run_wrk
+from benchmarks.load import Answer, Load, ask_all, compare, run_wrk
 from benchmarks.processes import Server, die_with_us, end_tree, free_port, serving
 from benchmarks.rows import Figures, Row
 
@@ -57,9 +57,8 @@ class Bench:
             threads: of the loop, where it is not the one of a single thread.
             before: stands in front of the command, as `taskset` does.
         """
-        command = [*before, sys.executable, "-m", "benchmarks.limit", str(self.listing), "--model", model]
-        command += ["--threads", str(1 if name == LIMIT_ALONE else threads), "--seconds", str(self.seconds)]
-        command += ["--decoder", "cv2" if name == LIMIT_CV2 else "ours"]
+        command = [*before, *self.limit_command(model, 1 if name == LIMIT_ALONE else threads)]
+        command += ["--seconds", str(self.seconds), "--decoder", "cv2" if name == LIMIT_CV2 else "ours"]
         begun = time.perf_counter()
         process = subprocess.Popen(die_with_us(command), stdout=subprocess.PIPE, cwd=ROOT)  # noqa: S603 - our own
         try:
@@ -71,6 +70,11 @@ class Bench:
             end_tree(process)
         share = told.pop("infer_share")
         return Row(model, name), Figures(**told, ready_seconds=ready), share
+
+    def limit_command(self, model: str, threads: int) -> list[str]:
+        """Answer what starts the bare loop on these films; see `benchmarks.limit`."""
+        command = [sys.executable, "-m", "benchmarks.limit", str(self.listing), "--model", model]
+        return [*command, "--threads", str(threads)]
 
     def measure(
         self, case: Case, tell: Callable[[str], None], between: Callable[[Server], None] | None = None
@@ -93,17 +97,14 @@ class Bench:
             for ask in case.asks:
                 row = Row(case.model, case.server, ask.form, ask.clients, ask.maps)
                 tell(str(row))
-                server.rest()
-                before = server.cpu_seconds()
-                load = run_wrk(port, self.listing, ask.form, ask.clients, self.seconds, ask.path)
-                cpu = server.cpu_seconds() - before
+                load, cpu_ms = self.load(server, ask, self.seconds)
                 yield (
                     row,
                     Figures(
-                        per_second=load.requests / load.seconds,
+                        per_second=load.per_second,
                         median_ms=load.median_ms,
                         p99_ms=load.p99_ms,
-                        cpu_ms=1e3 * cpu / load.requests,
+                        cpu_ms=cpu_ms,
                         peak_megabytes=server.peak_megabytes(),
                         ready_seconds=server.ready_seconds,
                         client_cpu_ms=1e3 * load.client_cpu_seconds / load.requests,
@@ -114,6 +115,17 @@ class Bench:
                     between(server)
             server.rest()
             self.check(case, port, tell)
+
+    def load(self, server: Server, ask: Ask, seconds: float) -> tuple[Load, float]:
+        """Load a server once it has come to rest; answer what wrk saw, and the CPU milliseconds a film of the server.
+
+        Raises:
+            LoadFailed: see `run_wrk`.
+        """
+        server.rest()
+        before = server.cpu_seconds()
+        load = run_wrk(server.port, self.listing, ask.form, ask.clients, seconds, ask.path)
+        return load, 1e3 * (server.cpu_seconds() - before) / load.requests
 
     def expect(self, model: str, decoder: Decoder) -> list[Answer]:
         """Answer what the bare loop says of every film; computed once."""

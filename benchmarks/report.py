@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from app.inference.scheduler import granted_cores
-from benchmarks.figures import TURNS, judge
+from benchmarks.figures import TURN_SECONDS, TURNS, judge
 from benchmarks.rows import Rounds, write_markdown, write_table
 
 _PACKAGES = ("openvino", "opencv-python-headless", "simplejpeg", "numpy", "fastapi", "uvicorn", "tensorflow")
@@ -65,7 +65,7 @@ def _write_turns(rounds: Rounds) -> str:
     for name in TURNS:
         told = rounds.single.get(name, [])
         lines.append((name, f"{statistics.median(told):.3f}", " ".join(f"{one:.2f}" for one in told)))
-    return write_markdown(("loads of 3 s, next to each other", "median", "each turn"), lines)
+    return write_markdown((f"loads of {TURN_SECONDS:g} s, next to each other", "median", "each turn"), lines)
 
 
 def describe_machine() -> str:

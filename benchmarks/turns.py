@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.cases import Ask, make_ours
-from benchmarks.figures import TURN_CAM_MS, TURN_FORM, TURN_LAYERS_MS, TURN_RAW
+from benchmarks.figures import TURN_CAM_MS, TURN_FORM, TURN_LAYERS_MS, TURN_RAW, TURN_SECONDS
 from benchmarks.films import ROOT
-from benchmarks.load import run_wrk
 from benchmarks.measure import Bench
 from benchmarks.processes import Server, die_with_us, end_tree, free_port, serving
-
-SECONDS = 3.0
-"""Of one load."""
 
 _LIMIT = None
 # What is compared stands next to each other.
@@ -71,24 +66,19 @@ def take_turn(bench: Bench, model: str, threads: int, *, is_reversed: bool) -> d
 
 
 def _load(bench: Bench, server: Server, ask: Ask) -> Speed:
-    server.rest()
-    before = server.cpu_seconds()
-    load = run_wrk(server.port, bench.listing, ask.form, ask.clients, SECONDS, ask.path)
-    cpu = server.cpu_seconds() - before
-    return Speed(load.requests / load.seconds, 1e3 * cpu / load.requests)
+    load, cpu_ms = bench.load(server, ask, TURN_SECONDS)
+    return Speed(load.per_second, cpu_ms)
 
 
 @contextmanager
 def _limit(bench: Bench, model: str, threads: int) -> Iterator[Callable[[], Speed]]:
     """Start the bare loop, and answer what lets it loop once."""
-    command = [sys.executable, "-m", "benchmarks.limit", str(bench.listing), "--model", model]
-    process = subprocess.Popen(  # noqa: S603 - our own
-        die_with_us([*command, "--threads", str(threads)]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
-    )
+    command = die_with_us(bench.limit_command(model, threads))
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)  # noqa: S603 - our own
 
     def run() -> Speed:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - they are pipes
-        process.stdin.write(b"%g\n" % SECONDS)
+        process.stdin.write(b"%g\n" % TURN_SECONDS)
         process.stdin.flush()
         process.stdout.readline()
         told = json.loads(process.stdout.readline())

@@ -22,7 +22,7 @@ Worked = tuple[bytes, dict[str, float], float]
 """An answer's JSON, the seconds spent on it by phase, and P(PNEUMONIA)."""
 
 FRESH = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
-"""Headers of every answer."""
+"""Headers of every prediction."""
 
 _PARAMETERS = {
     "activation_maps": {

@@ -98,7 +98,7 @@ def lay_out(activations: Floats) -> Films:
     bands = -(-channels // CHANNELS_A_ROW)
     across = min(channels, CHANNELS_A_ROW)
     grid = np.zeros((bands * across, rows, columns), np.uint8)
-    grid[:channels] = gray.reshape(channels, rows, columns).astype(np.uint8)
+    grid[:channels] = gray.reshape(channels, rows, columns)
     return grid.reshape(bands, across, rows, columns).transpose(0, 2, 1, 3).reshape(bands * rows, across * columns)
 
 

@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import encode, film_pixels
 from tests.running import film_request, running, small_but_slow
 
+ALL_MAPS = "/predict?activation_maps=all"
+
 
 @pytest.mark.parametrize("sent", [b"", b"POST /predict HTTP/1.1\r\nHost:"])
 def test_who_sends_no_whole_header_is_hung_up_on(tiny_store: Path, sent: bytes) -> None:
@@ -41,7 +43,7 @@ def test_an_answer_may_take_longer_than_a_header(tiny_store: Path) -> None:
     """Nobody is hung up on while their film is read, however short the time for headers."""
     film = encode(film_pixels(1, 3000, 3000))
     with running(tiny_store, body_timeout_seconds=0.05) as server:
-        responses = [server.client.post("/predict?activation_maps=all", content=film) for _ in range(3)]
+        responses = [server.client.post(ALL_MAPS, content=film) for _ in range(3)]
     assert [response.status_code for response in responses] == [200, 200, 200]
 
 
@@ -55,7 +57,7 @@ def send_without_end(kept: socket.socket) -> None:
 @pytest.mark.parametrize("is_behind_the_film", [True, False], ids=["behind the film", "in a packet of its own"])
 def test_answers_come_in_the_order_of_their_requests(tiny_store: Path, is_behind_the_film: bool) -> None:
     """Also where the next one comes in pieces while the film before it is read."""
-    film = film_request(small_but_slow())
+    film = film_request(small_but_slow(), target=ALL_MAPS)
     begun, ended = b"GET /livez HT", b"TP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
@@ -71,7 +73,7 @@ def test_an_endless_header_behind_an_open_request_is_hung_up_on(tiny_store: Path
     """It would fill the memory otherwise."""
     with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
-        kept.sendall(film_request(small_but_slow()))
+        kept.sendall(film_request(small_but_slow(), target=ALL_MAPS))
         time.sleep(0.02)
         kept.sendall(b"GET /livez HTTP/1.1\r\nX: ")
         with pytest.raises(ConnectionError):
@@ -87,7 +89,7 @@ def test_an_offer_of_http_2_is_declined_and_the_film_read(tiny_store: Path, firs
         if first:
             kept.sendall(first)
             assert kept.recv(65536).startswith(b"HTTP/1.1 200")
-        kept.sendall(film_request(encode(film_pixels(1, 300, 300)), *offer))
+        kept.sendall(film_request(encode(film_pixels(1, 300, 300)), *offer, target=ALL_MAPS))
         answer = b"".join(iter(lambda: kept.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200")
     assert b'"probability"' in answer
