@@ -83,8 +83,9 @@ def shrink(pixels: Gray, *, width: int, height: int) -> Gray:
         last = min(height, first + step)
         cuts = top[first : last + 1] - top[first]
         table = cv2.integral(pixels[top[first] : top[last] + 1])
-        sums = table[np.concatenate([cuts, cuts + 1])][:, across].astype(np.float64)
-        sums = _between(sums, below[first : last + 1, np.newaxis])
+        # `take` lets other threads run meanwhile, which indexing does not.
+        corners = table.take(np.concatenate([cuts, cuts + 1]), axis=0).take(across, axis=1)
+        sums = _between(corners, below[first : last + 1, np.newaxis])
         sums = np.diff(_between(sums.T, beyond[:, np.newaxis]).T, axis=0)
         shrunk[first:last] = np.rint(np.diff(sums) * (height * width / (rows * columns)))
     return shrunk
@@ -98,7 +99,9 @@ def _cut(size: int, parts: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     return pixel, cuts - pixel
 
 
-def _between(sums: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
+def _between(sums: NDArray[np.integer | np.floating], share: NDArray[np.float64]) -> NDArray[np.float64]:
     """Interpolate between the first half of the rows and the second."""
     half = len(sums) // 2
-    return sums[:half] + (sums[half:] - sums[:half]) * share
+    between: NDArray[np.float64] = (sums[half:] - sums[:half]) * share
+    between += sums[:half]
+    return between
