@@ -7,8 +7,6 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from app.errors import TooManyPixels, UndecodableImage, UnsuitableImage, UnsupportedFormat
 from app.imaging import png
 
@@ -24,7 +22,6 @@ _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Markers that stand alone, without a length: TEM and RST0 to RST7.
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _MARKER = re.compile(b"\xff+([^\xff])", re.DOTALL)
-_SCAN = 0xDAFF  # as two bytes, the lower first
 # Entropy-coded data escapes every FF by 00 and may hold restart markers: anything else ends it. One FF only: a
 # repeated one would be tried again from each of its places.
 _END_OF_SCAN = re.compile(b"\xff[^\xff\x00\xd0-\xd7]", re.DOTALL)
@@ -124,7 +121,7 @@ def _read_jpeg_header(data: bytes) -> ImageHeader:
                 raise UndecodableImage("Expected a JPEG frame before its first scan. Received none.")
             progress.add(body)
             scans += 1
-            if scans > MAX_JPEG_SCANS or not _has_another_scan(data, position):
+            if progress.is_whole or scans > MAX_JPEG_SCANS:
                 break
     else:
         raise UndecodableImage(f"Expected a JPEG of at most {MAX_JPEG_SEGMENTS} segments. Received one of more.")
@@ -132,16 +129,6 @@ def _read_jpeg_header(data: bytes) -> ImageHeader:
         raise UndecodableImage(_ENDS_EARLY)
     width, height, channels, bit_depth = frame
     return ImageHeader("JPEG", width, height, channels, bit_depth, scans, orientation, progress.complete)
-
-
-def _has_another_scan(data: bytes, position: int) -> bool:
-    """Tell whether the bytes FF DA stand anywhere behind a position: most films have none, and need no walk to the end.
-
-    Compared two at a time, from the even and from the odd places: a tenth of the cost of looking for them one by one.
-    """
-    rest = np.frombuffer(data, np.uint8)[position:]
-    pairs = (rest[start : start + (len(rest) - start) // 2 * 2].view("<u2") for start in (0, 1))
-    return any((pair == _SCAN).any() for pair in pairs)
 
 
 class _Progress:
@@ -153,11 +140,15 @@ class _Progress:
 
     def __init__(self, components: bytes, progressive: bool) -> None:
         self._missing_bits = {component: bytearray(b"\xff" * 64) for component in components}
+        self._components = len(components)
         self._progressive = progressive
+        self.is_whole = False
+        """A scan that is not progressive brought every component: decoders refuse another one behind it."""
 
     def add(self, scan: bytes) -> None:
         """Note what the header of a scan says that it brings."""
         count = scan[0] if scan else 0
+        self.is_whole = self.is_whole or (count == self._components and not self._progressive)
         components, rest = scan[1 : 1 + 2 * count : 2], scan[1 + 2 * count :]
         if len(rest) < 3:
             return

@@ -80,6 +80,6 @@ def with_frame(jpeg, *, width=None, height=None, precision=None, components=None
     return jpeg[:start] + struct.pack(">BHHB", *frame) + jpeg[start + 6 :]
 
 
-def first_scan(jpeg):
-    """The first scan of a JPEG, with its header, to the end of the file's image."""
-    return jpeg[jpeg.index(b"\xff\xda") : -2]
+def one_scan(jpeg):
+    """The last scan of a JPEG, with its header: the only one of a baseline JPEG."""
+    return jpeg[jpeg.rindex(b"\xff\xda") : -2]
