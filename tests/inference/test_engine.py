@@ -160,6 +160,17 @@ def test_many_threads_get_their_own_answers(engines, name, engine):
     assert (len(right), wrong) == (6 * 12 * 3, [])
 
 
+@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+@pytest.mark.parametrize("cut", [np.s_[:, :-1], np.s_[:, :, :-1], np.s_[:, :0]])
+def test_a_film_of_another_size_is_refused(engines, engine, cut):
+    """OpenVINO itself answers again for the film before it."""
+    engine = engines["pooled", engine]
+    before = engine.logits(FILMS[:1])
+    with pytest.raises((ValueError, TypeError)):
+        engine.logits(FILMS[1:2][cut])
+    assert engine.logits(FILMS[:1]) == pytest.approx(before)
+
+
 def test_an_answer_is_not_overwritten_by_the_next_one(engines):
     """What one call answered stays what it was."""
     engine = engines["pooled", "openvino"]
