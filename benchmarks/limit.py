@@ -30,6 +30,9 @@ from benchmarks.load import Answer
 from benchmarks.processes import parse_megabytes
 from benchmarks.servers.entry import answer
 
+_WARM_FILMS = 32
+"""Read by each thread before the clock starts, as every server has a load before: see `measure.WARM_SECONDS`."""
+
 Decoder = Literal["ours", "cv2"]
 Read = Callable[[bytes], NDArray[np.uint8]]
 
@@ -71,19 +74,20 @@ class Loop:
         self._turns = itertools.count()
         self._times: list[tuple[float, float]] = []
         self._end = 0.0
-        # Everybody, the main thread too, waits for everybody before the clock starts.
-        self._warm, self._go = threading.Barrier(threads + 1), threading.Barrier(threads + 1)
+        # Everybody, the main thread too, waits for everybody: to be ready, to be warm, to go.
+        self._all = threading.Barrier(threads + 1)
         self._threads = [threading.Thread(target=self._work) for _ in range(threads)]
 
     def run(self, seconds: float) -> dict[str, float]:
         """Warm up, tell `ready`, and loop; times are in milliseconds, `infer_share` is of a film's own time."""
         for thread in self._threads:
             thread.start()
-        self._warm.wait()
+        self._all.wait()
         print("ready", flush=True)
+        self._all.wait()
         begun, cpu = time.perf_counter(), time.process_time()
         self._end = begun + seconds
-        self._go.wait()
+        self._all.wait()
         for thread in self._threads:
             thread.join()
         lasted, cpu = time.perf_counter() - begun, time.process_time() - cpu
@@ -100,8 +104,11 @@ class Loop:
 
     def _work(self) -> None:
         self._engine.logits(self._read(self._films[0])[np.newaxis])
-        self._warm.wait()
-        self._go.wait()
+        self._all.wait()
+        for film in itertools.islice(itertools.cycle(self._films), _WARM_FILMS):
+            self._engine.logits(self._read(film)[np.newaxis])
+        self._all.wait()
+        self._all.wait()
         mine = []
         while (begun := time.perf_counter()) < self._end:
             pixels = self._read(self._films[next(self._turns) % len(self._films)])

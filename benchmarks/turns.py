@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from benchmarks.cases import Ask, make_ours
 from benchmarks.figures import TURN_CAM_MS, TURN_FORM, TURN_LAYERS_MS, TURN_RAW, TURN_SECONDS
 from benchmarks.films import ROOT
-from benchmarks.measure import Bench
+from benchmarks.measure import WARM_SECONDS, Bench
 from benchmarks.processes import Server, die_with_us, end_tree, free_port, serving
 
 _LIMIT = None
@@ -53,8 +53,7 @@ def take_turn(bench: Bench, model: str, threads: int, *, is_reversed: bool) -> d
     ):
         bench.check(case, port, lambda _: None)
         # The first load after a start is slower: memory is asked of the kernel for the first time.
-        _load(bench, server, _LAYERS)
-        run_limit()
+        bench.load(server, _LAYERS, WARM_SECONDS)
         order = _ORDER[::-1] if is_reversed else _ORDER
         speeds = {ask: run_limit() if ask is None else _load(bench, server, ask) for ask in order}
     return {
