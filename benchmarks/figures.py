@@ -31,13 +31,12 @@ SCORE_PER_SECOND = "films a second of score"
 SCORE_CPU_MS = "CPU milliseconds a film of score"
 PNG_MS = "CPU milliseconds of encoding the layers' pictures as PNG"
 INFER_SHARE = "share of inference in a film's time in the bare loop: "
-# In turns of loads of `TURN_SECONDS`, see `turns.py`: what the promises of throughput and of maps are held against.
-# Shorter ones would measure their own beginning: for 80 ms all clients send at once, and nothing is answered.
+# In turns of `TURN_SECONDS`, see `turns.py`: what the promises of throughput and of maps are held against.
 TURN_RAW = "throughput at 32 clients, raw, ÷ limit"
 TURN_FORM = "throughput at 32 clients, multipart, ÷ limit"
 TURN_CAM_MS = "CPU ms a film that `cam` adds"
 TURN_LAYERS_MS = "CPU ms a film that `layers` adds"
-TURN_SECONDS = 8.0
+TURN_SECONDS = 2.0
 TURNS = (TURN_RAW, TURN_FORM, TURN_CAM_MS, TURN_LAYERS_MS)
 
 

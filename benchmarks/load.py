@@ -8,8 +8,9 @@ import os
 import resource
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,7 @@ TOLERANCE = 1e-3
 _BOUNDARY = "a-boundary-that-no-film-holds"
 _SCRIPT = Path(__file__).with_name("films.lua")
 _TIMEOUT_SECONDS = 60
+_FOR_EVER_SECONDS = 3600
 _ASKED_AT_ONCE = 8
 # wrk copies each request into a block of its own, and glibc would map every one anew: 50 page faults a request, 0.2 of
 # its 0.5 CPU ms, on the cores of the server that is measured.
@@ -74,14 +76,9 @@ def run_wrk(port: int, listing: Path, form: Form, clients: int, seconds: float, 
     Raises:
         LoadFailed: an answer was not 200, or wrk itself took more than 0.8 of a core.
     """
-    url = f"http://127.0.0.1:{port}{path}"
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:.0f}s", f"--timeout={_TIMEOUT_SECONDS}s"]
-    command += ["-s", str(_SCRIPT), url, "--", str(listing), form]
+    command, environment = _start(port, listing, form, clients, seconds, path)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    environment = {**os.environ, **_KEEP_MEMORY, "WRK_CLIENTS": str(clients)}
-    ended = subprocess.run(  # noqa: S603 - our own
-        die_with_us(command), env=environment, capture_output=True, text=True, check=False
-    )
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     if ended.returncode:
@@ -91,6 +88,26 @@ def run_wrk(port: int, listing: Path, form: Form, clients: int, seconds: float, 
     if cpu > 0.8 * load.seconds + 1:
         raise LoadFailed(f"wrk was the bottleneck: {cpu:.1f} s of CPU in {load.seconds:.1f} s.")
     return load
+
+
+@contextmanager
+def loading(port: int, listing: Path, form: Form, clients: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Let `clients` connections send the listed films again and again."""
+    command, environment = _start(port, listing, form, clients, _FOR_EVER_SECONDS, "/predict")
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _start(
+    port: int, listing: Path, form: Form, clients: int, seconds: float, path: str
+) -> tuple[list[str], dict[str, str]]:
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:.0f}s", f"--timeout={_TIMEOUT_SECONDS}s"]
+    command += ["-s", str(_SCRIPT), f"http://127.0.0.1:{port}{path}", "--", str(listing), form]
+    return die_with_us(command), {**os.environ, **_KEEP_MEMORY, "WRK_CLIENTS": str(clients)}
 
 
 def parse_wrk(told: str, client_cpu_seconds: float) -> Load:

@@ -149,6 +149,19 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+@contextmanager
+def stopped(*roots: int) -> Iterator[None]:
+    """Stop processes and all that descend from them, and let them go on afterwards."""
+    members = [pid for root in roots for pid in tree(root)]
+    for pid in members:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in members:
+            os.kill(pid, signal.SIGCONT)
+
+
 def _is_ready(port: int, health: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:

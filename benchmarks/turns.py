@@ -1,36 +1,36 @@
-"""The bare loop and the service in short turns, so that both see the machine at the same speed.
+"""The bare loop and the service in turns of two seconds, so that both see the machine at the same speed.
 
-It wanders by a tenth within minutes: two loads of ten seconds, a minute apart, tell more of that than of each other.
-And one start of a process is a few percent faster than the next, for as long as it runs: each turn starts both anew.
+It wanders by a tenth within minutes, so that two loads of ten seconds, one after the other, tell more of that than of
+each other. Here 32 clients send films without end, and every two seconds they and the service are stopped (SIGSTOP)
+while the bare loop runs. One start of a process is a few percent faster than the next, for as long as it runs: each
+turn starts both anew.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import statistics
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from urllib.request import urlopen
 
-from benchmarks.cases import Ask, make_ours
+from benchmarks.cases import MANY, Ask, make_ours
 from benchmarks.figures import TURN_CAM_MS, TURN_FORM, TURN_LAYERS_MS, TURN_RAW, TURN_SECONDS
 from benchmarks.films import ROOT
+from benchmarks.load import Form, LoadFailed, loading
 from benchmarks.measure import WARM_SECONDS, Bench
-from benchmarks.processes import Server, die_with_us, end_tree, free_port, serving
+from benchmarks.processes import Server, die_with_us, end_tree, free_port, serving, stopped
 
-_LIMIT = None
-# What is compared stands next to each other.
-_FORM, _RAW = Ask("multipart"), Ask("raw")
-_CAM, _LAYERS = Ask("raw", maps="cam"), Ask("raw", maps="layers")
-_ORDER: tuple[Ask | None, ...] = (_FORM, _LIMIT, _RAW, _CAM, _LAYERS)
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Films a second, and CPU milliseconds a film of the process tree."""
-
-    per_second: float
-    cpu_ms: float
+_STOPS = 6
+_BEGIN_SECONDS = 1.5
+"""Until every client has been answered: at first all send at once."""
+_WARM_SECONDS = 0.3
+"""After a stop, before the clock starts again; the bare loop reads as many films before its own."""
+_RAW, _CAM, _LAYERS = Ask("raw"), Ask("raw", maps="cam"), Ask("raw", maps="layers")
+_REQUESTS = re.compile(r'^pneumoserve_requests_total\{outcome="([^"]+)"\} (\S+)$', re.MULTILINE)
 
 
 def take_turn(bench: Bench, model: str, threads: int, *, is_reversed: bool) -> dict[str, float]:
@@ -47,6 +47,8 @@ def take_turn(bench: Bench, model: str, threads: int, *, is_reversed: bool) -> d
     """
     case, port = make_ours(model, (_RAW,)), free_port()
     command, environment = case.started(port)
+    forms: tuple[Form, ...] = ("multipart", "raw")
+    step = -1 if is_reversed else 1
     with (
         serving(command, port, environment=environment, cwd=ROOT) as server,
         _limit(bench, model, threads) as run_limit,
@@ -54,34 +56,59 @@ def take_turn(bench: Bench, model: str, threads: int, *, is_reversed: bool) -> d
         bench.check(case, port, lambda _: None)
         # The first load after a start is slower: memory is asked of the kernel for the first time.
         bench.load(server, _LAYERS, WARM_SECONDS)
-        order = _ORDER[::-1] if is_reversed else _ORDER
-        speeds = {ask: run_limit() if ask is None else _load(bench, server, ask) for ask in order}
+        run_limit()
+        ratios = {form: _alternate(bench, server, form, run_limit) for form in forms[::step]}
+        cpu_ms = {ask: bench.load(server, ask, WARM_SECONDS)[1] for ask in (_RAW, _CAM, _LAYERS)[::step]}
+        server.rest()
+        bench.check(case, port, lambda _: None)
     return {
-        TURN_RAW: speeds[_RAW].per_second / speeds[_LIMIT].per_second,
-        TURN_FORM: speeds[_FORM].per_second / speeds[_LIMIT].per_second,
-        TURN_CAM_MS: speeds[_CAM].cpu_ms - speeds[_RAW].cpu_ms,
-        TURN_LAYERS_MS: speeds[_LAYERS].cpu_ms - speeds[_RAW].cpu_ms,
+        TURN_RAW: ratios["raw"],
+        TURN_FORM: ratios["multipart"],
+        TURN_CAM_MS: cpu_ms[_CAM] - cpu_ms[_RAW],
+        TURN_LAYERS_MS: cpu_ms[_LAYERS] - cpu_ms[_RAW],
     }
 
 
-def _load(bench: Bench, server: Server, ask: Ask) -> Speed:
-    load, cpu_ms = bench.load(server, ask, TURN_SECONDS)
-    return Speed(load.per_second, cpu_ms)
+def _alternate(bench: Bench, server: Server, form: Form, run_limit: Callable[[], float]) -> float:
+    """Answer the service's films a second ÷ the bare loop's."""
+    server.rest()
+    films, seconds, limit = 0, 0.0, []
+    with loading(server.port, bench.listing, form, MANY) as client:
+        time.sleep(_BEGIN_SECONDS)
+        for _ in range(_STOPS):
+            time.sleep(_WARM_SECONDS)
+            before, begun = _count_films(server.port), time.perf_counter()
+            time.sleep(TURN_SECONDS)
+            films += _count_films(server.port) - before
+            seconds += time.perf_counter() - begun
+            with stopped(server.process.pid, client.pid):
+                limit.append(run_limit())
+    return films / seconds / statistics.fmean(limit)
+
+
+def _count_films(port: int) -> int:
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as told:
+        counts = {outcome: int(float(count)) for outcome, count in _REQUESTS.findall(told.read().decode())}
+    films = counts.pop("ok", 0)
+    # Those of a load that was ended.
+    counts.pop("client-gone", 0)
+    if not films or any(counts.values()):
+        raise LoadFailed(f"Expected only answers of status 200. Received {counts} others.")
+    return films
 
 
 @contextmanager
-def _limit(bench: Bench, model: str, threads: int) -> Iterator[Callable[[], Speed]]:
-    """Start the bare loop, and answer what lets it loop once."""
+def _limit(bench: Bench, model: str, threads: int) -> Iterator[Callable[[], float]]:
+    """Start the bare loop, and answer what lets it loop once and tells its films a second."""
     command = die_with_us(bench.limit_command(model, threads))
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)  # noqa: S603 - our own
 
-    def run() -> Speed:
+    def run() -> float:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - they are pipes
         process.stdin.write(b"%g\n" % TURN_SECONDS)
         process.stdin.flush()
         process.stdout.readline()
-        told = json.loads(process.stdout.readline())
-        return Speed(told["per_second"], told["cpu_ms"])
+        return float(json.loads(process.stdout.readline())["per_second"])
 
     try:
         yield run
