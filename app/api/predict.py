@@ -98,15 +98,15 @@ class Asked:
     content_encoding: str = ""
 
     def make_work(self, body: bytes) -> Callable[[], Worked]:
-        """Find the film in a body and answer what a worker has to do with it.
+        """Answer what a worker has to do once with a body: find the film in it, read it, and write the answer.
 
-        Raises:
-            MissingFile, MalformedForm, UnsupportedFormat: see `find_upload`.
+        That raises MissingFile, MalformedForm and UnsupportedFormat (see `find_upload`), and what `Reader.read` does.
         """
-        upload = find_upload(body, self.content_type, self.content_encoding)
-        reader = self.reader
+        reader, held = self.reader, [body]
 
         def work() -> Worked:
+            # Taken out: a form need not be held beside its film.
+            upload = find_upload(held.pop(), self.content_type, self.content_encoding)
             reading = reader.read(upload.data, operating_point=self.operating_point, maps=self.maps)
             answer = encode_prediction(reading, reader.manifest, filename=upload.filename, prevalence=reader.prevalence)
             return answer, reading.seconds, reading.decision.probability
