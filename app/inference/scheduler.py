@@ -1,6 +1,9 @@
 """Hands films to one worker a core. Each is decoded, shrunk and inferred in one go, in one thread.
 
-Batching is left out on purpose: at float32 a film in a batch of 32 costs what a film alone costs.
+Batching is left out on purpose: at float32 a film in a batch of 32 costs what a film alone costs. What is batched is
+the event loop's own work: while more films wait than the workers can take soon, its thread rests after an answer and
+then does in one go what has come in, as network cards do that hold interrupts back. Between two films each request
+alone finds cold caches and takes a core away from a film.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +26,9 @@ from app.errors import DeadlineExceeded, NotReady, PneumoServeError
 T = TypeVar("T")
 Settle = Callable[[tuple[T, float] | None, BaseException | None], None]
 _WARM_SECONDS = 600.0
+_REST_SECONDS = 0.02
+_REST_FILMS = 4
+"""Waiting for each worker when the event loop rests: else a worker might find none."""
 _CLOSING = "The service is closing. Try again later."
 
 
@@ -49,8 +56,16 @@ def granted_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 class Job(Generic[T]):
     """A piece of work that somebody waits for. `do` is a worker's; all else happens in the event loop's thread."""
 
-    def __init__(self, work: Callable[[], T], deadline: float, done: Callable[[], None], settle: Settle[T]) -> None:
+    def __init__(
+        self,
+        work: Callable[[], T],
+        deadline: float,
+        done: Callable[[], None],
+        settle: Settle[T],
+        scheduler: Scheduler,
+    ) -> None:
         self._work: Callable[[], T] | None = work
+        self._scheduler = scheduler
         self._deadline, self._done = deadline, done
         self._settle: Settle[T] | None = settle
         # Taken once: by the worker who does it, or by who drops it before.
@@ -71,6 +86,7 @@ class Job(Generic[T]):
         else:
             try:
                 answer = self._work(), begun - self._queued
+                self._scheduler.film_seconds = monotonic() - begun
             except BaseException as raised:  # whatever it is, it is the caller's
                 error = raised
         self._work = None
@@ -100,6 +116,7 @@ class Job(Generic[T]):
         self.refuse(DeadlineExceeded("The deadline passed before the film was read. Try again later."))
 
     def _end(self, answer: tuple[T, float] | None, error: BaseException | None) -> None:
+        self._scheduler.rest_soon()
         self._done()
         if (settle := self.drop()) is not None:
             settle(answer, error)
@@ -115,7 +132,9 @@ class Scheduler:
         # Not an executor: its futures and locks cost as much as all the rest of a request's way to a worker.
         self._queue: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._is_closed = False
+        self._is_closed = self._is_tired = False
+        self.film_seconds = 0.0
+        """What the last film took in its worker."""
 
     async def run(self, work: Callable[[], T], *, deadline: float, done: Callable[[], None]) -> tuple[T, float]:
         """Do a piece of work in the next free worker.
@@ -166,9 +185,21 @@ class Scheduler:
             raise NotReady(_CLOSING)
         if not self._threads:
             self._begin()
-        job = Job(work, deadline, done, settle)
+        job = Job(work, deadline, done, settle, self)
         self._queue.put(job)
         return job
+
+    def rest_soon(self) -> None:
+        """Let the event loop's thread, which must be the caller's, rest after what it has to do now: see the module."""
+        if not self._is_tired and self._queue.qsize() >= _REST_FILMS * self.workers:
+            self._is_tired = True
+            asyncio.get_running_loop().call_soon(self._rest)
+
+    def _rest(self) -> None:
+        self._is_tired = False
+        # At most half of the time after which the workers would find no film.
+        lasts = self._queue.qsize() / self.workers * self.film_seconds
+        time.sleep(min(_REST_SECONDS, lasts / 2))
 
     async def warm(self, work: Callable[[], object]) -> None:
         """Do a piece of work once in every worker, so that no film waits for what a thread makes at its first."""

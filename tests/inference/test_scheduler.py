@@ -3,11 +3,13 @@
 import asyncio
 import os
 import threading
+import time
 from time import monotonic
 
 import pytest
 
 from app.errors import DeadlineExceeded, NotReady, UndecodableImage
+from app.inference import scheduler as scheduler_module
 from app.inference.scheduler import Scheduler, granted_cores
 
 HERE = len(os.sched_getaffinity(0))
@@ -230,3 +232,51 @@ def test_every_worker_is_warmed_once(scheduler):
     names = []
     asyncio.run(scheduler.warm(lambda: names.append(threading.current_thread().name)))
     assert sorted(names) == ["film_0", "film_1"]
+
+
+@pytest.fixture
+def rests(monkeypatch):
+    """Collect how long the event loop's thread rested, and how many films had been answered before."""
+    taken, sleep = [], time.sleep
+
+    def note(seconds):
+        taken.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(scheduler_module.time, "sleep", note)
+    return taken
+
+
+def answer_films(scheduler, count, seconds):
+    """Let so many films be read, each for so long, and answer their results."""
+    hold = threading.Event()
+
+    async def main():
+        deadline = monotonic() + 10
+        works = [lambda number=number: (hold.wait(seconds), number)[1] for number in range(count)]
+        answers = await asyncio.gather(*(scheduler.run(work, deadline=deadline, done=Done()) for work in works))
+        return [result for result, _ in answers]
+
+    return asyncio.run(main())
+
+
+def test_while_many_films_wait_the_event_loop_rests(scheduler, rests):
+    """And answers meanwhile several in one go."""
+    assert answer_films(scheduler, 40, 0.004) == list(range(40))
+    assert 1 <= len(rests) < 32
+
+
+@pytest.mark.parametrize(("film_seconds", "expected"), [(0.001, 0.002), (0.004, 0.008), (0.1, 0.02)])
+def test_it_rests_for_half_of_what_waits_and_20_ms_at_most(scheduler, rests, film_seconds, expected):
+    """So that no worker finds the queue empty."""
+    scheduler.film_seconds = film_seconds
+    for _ in range(8):
+        scheduler._queue.put(None)
+    scheduler._rest()
+    assert rests == [expected]
+
+
+def test_where_few_films_wait_it_does_not(scheduler, rests):
+    """Two in work and seven that wait are too few for two workers."""
+    assert answer_films(scheduler, 9, 0.01) == list(range(9))
+    assert rests == []
