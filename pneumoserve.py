@@ -46,7 +46,7 @@ def serve(
     """Serve the model over HTTP. Everything else is set by PNEUMOSERVE_… variables: see the README."""
     from pydantic import ValidationError
 
-    from app.api.telemetry import configure_logging
+    from app.api.log import configure_logging
     from app.main import create_app
     from app.server import make_server
     from app.settings import Settings

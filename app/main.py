@@ -65,6 +65,7 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
         yield
         loading.cancel()
         service.scheduler.close()
+        service.log.write()
 
     app = FastAPI(
         title="PneumoServe",
@@ -79,7 +80,7 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
     app.state.service = service
     for part in (predict, health, models, docs):
         app.include_router(part.router)
-    app.add_middleware(Telemetry, metrics=service.metrics)
+    app.add_middleware(Telemetry, service=service)
     return app
 
 

@@ -73,7 +73,7 @@ class Quick:
             return None
         content_type = headers.get(b"content-type", b"").decode()
         asked = Asked(service.reader, maps, operating_point, content_type)
-        account = Account(service.metrics, "POST", "/predict", headers.get(b"x-request-id", b""), begun)
+        account = Account(service, "POST", "/predict", headers.get(b"x-request-id", b""), begun)
         return QuickRequest(service, asked, account, int(length), answer, give_back, data, head.end())
 
 

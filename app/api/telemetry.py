@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-import sys
-from datetime import UTC, datetime
 from random import getrandbits
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from app.api.admission import BodyGone
-from app.api.metrics import Metrics
 from app.api.problems import INTERNAL_ERROR, ProblemResponse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from app.api.service import Service
+
 _log = logging.getLogger("pneumoserve")
-# One for all lines: `json.dumps` makes another for each.
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _KNOWN_PATHS = frozenset({"/predict", "/health", "/livez", "/readyz", "/model", "/metrics", "/docs", "/openapi.json"})
 
@@ -28,9 +24,9 @@ _KNOWN_PATHS = frozenset({"/predict", "/health", "/livez", "/readyz", "/model", 
 class Telemetry:
     """ASGI application around the others. Routes find its `Account` in `request.state.account`."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
-        self._metrics = metrics
+        self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; see the module."""
@@ -39,7 +35,7 @@ class Telemetry:
             return
         state = scope.setdefault("state", {})
         sent_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        account = Account(self._metrics, scope["method"], scope["path"], sent_id, state.get("begun") or monotonic())
+        account = Account(self._service, scope["method"], scope["path"], sent_id, state.get("begun") or monotonic())
         state.update(account=account, outcome="ok")
 
         async def send_with_headers(message: Message) -> None:
@@ -63,17 +59,17 @@ class Telemetry:
 class Account:
     """What is told of one request: in its answer's headers, in the log and to the metrics."""
 
-    def __init__(self, metrics: Metrics, method: str, path: str, sent_id: bytes, begun: float) -> None:
+    def __init__(self, service: Service, method: str, path: str, sent_id: bytes, begun: float) -> None:
         """Begin to keep it.
 
         Args:
-            metrics: that count.
+            service: whose metrics count it, and whose log tells of it.
             method: of the request.
             path: of the request.
             sent_id: the caller's own request id, empty where there is none; used where it is an acceptable one.
             begun: when the request came, by `time.monotonic()`.
         """
-        self._metrics, self._method, self._path = metrics, method, path
+        self._service, self._method, self._path = service, method, path
         self.request_id = _request_id(sent_id)
         self.begun = begun
         self.seconds: dict[str, float] = {}
@@ -88,23 +84,20 @@ class Account:
         return headers
 
     def close(self, outcome: str) -> None:
-        """Count the request and write its log line."""
+        """Count the request and note its log line."""
         path = self._path if self._path in _KNOWN_PATHS else "other"
         self.seconds["total"] = total = monotonic() - self.begun
         if path == "/predict":
-            self._metrics.count_request(outcome, self.seconds)
-        _log.info(
-            "request",
-            extra={
-                "fields": {
-                    "method": self._method if self._method.isalpha() else "other",
-                    "path": path,
-                    "status": self.status,
-                    "outcome": outcome,
-                    "request_id": self.request_id,
-                    "milliseconds": round(total * 1e3, 2),
-                }
-            },
+            self._service.metrics.count_request(outcome, self.seconds)
+        self._service.log.note(
+            {
+                "method": self._method if self._method.isalpha() else "other",
+                "path": path,
+                "status": self.status,
+                "outcome": outcome,
+                "request_id": self.request_id,
+                "milliseconds": round(total * 1e3, 2),
+            }
         )
 
     def fail(self, error: BaseException) -> ProblemResponse:
@@ -119,39 +112,6 @@ class Account:
         )
         detail = "The service failed. Its log tells more under this request id."
         return ProblemResponse(INTERNAL_ERROR, detail, self.request_id)
-
-
-class _JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-        }
-        return _encode(line | getattr(record, "fields", {}))
-
-
-class _TextFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        fields = " ".join(f"{key}={value}" for key, value in getattr(record, "fields", {}).items())
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        return f"{time} {record.levelname.lower():7} {record.getMessage()} {fields}".rstrip()
-
-
-def configure_logging(style: Literal["json", "text"]) -> None:
-    """Send our log and the errors of the server and of libraries to standard error, a line each, no traceback.
-
-    Their warnings tell of clients' mistakes, without the request's id; the answers tell more.
-    """
-    # None of them is written, and each is looked up for every line (the last is the caller's place in the code).
-    logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
-    logging._srcfile = None
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
-    for name, level in (("pneumoserve", logging.INFO), (None, logging.ERROR)):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(level)
 
 
 def _request_id(sent: bytes) -> str:

@@ -183,7 +183,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
 def test_the_log_holds_json_alone() -> None:
     """What a library has to say comes in our form, without a traceback, and only where it is an error."""
     script = (
-        "import logging; from app.api.telemetry import configure_logging; configure_logging('json')\n"
+        "import logging; from app.api.log import configure_logging; configure_logging('json')\n"
         "logging.getLogger('python_multipart.multipart').warning('Expected boundary character 45')\n"
         "try: 1 / 0\n"
         "except ZeroDivisionError: logging.getLogger('asyncio').exception('Exception in callback')\n"

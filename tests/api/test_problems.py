@@ -11,7 +11,7 @@ import pytest
 
 from app.api.problems import PROBLEMS
 from tests.conftest import encode, film_pixels
-from tests.running import Running, running
+from tests.running import Running, running, wait_until
 
 JPEG = encode(film_pixels(2))
 PNG = encode(film_pixels(2), ".png")
@@ -186,6 +186,7 @@ def test_our_own_failure_is_500_without_its_words(tiny_store: Path, caplog: pyte
         reader.engine = Broken()  # type: ignore[assignment]
         with caplog.at_level("INFO", "pneumoserve"):
             response = server.client.post("/predict", files={"file": ("Mueller_Anna.jpeg", JPEG)})
+            wait_until(lambda: any(record.getMessage() == "request" for record in caplog.records))
         assert_problem(response, "internal-error", 500)
         reader.engine = working
         assert server.client.post("/predict", content=JPEG).status_code == 200
