@@ -12,13 +12,14 @@ from app.errors import NotReady
 
 router = APIRouter()
 
+# None of these is a plain function: FastAPI would hand each call to a thread, for whose turn busy workers make it wait.
 _NOT_READY = document(PROBLEMS[NotReady])
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
 @router.head("/health", include_in_schema=False)
 @router.get("/health", responses=_NOT_READY)
-def health(service: ServiceDep, response: Response) -> Health:
+async def health(service: ServiceDep, response: Response) -> Health:
     """Tell that a golden prediction has passed, and with which model and engine."""
     reader = service.ready()
     response.headers.update(_NO_STORE)
@@ -32,7 +33,7 @@ def health(service: ServiceDep, response: Response) -> Health:
 
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez")
-def livez(response: Response) -> dict[str, str]:
+async def livez(response: Response) -> dict[str, str]:
     """Tell that the process answers."""
     response.headers.update(_NO_STORE)
     return {"status": "ok"}
@@ -40,7 +41,7 @@ def livez(response: Response) -> dict[str, str]:
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=_NOT_READY)
-def readyz(service: ServiceDep, response: Response) -> dict[str, str]:
+async def readyz(service: ServiceDep, response: Response) -> dict[str, str]:
     """Tell that films can be sent."""
     service.ready()
     response.headers.update(_NO_STORE)
@@ -48,6 +49,6 @@ def readyz(service: ServiceDep, response: Response) -> dict[str, str]:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-def metrics(service: ServiceDep) -> Response:
+async def metrics(service: ServiceDep) -> Response:
     """Tell Prometheus what was done."""
     return Response(service.metrics.expose(), media_type=CONTENT_TYPE, headers=_NO_STORE)

@@ -13,7 +13,7 @@ router = APIRouter()
 
 
 @router.get("/model", responses=document(PROBLEMS[NotReady]))
-def model(service: ServiceDep) -> ModelDescription:
+async def model(service: ServiceDep) -> ModelDescription:
     """Tell the model's input, labels, operating points, measured figures and intended use."""
     reader = service.ready()
     return describe(reader.manifest, reader.prevalence)

@@ -69,7 +69,8 @@ async def predict(request: Request, service: ServiceDep) -> Response:
     asked = Asked(reader, maps, operating_point, headers.get("content-type", ""), headers.get("content-encoding", ""))
     body = admission.hold()
     try:
-        data = await admission.read_body(body, request.receive, _declared_length(request), account.begun)
+        with service.scheduler.awake():
+            data = await admission.read_body(body, request.receive, _declared_length(request), account.begun)
         now = monotonic()
         account.seconds["read"] = now - account.begun
         deadline = now + service.settings.deadline_seconds

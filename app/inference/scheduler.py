@@ -12,8 +12,8 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -133,6 +133,7 @@ class Scheduler:
         self._queue: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._is_closed = self._is_tired = False
+        self._awake = 0
         self.film_seconds = 0.0
         """What the last film took in its worker."""
 
@@ -191,9 +192,18 @@ class Scheduler:
 
     def rest_soon(self) -> None:
         """Let the event loop's thread, which must be the caller's, rest after what it has to do now: see the module."""
-        if not self._is_tired and self._queue.qsize() >= _REST_FILMS * self.workers:
+        if not self._is_tired and not self._awake and self._queue.qsize() >= _REST_FILMS * self.workers:
             self._is_tired = True
             asyncio.get_running_loop().call_soon(self._rest)
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """Let the event loop's thread not rest meanwhile, for what needs many turns of it."""
+        self._awake += 1
+        try:
+            yield
+        finally:
+            self._awake -= 1
 
     def _rest(self) -> None:
         self._is_tired = False

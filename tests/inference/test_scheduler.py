@@ -280,3 +280,10 @@ def test_where_few_films_wait_it_does_not(scheduler, rests):
     """Two in work and seven that wait are too few for two workers."""
     assert answer_films(scheduler, 9, 0.01) == list(range(9))
     assert rests == []
+
+
+def test_while_a_body_is_read_piece_by_piece_it_does_not(scheduler, rests):
+    """Each piece would wait for its own rest."""
+    with scheduler.awake():
+        assert answer_films(scheduler, 40, 0.001) == list(range(40))
+    assert rests == []
