@@ -104,9 +104,13 @@ def judge(rounds: Rounds, model: str) -> list[Verdict]:
 
 def _beside_peers(rounds: Rounds, model: str, wanted: float) -> list[Verdict]:
     return [
-        _at_least(f"{model}: raw ÷ the best peer", wanted, _over(rounds, model, PEERS)),
+        _at_least(f"{model}: raw ÷ the best peer, given our decoding", wanted, _over(rounds, model, PEERS)),
         _tell(f"{model}: raw ÷ the best peer by its own API", _over(rounds, model, OWN_API)),
-        _tell(f"{model}: raw ÷ the best peer that decodes by cv2", _over(rounds, model, (LITSERVE_CV2, BENTOML_CV2))),
+        _at_least(
+            f"{model}: raw ÷ the best peer that decodes by cv2",
+            wanted,
+            _over(rounds, model, (LITSERVE_CV2, BENTOML_CV2)),
+        ),
     ]
 
 
