@@ -62,10 +62,12 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(make_ready())
-        yield
-        loading.cancel()
-        service.scheduler.close()
-        service.log.write()
+        try:
+            yield
+        finally:
+            loading.cancel()
+            service.scheduler.close()
+            service.log.write()
 
     app = FastAPI(
         title="PneumoServe",

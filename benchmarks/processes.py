@@ -153,13 +153,15 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
 def stopped(*roots: int) -> Iterator[None]:
     """Stop processes and all that descend from them, and let them go on afterwards."""
     members = [pid for root in roots for pid in tree(root)]
-    for pid in members:
-        os.kill(pid, signal.SIGSTOP)
     try:
+        for pid in members:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
         yield
     finally:
         for pid in members:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def _is_ready(port: int, health: str) -> bool:

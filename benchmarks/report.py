@@ -65,7 +65,7 @@ def _write_turns(rounds: Rounds) -> str:
     for name in TURNS:
         told = rounds.single.get(name, [])
         lines.append((name, f"{statistics.median(told):.3f}", " ".join(f"{one:.2f}" for one in told)))
-    return write_markdown((f"in turns of {TURN_SECONDS:g} s", "median", "each turn"), lines)
+    return write_markdown((f"in turns; throughput: of {TURN_SECONDS:g} s", "median", "each turn"), lines)
 
 
 def describe_machine() -> str:

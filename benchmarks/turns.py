@@ -14,8 +14,8 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from urllib.request import urlopen
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 
 from benchmarks.cases import MANY, Ask, make_ours
 from benchmarks.figures import TURN_CAM_MS, TURN_FORM, TURN_LAYERS_MS, TURN_RAW, TURN_SECONDS
@@ -29,6 +29,9 @@ _BEGIN_SECONDS = 1.5
 """Until every client has been answered: at first all send at once."""
 _WARM_SECONDS = 0.3
 """After a stop, before the clock starts again; the bare loop reads as many films before its own."""
+_MAPS_SECONDS = 5.0
+"""Of the loads that tell what maps cost: CPU time, which needs no bare loop beside it."""
+_TIMEOUT_SECONDS = 20
 _RAW, _CAM, _LAYERS = Ask("raw"), Ask("raw", maps="cam"), Ask("raw", maps="layers")
 _REQUESTS = re.compile(r'^pneumoserve_requests_total\{outcome="([^"]+)"\} (\S+)$', re.MULTILINE)
 
@@ -58,7 +61,7 @@ def take_turn(bench: Bench, model: str, threads: int, *, is_reversed: bool) -> d
         bench.load(server, _LAYERS, WARM_SECONDS)
         run_limit()
         ratios = {form: _alternate(bench, server, form, run_limit) for form in forms[::step]}
-        cpu_ms = {ask: bench.load(server, ask, WARM_SECONDS)[1] for ask in (_RAW, _CAM, _LAYERS)[::step]}
+        cpu_ms = {ask: bench.load(server, ask, _MAPS_SECONDS)[1] for ask in (_RAW, _CAM, _LAYERS)[::step]}
         server.rest()
         bench.check(case, port, lambda _: None)
     return {
@@ -87,8 +90,10 @@ def _alternate(bench: Bench, server: Server, form: Form, run_limit: Callable[[],
 
 
 def _count_films(port: int) -> int:
-    with urlopen(f"http://127.0.0.1:{port}/metrics") as told:
-        counts = {outcome: int(float(count)) for outcome, count in _REQUESTS.findall(told.read().decode())}
+    with closing(HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)) as connection:
+        connection.request("GET", "/metrics")
+        told = connection.getresponse().read().decode()
+    counts = {outcome: int(float(count)) for outcome, count in _REQUESTS.findall(told)}
     films = counts.pop("ok", 0)
     # Those of a load that was ended.
     counts.pop("client-gone", 0)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FIELD = "file"
 MAX_PART_HEADER_BYTES = 16 * 1024
 _MAX_PARTS = 16
+_PLAIN_BOUNDARY_BYTES = 70
+"""The longest that RFC 2046 allows; the parser decides on others."""
 # Of a part as clients write it: a few headers of printable bytes, a space after each colon.
 _PLAIN_HEAD = re.compile(rb"((?:[A-Za-z-]{1,64}: [!-~\x80-\xff][ -~\x80-\xff]{0,1000}\r\n){1,4})\r\n")
 
@@ -85,14 +87,17 @@ def _filename(raw: bytes) -> str | None:
 def _cut_plain_form(body: bytes, boundary: bytes) -> _Part | None:
     """Cut the part out of a form of one plain part and nothing around it; None where the parser has to look.
 
-    It answers the same, but walks through the headers byte by byte in Python, and copies the film once more.
+    The parser answers the same, at half as much again.
     """
     delimiter = b"\r\n--" + boundary
-    head = _PLAIN_HEAD.match(body, len(delimiter))
-    if not boundary or head is None or not body.startswith(delimiter[2:] + b"\r\n"):
+    if not (
+        0 < len(boundary) <= _PLAIN_BOUNDARY_BYTES
+        and body.startswith(delimiter[2:] + b"\r\n")
+        and body.endswith(delimiter + b"--\r\n")
+    ):
         return None
-    end = body.find(delimiter, head.end())
-    if body[end:] != delimiter + b"--\r\n":
+    head, end = _PLAIN_HEAD.match(body, len(delimiter)), len(body) - len(delimiter) - 4
+    if head is None or body.find(delimiter, head.end()) != end:
         return None
     lines = (line.split(b": ", 1) for line in head[1].split(b"\r\n")[:-1])
     return _Part({name.lower(): value for name, value in lines}, [body[head.end() : end]])

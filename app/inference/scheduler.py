@@ -12,6 +12,7 @@ import asyncio
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ T = TypeVar("T")
 Settle = Callable[[tuple[T, float] | None, BaseException | None], None]
 _WARM_SECONDS = 600.0
 _REST_SECONDS = 0.02
+_LAST_FILMS = 8
 _REST_FILMS = 4
 """Waiting for each worker when the event loop rests: else a worker might find none."""
 _CLOSING = "The service is closing. Try again later."
@@ -86,9 +88,9 @@ class Job(Generic[T]):
         else:
             try:
                 answer = self._work(), begun - self._queued
-                self._scheduler.film_seconds = monotonic() - begun
             except BaseException as raised:  # whatever it is, it is the caller's
                 error = raised
+            self._scheduler.film_seconds.append(monotonic() - begun)
         self._work = None
         try:
             # One call into the loop a film: each wakes it up.
@@ -116,10 +118,11 @@ class Job(Generic[T]):
         self.refuse(DeadlineExceeded("The deadline passed before the film was read. Try again later."))
 
     def _end(self, answer: tuple[T, float] | None, error: BaseException | None) -> None:
-        self._scheduler.rest_soon()
         self._done()
         if (settle := self.drop()) is not None:
             settle(answer, error)
+        # Last, so that who was settled has its turn before.
+        self._scheduler.rest_soon()
 
 
 class Scheduler:
@@ -134,8 +137,8 @@ class Scheduler:
         self._threads: list[threading.Thread] = []
         self._is_closed = self._is_tired = False
         self._awake = 0
-        self.film_seconds = 0.0
-        """What the last film took in its worker."""
+        self.film_seconds = deque([0.0], maxlen=_LAST_FILMS)
+        """What each of the last films took in its worker."""
 
     async def run(self, work: Callable[[], T], *, deadline: float, done: Callable[[], None]) -> tuple[T, float]:
         """Do a piece of work in the next free worker.
@@ -207,8 +210,10 @@ class Scheduler:
 
     def _rest(self) -> None:
         self._is_tired = False
-        # At most half of the time after which the workers would find no film.
-        lasts = self._queue.qsize() / self.workers * self.film_seconds
+        if self._awake:
+            return
+        # At most half of the time after which the workers find no film, should all be as quick as the quickest.
+        lasts = self._queue.qsize() / self.workers * min(self.film_seconds)
         time.sleep(min(_REST_SECONDS, lasts / 2))
 
     async def warm(self, work: Callable[[], object]) -> None:

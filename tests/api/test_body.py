@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -37,10 +38,10 @@ PIECES = st.sampled_from(
 )
 
 
-def tell(sent: bytes) -> Upload | str:
+def tell(sent: bytes, boundary: bytes = BOUNDARY) -> Upload | str:
     """Answer the upload, or why there is none."""
     try:
-        return find_upload(sent, f"multipart/form-data; boundary={BOUNDARY.decode()}", "")
+        return find_upload(sent, f"multipart/form-data; boundary={boundary.decode()}", "")
     except PneumoServeError as error:
         return f"{type(error).__name__}: {error}"
 
@@ -73,3 +74,14 @@ def test_the_short_way_finds_what_the_parser_finds(sent: bytes) -> None:
         assert short == tell(sent)
     finally:
         body._cut_plain_form = cut
+
+
+@pytest.mark.parametrize("length", [0, 1, 70, 71, 256, 257, 300])
+def test_the_short_way_takes_no_boundary_that_the_parser_refuses(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However well the form is made."""
+    boundary = b"x" * length
+    sent = PLAIN.replace(b"b-1", boundary)
+    short = tell(sent, boundary)
+    monkeypatch.setattr(body, "_cut_plain_form", lambda *_: None)
+    assert short == tell(sent, boundary)
+    assert isinstance(short, Upload) == (0 < length <= 256)

@@ -239,3 +239,16 @@ def test_a_film_in_work_is_answered_while_the_server_ends(tiny_store: Path) -> N
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in answer
+
+
+def test_the_event_loop_does_not_rest_while_the_route_reads_a_body(tiny_store: Path) -> None:
+    """Each of its pieces would wait for a rest; a body that the short way reads needs a turn of the loop for many."""
+    chunked = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
+        scheduler = server.service.scheduler
+        assert scheduler._awake == 0
+        connection.sendall(chunked + b"5\r\nhello\r\n")
+        wait_until(lambda: scheduler._awake == 1)
+        connection.sendall(b"0\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 415")
+        assert scheduler._awake == 0

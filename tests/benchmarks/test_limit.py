@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 
 import cv2
 import numpy as np
@@ -33,7 +34,12 @@ def test_both_decoders_read_a_gray_film_alike():
 
 def test_the_loop_counts_films_and_tells_when_it_is_ready(capsys):
     """With every thread warm before the clock starts."""
-    told = Loop(make_read("ours", (150, 150)), SumOfPixels(), [FILM], threads=2).run(0.05)
+    before = threading.active_count()
+    loop = Loop(make_read("ours", (150, 150)), SumOfPixels(), [FILM], threads=2)
+    loop.run(0.05)
+    assert capsys.readouterr().out == "ready\n"
+    told = loop.run(0.05)
+    assert threading.active_count() == before + 2
     assert capsys.readouterr().out == "ready\n"
     assert told["per_second"] > 0
     assert 0 < told["median_ms"] <= told["p99_ms"]
