@@ -84,7 +84,7 @@ def test_killed_again_and_again_it_scores_every_film_once(service, start, archiv
 
 def test_interrupted_it_says_how_to_go_on(service, start, tmp_path):
     """Interrupted it ends with 130 and says how to go on."""
-    service.seconds = 0.5  # so slow that the signal comes before the last film, on a busy machine too
+    service.seconds = 0.1  # so slow that the signal comes before the last film, on a busy machine too
     process = start()
     wait_for(service, 20)
     process.send_signal(signal.SIGINT)
