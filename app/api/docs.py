@@ -16,7 +16,7 @@ router.mount("/docs/assets", StaticFiles(directory=ASSETS, check_dir=False), nam
 
 
 @router.get("/docs", include_in_schema=False)
-def docs() -> HTMLResponse:
+async def docs() -> HTMLResponse:
     """Show the HTTP contract, to be tried out in the browser."""
     return get_swagger_ui_html(
         openapi_url="/openapi.json",

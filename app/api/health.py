@@ -12,9 +12,10 @@ from app.errors import NotReady
 
 router = APIRouter()
 
-# None of these is a plain function: FastAPI would hand each call to a thread, for whose turn busy workers make it wait.
 _NOT_READY = document(PROBLEMS[NotReady])
 _NO_STORE = {"Cache-Control": "no-store"}
+
+# None of these is a plain function: FastAPI would hand each call to a thread, for whose turn busy workers make it wait.
 
 
 @router.head("/health", include_in_schema=False)

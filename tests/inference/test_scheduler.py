@@ -236,7 +236,7 @@ def test_every_worker_is_warmed_once(scheduler):
 
 @pytest.fixture
 def rests(monkeypatch):
-    """Collect how long the event loop's thread rested, and how many films had been answered before."""
+    """Collect how long the event loop's thread rested, each time."""
     taken, sleep = [], time.sleep
 
     def note(seconds):
