@@ -75,7 +75,7 @@ class Loop:
         self._times: list[tuple[float, float]] = []
         self._per_second: list[float] = []
         self._end = 0.0
-        # Everybody, the main thread too, waits for everybody: to begin, to be warm, to go, to have ended.
+        # Everybody, the main thread too, waits for everybody: to be ready, to be warm, to go, to have ended.
         self._all = threading.Barrier(threads + 1)
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(threads)]
 
@@ -86,8 +86,8 @@ class Loop:
                 thread.start()
         self._times, self._per_second = [], []
         self._all.wait()
-        self._all.wait()
         print("ready", flush=True)
+        self._all.wait()
         cpu = time.process_time()
         self._end = time.perf_counter() + seconds
         self._all.wait()
@@ -106,6 +106,7 @@ class Loop:
         }
 
     def _work(self) -> None:
+        self._engine.logits(self._read(self._films[0])[np.newaxis])
         while True:
             self._all.wait()
             for film in itertools.islice(itertools.cycle(self._films), _WARM_FILMS):

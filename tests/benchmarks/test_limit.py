@@ -46,6 +46,23 @@ def test_the_loop_counts_films_and_tells_when_it_is_ready(capsys):
     assert 0 < told["infer_share"] < 1
 
 
+def test_it_is_ready_after_its_first_film_and_not_after_its_warm_up(monkeypatch):
+    """Its row is held beside servers that were ready at their first answer."""
+    told, in_time = threading.Event(), []
+
+    class Patient(SumOfPixels):
+        def logits(self, films):
+            if len(in_time) == 1:  # the second film, the first of the warm-up
+                in_time.append(told.wait(2))
+            elif not in_time:
+                in_time.append(not told.is_set())
+            return super().logits(films)
+
+    monkeypatch.setattr("builtins.print", lambda *_, **__: told.set())
+    Loop(make_read("ours", (150, 150)), Patient(), [FILM], threads=1).run(0.05)
+    assert in_time == [True, True]
+
+
 def test_the_loop_runs_again_for_each_line_it_is_sent(tmp_path):
     """In one process, as `turns.py` asks it to, and then ends."""
     film, listing = tmp_path / "film.jpeg", tmp_path / "listing"
