@@ -36,8 +36,12 @@ TURN_RAW = "throughput at 32 clients, raw, ÷ limit"
 TURN_FORM = "throughput at 32 clients, multipart, ÷ limit"
 TURN_CAM_MS = "CPU ms a film that `cam` adds"
 TURN_LAYERS_MS = "CPU ms a film that `layers` adds"
+TURN_ALONE_RAW = "median latency at 1 client, raw, ÷ limit by one thread"
+TURN_ALONE_FORM = "median latency at 1 client, multipart, ÷ limit by one thread"
 TURN_SECONDS = 2.0
-TURNS = (TURN_RAW, TURN_FORM, TURN_CAM_MS, TURN_LAYERS_MS)
+TURNS = (TURN_RAW, TURN_FORM, TURN_ALONE_RAW, TURN_ALONE_FORM, TURN_CAM_MS, TURN_LAYERS_MS)
+BESIDE = "raw ÷ "
+"""Before a server's name: our throughput divided by its, both loaded by turns."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,10 @@ def judge(rounds: Rounds, model: str) -> list[Verdict]:
         _tell(f"{model}: share of the network in a film's bill", _median(rounds.single.get(INFER_SHARE + model, []))),
     ]
     alone = Row(model, LIMIT_ALONE)
-    for sent in ("raw", "multipart"):
+    for sent, name in (("raw", TURN_ALONE_RAW), ("multipart", TURN_ALONE_FORM)):
+        verdicts.append(_at_most(f"{name}, in turns", 1.25, _median(rounds.single.get(name, []))))
         ratio = rounds.ratio(Row(model, OURS, sent, 1), alone, "median_ms")
-        verdicts.append(_at_most(f"median latency at 1 client, {sent}, ÷ limit by one thread", 1.25, ratio))
+        verdicts.append(_tell(f"{name}, by the rounds", ratio))
     for row in (raw, form):
         ratio = median_ratio(rounds.each(row, "p99_ms"), rounds.each(row, "median_ms"))
         verdicts.append(_at_most(f"99th percentile ÷ median at 32 clients, {row.form}", 2, ratio))
@@ -114,12 +119,15 @@ def _beside_peers(rounds: Rounds, model: str, wanted: float) -> list[Verdict]:
     ]
 
 
+def beside(model: str, server: str) -> str:
+    """Name the ratio of our throughput to another server's, both at 32 clients, for `Rounds.single`."""
+    return f"{model}: {BESIDE}{server}"
+
+
 def _over(rounds: Rounds, model: str, servers: Sequence[str]) -> float | None:
     """Answer our throughput, raw at 32 clients, divided by that of the best of some servers; the smallest ratio."""
-    ours = Row(model, OURS, "raw", 32)
-    others = [row for row in rounds.rows if row.model == model and row.server in servers and row.clients == 32]
-    ratios = [ratio for row in others if (ratio := rounds.ratio(ours, row)) is not None]
-    return min(ratios, default=None)
+    ratios = [_median(rounds.single.get(beside(model, server), [])) for server in servers]
+    return min((ratio for ratio in ratios if ratio is not None), default=None)
 
 
 def _difference(rounds: Rounds, row: Row, base: Row) -> float | None:

@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,7 @@ class Bench:
         Raises:
             LoadFailed: an answer was wrong, before, under or after the load.
         """
-        port = free_port()
-        command, environment = case.started(port)
-        tell(f"{case.server}: starting")
-        with serving(command, port, environment=environment, cwd=ROOT, health=case.health) as server:
-            self.check(case, port, tell)
-            self.load(server, case.asks[0], WARM_SECONDS)
+        with self.standing(case, case.asks[0], tell) as server:
             for ask in case.asks:
                 row = Row(case.model, case.server, ask.form, ask.clients, ask.maps)
                 tell(str(row))
@@ -116,6 +112,26 @@ class Bench:
                 if between is not None and ask is case.asks[0]:
                     server.rest()
                     between(server)
+
+    @contextmanager
+    def standing(self, case: Case, warm: Ask, tell: Callable[[str], None]) -> Iterator[Server]:
+        """Start a server and warm it up; its answers are checked before and after.
+
+        Args:
+            case: which.
+            warm: the first load, which is not measured.
+            tell: told what is going on.
+
+        Raises:
+            LoadFailed: an answer was wrong.
+        """
+        port = free_port()
+        command, environment = case.started(port)
+        tell(f"{case.server}: starting")
+        with serving(command, port, environment=environment, cwd=ROOT, health=case.health) as server:
+            self.check(case, port, tell)
+            self.load(server, warm, WARM_SECONDS)
+            yield server
             server.rest()
             self.check(case, port, tell)
 

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from app.inference.scheduler import granted_cores
-from benchmarks.figures import TURN_SECONDS, TURNS, judge
+from benchmarks.figures import BESIDE, TURN_SECONDS, TURNS, judge
 from benchmarks.rows import Rounds, write_markdown, write_table
 
 _PACKAGES = ("openvino", "opencv-python-headless", "simplejpeg", "numpy", "fastapi", "uvicorn", "tensorflow")
@@ -49,8 +49,8 @@ def write_report(rounds: Rounds, models: Sequence[str], *, films: str, seconds: 
     ]
     for model in models:
         parts += [f"## {model}\n", write_table(rounds, model)]
-    if any(name in rounds.single for name in TURNS):
-        parts += ["## In turns\n", _write_turns(rounds)]
+    if turns := [name for name in rounds.single if name in TURNS or BESIDE in name]:
+        parts += ["## In turns\n", _write_turns(rounds, turns)]
     verdicts = [
         (one.what, one.wanted, one.measured, {True: "yes", False: "no", None: ""}[one.held])
         for one in judge(rounds, models[0])
@@ -59,11 +59,11 @@ def write_report(rounds: Rounds, models: Sequence[str], *, films: str, seconds: 
     return "\n".join(parts)
 
 
-def _write_turns(rounds: Rounds) -> str:
+def _write_turns(rounds: Rounds, names: Sequence[str]) -> str:
     """Write what every single turn gave."""
     lines = []
-    for name in TURNS:
-        told = rounds.single.get(name, [])
+    for name in names:
+        told = rounds.single[name]
         lines.append((name, f"{statistics.median(told):.3f}", " ".join(f"{one:.2f}" for one in told)))
     return write_markdown((f"in turns; throughput: of {TURN_SECONDS:g} s", "median", "each turn"), lines)
 

@@ -13,16 +13,24 @@ import re
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 
 from benchmarks.cases import MANY, Ask, make_ours
-from benchmarks.figures import TURN_CAM_MS, TURN_FORM, TURN_LAYERS_MS, TURN_RAW, TURN_SECONDS
+from benchmarks.figures import (
+    TURN_ALONE_FORM,
+    TURN_ALONE_RAW,
+    TURN_CAM_MS,
+    TURN_FORM,
+    TURN_LAYERS_MS,
+    TURN_RAW,
+    TURN_SECONDS,
+)
 from benchmarks.films import ROOT
 from benchmarks.load import Form, LoadFailed, loading
-from benchmarks.measure import WARM_SECONDS, Bench
-from benchmarks.processes import Server, die_with_us, end_tree, free_port, serving, stopped
+from benchmarks.measure import Bench
+from benchmarks.processes import Server, die_with_us, end_tree, stopped
 
 _STOPS = 6
 _BEGIN_SECONDS = 1.5
@@ -31,8 +39,12 @@ _WARM_SECONDS = 0.3
 """After a stop, before the clock starts again; the bare loop reads as many films before its own."""
 _MAPS_SECONDS = 5.0
 """Of the loads that tell what maps cost: CPU time, which needs no bare loop beside it."""
+_ALONE_TIMES = 2
+_ALONE_SECONDS = 3.0
+"""Of a load by one client, and of the bare loop by one thread: long enough for each film once."""
 _TIMEOUT_SECONDS = 20
 _RAW, _CAM, _LAYERS = Ask("raw"), Ask("raw", maps="cam"), Ask("raw", maps="layers")
+RunLimit = Callable[[float], dict[str, float]]
 _REQUESTS = re.compile(r'^pneumoserve_requests_total\{outcome="([^"]+)"\} (\S+)$', re.MULTILINE)
 
 
@@ -48,31 +60,30 @@ def take_turn(bench: Bench, model: str, threads: int, *, is_reversed: bool) -> d
     Raises:
         LoadFailed: an answer was wrong.
     """
-    case, port = make_ours(model, (_RAW,)), free_port()
-    command, environment = case.started(port)
+    case, step = make_ours(model, (_RAW,)), -1 if is_reversed else 1
     forms: tuple[Form, ...] = ("multipart", "raw")
-    step = -1 if is_reversed else 1
     with (
-        serving(command, port, environment=environment, cwd=ROOT) as server,
-        _limit(bench, model, threads) as run_limit,
-    ):
-        bench.check(case, port, lambda _: None)
         # The first load after a start is slower: memory is asked of the kernel for the first time.
-        bench.load(server, _LAYERS, WARM_SECONDS)
-        run_limit()
+        bench.standing(case, _LAYERS, lambda _: None) as server,
+        _limit(bench, model, threads) as run_limit,
+        _limit(bench, model, 1) as run_alone,
+    ):
+        run_limit(TURN_SECONDS)
+        run_alone(TURN_SECONDS)
         ratios = {form: _alternate(bench, server, form, run_limit) for form in forms[::step]}
+        alone = _compare_alone(bench, server, forms[::step], run_alone)
         cpu_ms = {ask: bench.load(server, ask, _MAPS_SECONDS)[1] for ask in (_RAW, _CAM, _LAYERS)[::step]}
-        server.rest()
-        bench.check(case, port, lambda _: None)
     return {
         TURN_RAW: ratios["raw"],
         TURN_FORM: ratios["multipart"],
+        TURN_ALONE_RAW: alone["raw"],
+        TURN_ALONE_FORM: alone["multipart"],
         TURN_CAM_MS: cpu_ms[_CAM] - cpu_ms[_RAW],
         TURN_LAYERS_MS: cpu_ms[_LAYERS] - cpu_ms[_RAW],
     }
 
 
-def _alternate(bench: Bench, server: Server, form: Form, run_limit: Callable[[], float]) -> float:
+def _alternate(bench: Bench, server: Server, form: Form, run_limit: RunLimit) -> float:
     """Answer the service's films a second ÷ the bare loop's."""
     server.rest()
     films, seconds, limit = 0, 0.0, []
@@ -85,8 +96,20 @@ def _alternate(bench: Bench, server: Server, form: Form, run_limit: Callable[[],
             films += _count_films(server.port) - before
             seconds += time.perf_counter() - begun
             with stopped(server.process.pid, client.pid):
-                limit.append(run_limit())
+                limit.append(run_limit(TURN_SECONDS)["per_second"])
     return films / seconds / statistics.fmean(limit)
+
+
+def _compare_alone(bench: Bench, server: Server, forms: Sequence[Form], run_alone: RunLimit) -> dict[Form, float]:
+    """Answer the median latencies of one client ÷ those of the bare loop by one thread."""
+    medians: dict[Form, list[float]] = {form: [] for form in forms}
+    limit = []
+    for _ in range(_ALONE_TIMES):
+        server.rest()
+        limit.append(run_alone(_ALONE_SECONDS)["median_ms"])
+        for form in forms:
+            medians[form].append(bench.load(server, Ask(form, 1), _ALONE_SECONDS)[0].median_ms)
+    return {form: statistics.fmean(told) / statistics.fmean(limit) for form, told in medians.items()}
 
 
 def _count_films(port: int) -> int:
@@ -103,17 +126,18 @@ def _count_films(port: int) -> int:
 
 
 @contextmanager
-def _limit(bench: Bench, model: str, threads: int) -> Iterator[Callable[[], float]]:
-    """Start the bare loop, and answer what lets it loop once and tells its films a second."""
+def _limit(bench: Bench, model: str, threads: int) -> Iterator[RunLimit]:
+    """Start the bare loop, and answer what lets it loop for some seconds and tells its figures."""
     command = die_with_us(bench.limit_command(model, threads))
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)  # noqa: S603 - our own
 
-    def run() -> float:
+    def run(seconds: float) -> dict[str, float]:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - they are pipes
-        process.stdin.write(b"%g\n" % TURN_SECONDS)
+        process.stdin.write(b"%g\n" % seconds)
         process.stdin.flush()
         process.stdout.readline()
-        return float(json.loads(process.stdout.readline())["per_second"])
+        told: dict[str, float] = json.loads(process.stdout.readline())
+        return told
 
     try:
         yield run
