@@ -56,7 +56,7 @@ class Server:
         """Answer the resident memory of the tree now, in megabytes, counted as in `peak_megabytes`."""
         return sum(_read_megabytes(pid, "VmRSS") for pid in tree(self.process.pid))
 
-    def rest(self, seconds: float = 15) -> None:
+    def rest(self, seconds: float = 6) -> None:
         """Wait until the requests that a load generator left behind are worked off."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
