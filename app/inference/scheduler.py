@@ -14,15 +14,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import cv2
 
 from app.errors import DeadlineExceeded, NotReady, PneumoServeError
+from app.inference.work_queue import WorkQueue
 
 T = TypeVar("T")
 Settle = Callable[[tuple[T, float] | None, BaseException | None], None]
@@ -133,7 +134,7 @@ class Scheduler:
         # One film a thread: OpenCV's own threads would only compete with the other films.
         cv2.setNumThreads(1)
         # Not an executor: its futures and locks cost as much as all the rest of a request's way to a worker.
-        self._queue: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._queue: WorkQueue[Job[Any] | None] = WorkQueue()  # None ends a worker
         self._threads: list[threading.Thread] = []
         self._is_closed = self._is_tired = False
         self._awake = 0
@@ -195,7 +196,7 @@ class Scheduler:
 
     def rest_soon(self) -> None:
         """Let the event loop's thread, which must be the caller's, rest after what it has to do now: see the module."""
-        if not self._is_tired and not self._awake and self._queue.qsize() >= _REST_FILMS * self.workers:
+        if not self._is_tired and not self._awake and len(self._queue) >= _REST_FILMS * self.workers:
             self._is_tired = True
             asyncio.get_running_loop().call_soon(self._rest)
 
@@ -213,7 +214,7 @@ class Scheduler:
         if self._awake:
             return
         # At most half of the time after which the workers find no film, should all be as quick as the quickest.
-        lasts = self._queue.qsize() / self.workers * min(self.film_seconds)
+        lasts = len(self._queue) / self.workers * min(self.film_seconds)
         time.sleep(min(_REST_SECONDS, lasts / 2))
 
     async def warm(self, work: Callable[[], object]) -> None:
@@ -230,10 +231,9 @@ class Scheduler:
     def close(self) -> None:
         """Drop what waits and let the workers end."""
         self._is_closed = True
-        with suppress(Empty):
-            while True:
-                if (job := self._queue.get_nowait()) is not None:
-                    job.refuse(NotReady(_CLOSING))
+        for job in self._queue.take_all():
+            if job is not None:
+                job.refuse(NotReady(_CLOSING))
         for _ in self._threads:
             self._queue.put(None)
 
@@ -245,8 +245,9 @@ class Scheduler:
             self._threads.append(thread)
 
 
-def _work(queue: SimpleQueue[Job[Any] | None]) -> None:
-    while (job := queue.get()) is not None:
+def _work(queue: WorkQueue[Job[Any] | None]) -> None:
+    mine: SimpleQueue[Job[Any] | None] = SimpleQueue()
+    while (job := queue.get(mine)) is not None:
         job.do()
         # Else the last film would be kept until the next one comes.
         del job

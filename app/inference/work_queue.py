@@ -1,0 +1,50 @@
+"""A queue whose idle workers are served last in, first out."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class WorkQueue(Generic[T]):
+    """First come, first served; of idle workers the one that came to rest last is served first.
+
+    A single client's films so go to one worker, whose network is warm in the caches, not to each in its turn.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[T] = deque()
+        self._idle: list[SimpleQueue[T]] = []
+
+    def __len__(self) -> int:
+        """Count what waits for a worker."""
+        return len(self._waiting)
+
+    def put(self, item: T) -> None:
+        """Give it to an idle worker, or let it wait."""
+        with self._lock:
+            if not self._idle:
+                self._waiting.append(item)
+                return
+            worker = self._idle.pop()
+        worker.put(item)
+
+    def get(self, mine: SimpleQueue[T]) -> T:
+        """Take the first that waits, or rest until one comes; `mine` is the calling worker's own."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._idle.append(mine)
+        return mine.get()
+
+    def take_all(self) -> list[T]:
+        """Take all that waits."""
+        with self._lock:
+            taken = list(self._waiting)
+            self._waiting.clear()
+        return taken
