@@ -13,7 +13,7 @@ serve: .venv/.serve ## install what serving needs, then serve on port 8000 (PNEU
 	@exec $(BIN)/pneumoserve serve
 
 test: .venv/.test ## install what the tests need, then run them (ARGS="-k predict")
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/.test ## style, formatting and types
 	$(BIN)/ruff check .
