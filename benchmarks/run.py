@@ -71,6 +71,8 @@ class Run:
         row, measured, share = self.bench.measure_limit(model, name, self.threads)
         if name == LIMIT:
             self.rounds.note(figures.INFER_SHARE + model, share)
+        if name == figures.LIMIT_CV2:
+            self.rounds.note(figures.CV2_MS + model, measured.cpu_ms * (1 - share))
         self.keep(row, measured)
 
     def measure_case(self, case: cases.Case) -> None:
