@@ -75,6 +75,8 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self._reader.close()
+        # Not by closing alone: what this process forked meanwhile may still have a copy of the descriptor.
+        fcntl.flock(self._file, fcntl.LOCK_UN)
         os.close(self._file)
 
     def __contains__(self, key: str) -> bool:

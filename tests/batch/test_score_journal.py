@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import os
 import pytest
 
 from batch.errors import JournalRefused
@@ -83,3 +84,14 @@ def test_rows_can_be_read_between_appends(tmp_path):
             journal.append([Row(f"/{number}")])
             assert journal.row(f"/{number}") == Row(f"/{number}")
             assert journal.row(f"/{number // 2}") == Row(f"/{number // 2}")
+
+
+def test_a_closed_journal_is_free_though_a_forked_child_has_a_copy(tmp_path):
+    """What this process forked meanwhile holds the same lock, until it ends or starts something else."""
+    with Journal(tmp_path / "j", RUN) as journal:
+        copy = os.dup(journal._file)
+    try:
+        with Journal(tmp_path / "j", RUN) as journal:
+            assert len(journal) == 0
+    finally:
+        os.close(copy)
