@@ -1,8 +1,8 @@
 """The journal from which a killed run goes on."""
 
+import os
 from dataclasses import replace
 
-import os
 import pytest
 
 from batch.errors import JournalRefused
