@@ -67,7 +67,7 @@ class Journal:
             # By itself: a copy of the descriptor would share the position that each append moves.
             self._reader = path.open("rb")
         except BaseException:
-            os.close(self._file)
+            _close_locked(self._file)
             raise
 
     def __enter__(self) -> Journal:
@@ -75,9 +75,7 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self._reader.close()
-        # Not by closing alone: what this process forked meanwhile may still have a copy of the descriptor.
-        fcntl.flock(self._file, fcntl.LOCK_UN)
-        os.close(self._file)
+        _close_locked(self._file)
 
     def __contains__(self, key: str) -> bool:
         return key in self._offsets
@@ -187,6 +185,12 @@ def _open_locked(path: Path) -> int:
         if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
             return file
         os.close(file)
+
+
+def _close_locked(file: int) -> None:
+    # Not by closing alone: what this process forked meanwhile may still have a copy of the descriptor.
+    fcntl.flock(file, fcntl.LOCK_UN)
+    os.close(file)
 
 
 def _write(file: int, data: bytes) -> None:
