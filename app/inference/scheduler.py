@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 import cv2
 
 from app.errors import DeadlineExceeded, NotReady, PneumoServeError
+from app.inference.memory import keep_freed_memory
 from app.inference.work_queue import WorkQueue
 
 T = TypeVar("T")
@@ -133,6 +134,7 @@ class Scheduler:
         self.workers = workers
         # One film a thread: OpenCV's own threads would only compete with the other films.
         cv2.setNumThreads(1)
+        keep_freed_memory()
         # Not an executor: its futures and locks cost as much as all the rest of a request's way to a worker.
         self._queue: WorkQueue[Job[Any] | None] = WorkQueue()  # None ends a worker
         self._threads: list[threading.Thread] = []
