@@ -24,7 +24,8 @@ with the same model. Latencies are per film. CPU is that of the server's process
 resident memory of each process since its start, summed over the tree: exact for one process, an upper bound for
 several; `limit` holds all the films besides. Ready is the time from the start to the first 200 of the health route, of
 `limit` to the end of its first films. The client shares the cores: its CPU is a cost that `limit` has not. Rows of one
-server follow each other in one run of it.
+server follow each other in one run of it. "In turns" stands what is promised: `raw ÷` another server is ours, loaded
+once, divided by theirs, loaded before it and after it; `score` likewise stands between two loads by wrk.
 """
 
 

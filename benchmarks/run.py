@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,9 @@ from benchmarks.processes import Server, stopped
 from benchmarks.rows import LIMIT, Figures, Rounds, Row
 from benchmarks.score import run_score
 from benchmarks.turns import take_turn
+
+_SCORE_LOADS = 3
+"""So many times a load's films `score` sends: it begins and ends with fewer at once."""
 
 
 class Step(NamedTuple):
@@ -122,20 +126,27 @@ class Run:
             self.progress.advance(self.task)
 
     def score(self, server: Server) -> None:
-        """Let `pneumoserve score` send about as many films as a load does."""
-        self.tell("score")
-        films = self.bench.films
+        """Let `pneumoserve score` send films for several times a load, between two loads by wrk."""
+        films, seconds = self.bench.films, self.bench.seconds
         many = self.bench.folder / "many"
         many.mkdir(exist_ok=True)
-        copies = max(1, round(self.bench.seconds * 150 / len(films)))
+        copies = max(1, round(_SCORE_LOADS * seconds * 150 / len(films)))
         for copy in range(copies):
             for number, film in enumerate(films):
                 link = many / f"{copy:03d}-{number:03d}{film.suffix}"
                 if not link.exists():
                     link.symlink_to(film)
-        per_second, cpu_ms = run_score(f"http://127.0.0.1:{server.port}", many, copies * len(films), self.bench.folder)
-        self.rounds.note(figures.SCORE_PER_SECOND, per_second)
-        self.rounds.note(figures.SCORE_CPU_MS, cpu_ms)
+        ask, loads = cases.Ask("raw"), list[float]()
+        self.tell("beside score")
+        loads.append(self.bench.load(server, ask, seconds)[0].per_second)
+        self.tell("score")
+        server.rest()
+        scored = run_score(f"http://127.0.0.1:{server.port}", many, copies * len(films), self.bench.folder)
+        self.tell("beside score")
+        loads.append(self.bench.load(server, ask, seconds)[0].per_second)
+        self.rounds.note(figures.SCORE_RATIO, scored.per_second / statistics.fmean(loads))
+        self.rounds.note(figures.SCORE_CPU_MS, scored.cpu_ms)
+        self.rounds.note(figures.SCORE_START, scored.start_seconds)
 
     def keep(self, row: Row, measured: Figures) -> None:
         """Keep a row's figures, and show the first of them."""

@@ -1,137 +1,64 @@
-"""What `pneumoserve score` leaves of the service's throughput, beside a plain load generator on the same cores.
-
-    python benchmarks/score.py FOLDER [--rounds 3]
-
-starts the service, then lets wrk and `score` send the same films (raw body, 8 connections) in turns, and prints films a
-second of each, their ratio round by round, and the CPU time of each client. Needs wrk (Debian: apt-get install wrk).
-"""
+"""One run of `pneumoserve score` over many films, and what it cost the cores that it shares with the service."""
 
 from __future__ import annotations
 
-import argparse
-import os
 import re
 import resource
-import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
+from typing import NamedTuple
 
-import httpx
+from benchmarks.films import ROOT
 
-CONNECTIONS = 8
-LUA = """
-local films = {{}}
-local headers = {{["Host"] = "127.0.0.1", ["Content-Type"] = "application/octet-stream"}}
-for line in io.lines("{listing}") do
-  local file = assert(io.open(line, "rb"))
-  films[#films + 1] = wrk.format("POST", "/predict", headers, file:read("*a"))
-  file:close()
-end
-local turn = 0
-request = function() turn = turn % #films + 1; return films[turn] end
-local wrong = 0
-response = function(status) if status ~= 200 then wrong = wrong + 1 end end
-"""
+_TOLD = re.compile(r"^(\d+) sent in ([\d.]+) s: .* ([\d.]+) ms of this command's own CPU time a film", re.MULTILINE)
 
 
-def run_wrk(url: str, listing: Path, seconds: float, folder: Path) -> tuple[float, float]:
-    """Answer (films a second, CPU milliseconds a film) of wrk."""
-    script = folder / "films.lua"
-    script.write_text(LUA.format(listing=listing))
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "--timeout", "30s", "-s", str(script), url]
-    spent, told = run_timed(command)
-    if "Non-2xx" in told:
-        raise SystemExit(f"The service refused films:\n{told}")
-    (sent,) = _find(r"(\d+) requests in", told)
-    (per_second,) = _find(r"Requests/sec:\s+([\d.]+)", told)
-    return float(per_second), 1e3 * spent / int(sent)
+class Scored(NamedTuple):
+    """What one run took.
+
+    Attributes:
+        per_second: films, from the first one sent to the last one answered.
+        cpu_ms: CPU milliseconds a film, from finding the films to writing the result.
+        start_seconds: CPU seconds besides: the interpreter's start and its imports, the same for any number of films.
+    """
+
+    per_second: float
+    cpu_ms: float
+    start_seconds: float
 
 
-def _find(pattern: str, told: str) -> tuple[str, ...]:
-    found = re.search(pattern, told)
-    if found is None:
-        raise SystemExit(f"Expected {pattern!r} in what was printed. Received:\n{told}")
-    return found.groups()
+def run_score(url: str, films: Path, count: int, folder: Path) -> Scored:
+    """Score a folder of `count` films into a result in `folder`.
 
-
-def run_score(url: str, films: Path, count: int, folder: Path) -> tuple[float, float]:
-    """Answer (films a second, CPU milliseconds a film) of the scoring client, as it tells the first itself."""
+    Raises:
+        RuntimeError: it failed, or sent another number of films.
+    """
     out = folder / "result.csv"
     command = [sys.executable, "pneumoserve.py", "score", str(films), "--url", url, "--out", str(out), "--restart"]
-    spent, told = run_timed(command)
-    sent, seconds = _find(r"(\d+) sent in ([\d.]+) s", told)
-    if int(sent) != count:
-        raise SystemExit(f"Expected {count} films sent. Received:\n{told}")
-    return count / float(seconds), 1e3 * spent / count
-
-
-def run_timed(command: list[str]) -> tuple[float, str]:
-    """Run a command; answer its CPU seconds and what it printed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # our own words
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603  # our own words
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, ended.stdout
+    if ended.returncode:
+        raise RuntimeError(f"score failed: {ended.stdout[-500:]}{ended.stderr[-500:]}")
+    scored = parse_score(ended.stdout, count, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    out.unlink()
+    return scored
 
 
-def wait_ready(url: str) -> None:
-    """Wait until the service is ready."""
-    for _ in range(300):
-        try:
-            if httpx.get(f"{url}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise SystemExit("The service did not become ready in 30 s.")
+def parse_score(told: str, count: int, cpu_seconds: float) -> Scored:
+    """Read what `score` printed at its end.
 
+    Args:
+        told: all of it.
+        count: the films that it was to send.
+        cpu_seconds: of the whole process.
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="of films; they are linked so often that a round takes long enough")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--port", type=int, default=8765)
-    arguments = parser.parse_args()
-    if shutil.which("wrk") is None:
-        raise SystemExit("wrk is not installed. Debian and Ubuntu: apt-get install wrk.")
-    films = sorted(path.resolve() for path in arguments.folder.rglob("*") if path.suffix in (".jpeg", ".jpg", ".png"))
-    url = f"http://127.0.0.1:{arguments.port}"
-    environment = {**os.environ, "PNEUMOSERVE_PORT": str(arguments.port)}
-    server = subprocess.Popen(  # our own command
-        [sys.executable, "pneumoserve.py", "serve"], env=environment, stderr=subprocess.DEVNULL
-    )
-    try:
-        wait_ready(url)
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            many = folder / "films"
-            many.mkdir()
-            for copy in range(max(1, 1500 // len(films))):
-                for film in films:
-                    (many / f"{copy:03d}-{film.name}").symlink_to(film)
-            listing = folder / "listing"
-            listing.write_text("".join(f"{film}\n" for film in films))
-            count = len(list(many.iterdir()))
-            run_wrk(url, listing, 3, folder)
-            print(f"{len(films)} films, {count} a round, {CONNECTIONS} connections, {os.cpu_count()} cores")
-            ratios = []
-            for number in range(1, arguments.rounds + 1):
-                plain, plain_cpu = run_wrk(url, listing, 15, folder)
-                ours, our_cpu = run_score(url, many, count, folder)
-                ratios.append(ours / plain)
-                print(
-                    f"round {number}: wrk {plain:.1f} films/s ({plain_cpu:.2f} ms CPU a film), "
-                    f"score {ours:.1f} ({our_cpu:.2f}); score / wrk {ratios[-1]:.3f}"
-                )
-            print(f"median of score / wrk: {statistics.median(ratios):.3f}")
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-if __name__ == "__main__":
-    main()
+    Raises:
+        RuntimeError: it sent another number of films.
+    """
+    found = _TOLD.search(told)
+    if found is None or int(found[1]) != count:
+        raise RuntimeError(f"Expected {count} films sent. Received: {told[-500:]}")
+    cpu_ms = float(found[3])
+    return Scored(count / float(found[2]), cpu_ms, cpu_seconds - 1e-3 * cpu_ms * count)

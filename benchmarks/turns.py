@@ -37,7 +37,8 @@ _BEGIN_SECONDS = 1.5
 """Until every client has been answered: at first all send at once."""
 _WARM_SECONDS = 0.3
 """After a stop, before the clock starts again; the bare loop reads as many films before its own."""
-_MAPS_SECONDS = 5.0
+_MAPS_TIMES = 3
+_MAPS_SECONDS = 3.0
 """Of the loads that tell what maps cost: CPU time, which needs no bare loop beside it."""
 _ALONE_TIMES = 2
 _ALONE_SECONDS = 3.0
@@ -72,7 +73,7 @@ def take_turn(bench: Bench, model: str, threads: int, *, is_reversed: bool) -> d
         run_alone(TURN_SECONDS)
         ratios = {form: _alternate(bench, server, form, run_limit) for form in forms[::step]}
         alone = _compare_alone(bench, server, forms[::step], run_alone)
-        cpu_ms = {ask: bench.load(server, ask, _MAPS_SECONDS)[1] for ask in (_RAW, _CAM, _LAYERS)[::step]}
+        cpu_ms = _compare_maps(bench, server, (_RAW, _CAM, _LAYERS)[::step])
     return {
         TURN_RAW: ratios["raw"],
         TURN_FORM: ratios["multipart"],
@@ -110,6 +111,15 @@ def _compare_alone(bench: Bench, server: Server, forms: Sequence[Form], run_alon
         for form in forms:
             medians[form].append(bench.load(server, Ask(form, 1), _ALONE_SECONDS)[0].median_ms)
     return {form: statistics.fmean(told) / statistics.fmean(limit) for form, told in medians.items()}
+
+
+def _compare_maps(bench: Bench, server: Server, asks: Sequence[Ask]) -> dict[Ask, float]:
+    """Answer the CPU milliseconds a film of the service, for each kind of maps."""
+    told: dict[Ask, list[float]] = {ask: [] for ask in asks}
+    for _ in range(_MAPS_TIMES):
+        for ask in asks:
+            told[ask].append(bench.load(server, ask, _MAPS_SECONDS)[1])
+    return {ask: statistics.fmean(cpu_ms) for ask, cpu_ms in told.items()}
 
 
 def _count_films(port: int) -> int:
