@@ -91,7 +91,9 @@ def run_wrk(port: int, listing: Path, form: Form, clients: int, seconds: float, 
 
 
 @contextmanager
-def loading(port: int, listing: Path, form: Form, clients: int) -> Iterator[subprocess.Popen[bytes]]:
+def loading(
+    port: int, listing: Path, form: Form, clients: int, path: str = "/predict"
+) -> Iterator[subprocess.Popen[bytes]]:
     """Let `clients` connections send the listed films again and again.
 
     It is killed in the end and tells nothing: after long stops wrk's own corrections of latencies take minutes.
@@ -99,7 +101,7 @@ def loading(port: int, listing: Path, form: Form, clients: int) -> Iterator[subp
     Raises:
         LoadFailed: at the end: it had ended before.
     """
-    command, environment = _start(port, listing, form, clients, _FOR_EVER_SECONDS, "/predict")
+    command, environment = _start(port, listing, form, clients, _FOR_EVER_SECONDS, path)
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
     try:
         yield process

@@ -27,6 +27,7 @@ from benchmarks.rows import Figures, Row
 
 WARM_SECONDS = 3.0
 """Of a first load that is not measured: until then memory is asked of the kernel again and again."""
+_WARM_MAPS_SECONDS = 1.0
 _PNG_FILMS = 20
 
 
@@ -96,6 +97,8 @@ class Bench:
             for ask in case.asks:
                 row = Row(case.model, case.server, ask.form, ask.clients, ask.maps)
                 tell(str(row))
+                if ask.maps != case.asks[0].maps:
+                    self.warm(server, ask)
                 load, cpu_ms = self.load(server, ask, self.seconds)
                 yield (
                     row,
@@ -134,6 +137,10 @@ class Bench:
             yield server
             server.rest()
             self.check(case, port, tell)
+
+    def warm(self, server: Server, ask: Ask) -> None:
+        """Ask for maps for the first time: each worker then compiles the part of the network that draws them."""
+        self.load(server, ask, _WARM_MAPS_SECONDS)
 
     def load(self, server: Server, ask: Ask, seconds: float) -> tuple[Load, float]:
         """Load a server once it has come to rest; answer what wrk saw, and the CPU milliseconds a film of the server.

@@ -152,16 +152,27 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def stopped(*roots: int) -> Iterator[None]:
     """Stop processes and all that descend from them, and let them go on afterwards."""
-    members = [pid for root in roots for pid in tree(root)]
     try:
-        for pid in members:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
+        _signal_trees(roots, signal.SIGSTOP)
         yield
     finally:
-        for pid in members:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        _signal_trees(roots, signal.SIGCONT)
+
+
+@contextmanager
+def going_on(*roots: int) -> Iterator[None]:
+    """Let processes that are `stopped` go on meanwhile."""
+    try:
+        _signal_trees(roots, signal.SIGCONT)
+        yield
+    finally:
+        _signal_trees(roots, signal.SIGSTOP)
+
+
+def _signal_trees(roots: Sequence[int], what: signal.Signals) -> None:
+    for pid in [pid for root in roots for pid in tree(root)]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, what)
 
 
 def _is_ready(port: int, health: str) -> bool:

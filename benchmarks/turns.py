@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 
 from benchmarks.cases import MANY, Ask, make_ours
@@ -30,16 +30,17 @@ from benchmarks.figures import (
 from benchmarks.films import ROOT
 from benchmarks.load import Form, LoadFailed, loading
 from benchmarks.measure import Bench
-from benchmarks.processes import Server, die_with_us, end_tree, stopped
+from benchmarks.processes import Server, die_with_us, end_tree, going_on, stopped
 
 _STOPS = 6
 _BEGIN_SECONDS = 1.5
 """Until every client has been answered: at first all send at once."""
 _WARM_SECONDS = 0.3
 """After a stop, before the clock starts again; the bare loop reads as many films before its own."""
-_MAPS_TIMES = 3
-_MAPS_SECONDS = 3.0
-"""Of the loads that tell what maps cost: CPU time, which needs no bare loop beside it."""
+_MAPS_TIMES = 6
+_MAPS_SECONDS = 1.2
+_MAPS_WARM_SECONDS = 0.8
+"""Until what is left of the films of the client before, with other maps, has been worked off."""
 _ALONE_TIMES = 2
 _ALONE_SECONDS = 3.0
 """Of a load by one client, and of the bare loop by one thread: long enough for each film once."""
@@ -114,12 +115,25 @@ def _compare_alone(bench: Bench, server: Server, forms: Sequence[Form], run_alon
 
 
 def _compare_maps(bench: Bench, server: Server, asks: Sequence[Ask]) -> dict[Ask, float]:
-    """Answer the CPU milliseconds a film of the service, for each kind of maps."""
-    told: dict[Ask, list[float]] = {ask: [] for ask in asks}
-    for _ in range(_MAPS_TIMES):
+    """Answer the CPU milliseconds a film of the service, for each kind of maps, the clients taking turns."""
+    for ask in asks:
+        bench.warm(server, ask)
+    films, cpu = dict.fromkeys(asks, 0), dict.fromkeys(asks, 0.0)
+    with ExitStack() as stack:
+        clients = {}
         for ask in asks:
-            told[ask].append(bench.load(server, ask, _MAPS_SECONDS)[1])
-    return {ask: statistics.fmean(cpu_ms) for ask, cpu_ms in told.items()}
+            clients[ask] = stack.enter_context(loading(server.port, bench.listing, ask.form, MANY, ask.path))
+            time.sleep(_BEGIN_SECONDS)
+            stack.enter_context(stopped(clients[ask].pid))
+        for _ in range(_MAPS_TIMES):
+            for ask in asks:
+                with going_on(clients[ask].pid):
+                    time.sleep(_MAPS_WARM_SECONDS)
+                    before, begun = _count_films(server.port), server.cpu_seconds()
+                    time.sleep(_MAPS_SECONDS)
+                    films[ask] += _count_films(server.port) - before
+                    cpu[ask] += server.cpu_seconds() - begun
+    return {ask: 1e3 * cpu[ask] / films[ask] for ask in asks}
 
 
 def _count_films(port: int) -> int:
