@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -149,28 +149,29 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-@contextmanager
-def stopped(*roots: int) -> Iterator[None]:
+def stopped(*roots: int) -> AbstractContextManager[None]:
     """Stop processes and all that descend from them, and let them go on afterwards."""
-    try:
-        _signal_trees(roots, signal.SIGSTOP)
-        yield
-    finally:
-        _signal_trees(roots, signal.SIGCONT)
+    return _signalled(roots, signal.SIGSTOP, signal.SIGCONT)
+
+
+def going_on(*roots: int) -> AbstractContextManager[None]:
+    """Let processes that are `stopped` go on meanwhile."""
+    return _signalled(roots, signal.SIGCONT, signal.SIGSTOP)
 
 
 @contextmanager
-def going_on(*roots: int) -> Iterator[None]:
-    """Let processes that are `stopped` go on meanwhile."""
+def _signalled(roots: Sequence[int], first: signal.Signals, then: signal.Signals) -> Iterator[None]:
+    # Looked up once: what descends from a process that has ended meanwhile could not be found any more.
+    members = [pid for root in roots for pid in tree(root)]
     try:
-        _signal_trees(roots, signal.SIGCONT)
+        _signal(members, first)
         yield
     finally:
-        _signal_trees(roots, signal.SIGSTOP)
+        _signal(members, then)
 
 
-def _signal_trees(roots: Sequence[int], what: signal.Signals) -> None:
-    for pid in [pid for root in roots for pid in tree(root)]:
+def _signal(pids: Sequence[int], what: signal.Signals) -> None:
+    for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, what)
 

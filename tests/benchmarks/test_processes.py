@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.processes import end_tree, free_port, parse_megabytes, parse_stat, serving, tree
+from benchmarks.processes import (
+    end_tree,
+    free_port,
+    going_on,
+    parse_megabytes,
+    parse_stat,
+    serving,
+    stopped,
+    tree,
+)
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -70,3 +79,23 @@ def test_a_server_is_waited_for_and_ended(tmp_path):
         assert server.peak_megabytes() >= server.megabytes() > 1
     assert server.process.poll() is not None
     assert tree(server.process.pid) == {}
+
+
+def test_a_stopped_tree_goes_on_meanwhile_and_afterwards():
+    """The load generators of a comparison take turns so, and none is left stopped."""
+    process = subprocess.Popen(["/bin/sh", "-c", "sleep 60 & wait"], start_new_session=True)
+
+    def states():
+        told = [Path(f"/proc/{pid}/status").read_text() for pid in tree(process.pid)]
+        return {line.split()[1] for status in told for line in status.splitlines() if line.startswith("State:")}
+
+    try:
+        wait_for(lambda: len(tree(process.pid)) == 2)
+        with stopped(process.pid):
+            wait_for(lambda: states() == {"T"})
+            with going_on(process.pid):
+                wait_for(lambda: "T" not in states())
+            wait_for(lambda: states() == {"T"})
+        wait_for(lambda: "T" not in states())
+    finally:
+        end_tree(process)

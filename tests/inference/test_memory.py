@@ -1,3 +1,5 @@
+"""What a film frees is kept for the next, where the C library is glibc."""
+
 import subprocess
 import sys
 
@@ -8,9 +10,10 @@ import sys
 from pathlib import Path
 import numpy as np
 from app.inference.memory import keep_freed_memory
+from benchmarks.processes import parse_megabytes
 
 def megabytes():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+    return parse_megabytes(Path("/proc/self/status").read_text(), "VmRSS")
 
 if sys.argv[1] == "kept":
     assert keep_freed_memory()
