@@ -9,10 +9,10 @@ from time import monotonic
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
-from app.api.body import FIELD, find_upload
 from app.api.problems import INTERNAL_ERROR, PROBLEMS, document
 from app.api.schemas import Prediction, encode_prediction
 from app.api.service import ServiceDep
+from app.api.upload import FIELD, find_upload
 from app.errors import InvalidParameter
 from app.inference.reader import MAP_KINDS, MapKind, Reader
 

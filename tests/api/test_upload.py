@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.api import body
-from app.api.body import Upload, find_upload
+from app.api import upload
+from app.api.upload import Upload, find_upload
 from app.errors import PneumoServeError
 
 BOUNDARY = b"b-1"
@@ -48,7 +48,7 @@ def tell(sent: bytes, boundary: bytes = BOUNDARY) -> Upload | str:
 
 def test_a_form_as_clients_write_it_needs_no_parser() -> None:
     """The film's own bytes and its name come out, whatever looks like a boundary within."""
-    assert body._cut_plain_form(PLAIN, BOUNDARY) is not None
+    assert upload._cut_plain_form(PLAIN, BOUNDARY) is not None
     assert tell(PLAIN) == Upload(b"\xff\xd8 a film \r\n--b \r\n", "ä.jpeg")
 
 
@@ -68,12 +68,12 @@ SOME = st.lists(PIECES, max_size=4).map(b"".join)
 def test_the_short_way_finds_what_the_parser_finds(sent: bytes) -> None:
     """Pieces of forms in any order, and a plain form with a piece put in anywhere."""
     short = tell(sent)
-    cut = body._cut_plain_form
+    cut = upload._cut_plain_form
     try:
-        body._cut_plain_form = lambda *_: None
+        upload._cut_plain_form = lambda *_: None
         assert short == tell(sent)
     finally:
-        body._cut_plain_form = cut
+        upload._cut_plain_form = cut
 
 
 @pytest.mark.parametrize("length", [0, 1, 70, 71, 256, 257, 300])
@@ -82,6 +82,6 @@ def test_the_short_way_takes_no_boundary_that_the_parser_refuses(length: int, mo
     boundary = b"x" * length
     sent = PLAIN.replace(b"b-1", boundary)
     short = tell(sent, boundary)
-    monkeypatch.setattr(body, "_cut_plain_form", lambda *_: None)
+    monkeypatch.setattr(upload, "_cut_plain_form", lambda *_: None)
     assert short == tell(sent, boundary)
     assert isinstance(short, Upload) == (0 < length <= 256)
