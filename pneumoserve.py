@@ -155,6 +155,10 @@ def score(
         str | None, typer.Option(envvar="PNEUMOSERVE_API_KEY", show_envvar=True, help="Better set than typed.")
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget OUT.journal and replace OUT.")] = False,
+    null: Annotated[bool, typer.Option("--null", help="Paths on standard input end with NUL: find -print0.")] = False,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of the list on standard input. Unset: UTF-8, or as its byte-order mark says.")
+    ] = None,
 ) -> None:
     """Score many films over HTTP, one row a film. Started again after a kill, it resumes. Status 1 where one failed."""
     from batch.client import Retrying
@@ -169,6 +173,8 @@ def score(
         concurrency=concurrency,
         api_key=api_key,
         restart=restart,
+        null=null,
+        encoding=encoding,
         retrying=Retrying(patience=patience, refused=patience),
     )
     raise typer.Exit(status)

@@ -3,6 +3,7 @@
     ScoreError
     ├── CallError              the command cannot do what it was asked: exit status 2
     │   ├── NothingNamed       no argument leads to a film
+    │   ├── WrongList          nobody could tell which paths the list on standard input names
     │   ├── UnusableResult     the result cannot be written as asked
     │   ├── JournalRefused     the journal belongs to another run, or to a process at work
     │   ├── WrongAddress       the URL or the key cannot be used
@@ -25,6 +26,10 @@ class CallError(ScoreError):
 
 class NothingNamed(CallError):
     """No argument leads to a film."""
+
+
+class WrongList(CallError):
+    """Nobody could tell which paths the list on standard input names."""
 
 
 class UnusableResult(CallError):

@@ -1,21 +1,24 @@
-"""Find the films that a caller named: folders, files, or a list on standard input."""
+"""Find the films that a caller named: folders, which are walked, and files."""
 
-# ruff: noqa: PTH100, PTH116
+# ruff: noqa: PTH100, PTH116, PTH118
 # Paths stay the strings that were named, byte for byte, "" and "./a" included; Path would change them.
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from batch.errors import NothingNamed
+from batch.kinds import FILM_ENDINGS, begins_like_film, has_film_ending, is_system_folder, name_kind, read_beginning
+from batch.lists import exists
 
-FILM_ENDINGS = (".jpg", ".jpeg", ".png", ".dcm")
 # A spreadsheet takes a cell that begins so for a formula; "./" in front names the same file and is none.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+_KINDS_TOLD = 12
+_NO_FILE = "Expected a file. Received a device, a pipe or a socket."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +34,51 @@ class Film:
     problem: str | None = None
 
 
-def find_films(arguments: Sequence[str], stdin: BinaryIO) -> list[Film]:
-    """List the films of all arguments in their order, each once.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The films that were found, and how many files and folders of each kind were passed over."""
 
-    A folder is walked with its entries sorted by name; hidden ones and other endings than `FILM_ENDINGS` are skipped.
-    A folder that links lead to a second time is not walked again, so a loop ends. A file that was named itself
-    is taken whatever its ending. `-` reads paths from `stdin`, one a line, or NUL-separated as `find -print0` writes.
+    films: list[Film]
+    passed_over: Counter[str] = field(default_factory=Counter)
+
+    def tell_passed_over(self) -> str | None:
+        """Return one line that counts what was passed over, the frequent kinds first, or None where nothing was."""
+        if not self.passed_over:
+            return None
+        ranked = sorted(self.passed_over.items(), key=lambda kind: (-kind[1], kind[0]))
+        counts = [f"{count} {kind}" for kind, count in ranked[:_KINDS_TOLD]]
+        rest = sum(count for _, count in ranked[_KINDS_TOLD:])
+        return f"Passed over: {', '.join(counts)}{f', {rest} others' if rest else ''}."
+
+
+def find_films(named: Sequence[str]) -> Found:
+    """List the films of all paths in their order, each once.
+
+    A folder is walked with its entries sorted by name. Films are the files with one of `FILM_ENDINGS`, whatever is in
+    them, and those that begin like a film. Hidden files and folders, folders that systems keep for themselves, and all
+    other files are passed over and counted. A folder that links lead to a second time is not walked again, so a loop
+    ends. What cannot be looked at is a film with its problem. A file that was named itself is taken whatever it is.
 
     Raises:
         NothingNamed: nothing that was named exists, or it holds no film.
     """
-    named = list(_expand(arguments, stdin))
-    if not named:
-        raise NothingNamed("Expected paths on standard input, one a line. Received none.")
-    if not any(os.path.lexists(path) for path in named if "\0" not in path):
+    if not any(map(exists, named)):
         raise NothingNamed(f"Expected folders or files that exist. Received: {', '.join(named[:3])}.")
-    walked: set[tuple[int, int]] = set()
+    walk = _Walk()
     films: dict[str, Film] = {}
     for path in named:
-        for found, problem in _from_argument(path, walked):
-            key = os.path.abspath(found)  # not resolved: a link and its target are two names for two rows
+        base = _absolute(path)
+        for found, problem in walk.find(path):
+            key = os.path.join(base, found[len(path) :].lstrip("/")) if found != path else base
             films.setdefault(key, Film(_harmless(found), key, problem))
+    found_all = Found(list(films.values()), walk.passed_over)
     if not films:
-        raise NothingNamed(f"Expected files that end in {', '.join(FILM_ENDINGS)}. Received: {', '.join(named[:3])}.")
-    return list(films.values())
+        told = found_all.tell_passed_over()
+        raise NothingNamed(
+            f"Expected files that end in {', '.join(FILM_ENDINGS)}, or begin as JPEG, PNG or DICOM. "
+            f"Received: {', '.join(named[:3])}.{f' {told}' if told else ''}"
+        )
+    return found_all
 
 
 def shown(text: str) -> str:
@@ -62,48 +86,84 @@ def shown(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
-def _expand(arguments: Iterable[str], stdin: BinaryIO) -> Iterator[str]:
-    for argument in arguments:
-        if argument != "-":
-            yield argument
-            continue
-        listed = stdin.read()
-        lines = listed.split(b"\0") if b"\0" in listed else [line.rstrip(b"\r") for line in listed.split(b"\n")]
-        yield from (os.fsdecode(line) for line in lines if line)
+class _Walk:
+    """Goes through what was named, and remembers the folders it has seen and what it passed over.
 
+    What it yields are pairs of a path and the reason why it cannot be read, or None.
+    """
 
-def _from_argument(path: str, walked: set[tuple[int, int]]) -> Iterator[tuple[str, str | None]]:
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError) as error:
-        yield path, reason(error)
-        return
-    if stat.S_ISDIR(mode):
-        yield from _walk(path, walked)
-    else:
-        yield path, None if stat.S_ISREG(mode) else "Expected a file. Received a device, a pipe or a socket."
+    def __init__(self) -> None:
+        self.passed_over: Counter[str] = Counter()
+        self._walked: set[tuple[int, int]] = set()
 
-
-def _walk(folder: str, walked: set[tuple[int, int]]) -> Iterator[tuple[str, str | None]]:
-    try:
-        status = os.stat(folder)
-        identity = (status.st_dev, status.st_ino)
-        if identity in walked:
+    def find(self, path: str) -> Iterator[tuple[str, str | None]]:
+        """Yield a file, or the films below a folder."""
+        try:
+            mode = os.stat(path).st_mode
+        except (OSError, ValueError) as error:
+            yield path, reason(error)
             return
-        walked.add(identity)
-        with os.scandir(folder) as entries:
-            ordered = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        yield folder, reason(error)
-        return
-    for entry in ordered:
-        if entry.name.startswith("."):
-            continue
-        # A link that leads nowhere is neither: it goes on as a file, and becomes a row that says so.
-        if entry.is_dir():
-            yield from _walk(entry.path, walked)
-        elif entry.name.lower().endswith(FILM_ENDINGS):
-            yield from _from_argument(entry.path, walked)
+        if stat.S_ISDIR(mode):
+            yield from self._films_below(path)
+        else:
+            yield path, None if stat.S_ISREG(mode) else _NO_FILE
+
+    def _films_below(self, folder: str) -> Iterator[tuple[str, str | None]]:
+        # Not recursively: folders lie deeper than Python calls.
+        pending = yield from self._list(folder)
+        while pending:
+            entry = pending.pop()
+            try:
+                if entry.name.startswith("."):
+                    self.passed_over["hidden"] += 1
+                elif not entry.is_dir():
+                    yield from self._look_at(entry)
+                elif is_system_folder(entry.name):
+                    self.passed_over[f"{entry.name}/"] += 1
+                else:
+                    pending += yield from self._list(entry.path)
+            except OSError as error:
+                yield entry.path, reason(error)
+
+    def _list(self, folder: str) -> Generator[tuple[str, str | None], None, list[os.DirEntry[str]]]:
+        """Return the entries of a folder, the last name first; none where it was listed before."""
+        entries: list[os.DirEntry[str]] = []
+        try:
+            status = os.stat(folder)
+            identity = (status.st_dev, status.st_ino)
+            if identity not in self._walked:
+                self._walked.add(identity)
+                with os.scandir(folder) as listing:
+                    for entry in listing:  # one by one: what was listed before an error is kept
+                        entries.append(entry)
+        except OSError as error:
+            yield folder, reason(error)
+        return sorted(entries, key=lambda entry: entry.name, reverse=True)
+
+    def _look_at(self, entry: os.DirEntry[str]) -> Iterator[tuple[str, str | None]]:
+        ends_so = has_film_ending(entry.name)
+        # A link that leads nowhere is no file; stat says why, and it becomes a row that says so.
+        if not entry.is_file() and not stat.S_ISREG(os.stat(entry.path).st_mode):
+            if ends_so:
+                yield entry.path, _NO_FILE
+            else:
+                self.passed_over["device, pipe or socket"] += 1
+        elif ends_so or begins_like_film(beginning := read_beginning(entry.path)):
+            yield entry.path, None
+        else:
+            self.passed_over[name_kind(entry.name) if beginning else "empty"] += 1
+
+
+def _absolute(path: str) -> str:
+    """Return the path that tells a film from others: links stay, as names of their own.
+
+    What `..` leads out of is resolved first: behind a link, `link/..` is not the folder that holds the link.
+    """
+    parts = path.split("/")
+    if ".." in parts:
+        tail = len(parts) - parts[::-1].index("..")
+        path = os.path.join(os.path.realpath("/".join(parts[:tail])), *parts[tail:])
+    return os.path.abspath(path)
 
 
 def reason(error: Exception) -> str:

@@ -15,6 +15,7 @@ from batch.client import Pulse, Retrying, Sender
 from batch.errors import CallError, ScoreError, ServiceError, ServiceGone
 from batch.journal import Journal, Run
 from batch.labels import Labelled, label_of
+from batch.lists import expand_sources
 from batch.paths import Film, find_films, shown
 from batch.results import check_writable
 from batch.scoring import Scoring
@@ -33,6 +34,8 @@ def score(
     concurrency: int = 8,
     api_key: str | None = None,
     restart: bool = False,
+    null: bool = False,
+    encoding: str | None = None,
     retrying: Retrying | None = None,
 ) -> int:
     """Send every film of `sources` to the service at `url` and write one row a film to `out`.
@@ -51,6 +54,8 @@ def score(
         concurrency: how many films are on their way at once, at least 1.
         api_key: sent as `X-API-Key`.
         restart: forget the journal and replace the result.
+        null: the paths on standard input end with NUL; see `read_list`.
+        encoding: of the list on standard input; see `read_list`.
         retrying: how often and how long to try again.
 
     Returns:
@@ -60,7 +65,10 @@ def score(
     try:
         journal_path = _check_out(out, restart)
         service = Service(url, operating_point, api_key)
-        films = find_films(sources, sys.stdin.buffer)
+        found = find_films(expand_sources(sources, sys.stdin, null=null, encoding=encoding))
+        films = found.films
+        if passed_over := found.tell_passed_over():
+            print(shown(passed_over), file=sys.stderr)
         if labels:
             _check_labels(films)
         retrying = retrying or Retrying()

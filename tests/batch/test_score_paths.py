@@ -1,18 +1,23 @@
 """Which films a call names."""
 
-import io
 import os
-from pathlib import Path
+import stat
 
 import pytest
 
 from batch.errors import NothingNamed
+from batch.kinds import read_beginning
 from batch.paths import find_films, shown
 
 
-def named(arguments, stdin=b""):
+def named(arguments):
     """Return the paths that a call names."""
-    return [film.path for film in find_films([str(argument) for argument in arguments], io.BytesIO(stdin))]
+    return [film.path for film in find(*arguments).films]
+
+
+def find(*arguments):
+    """Find what a call names."""
+    return find_films([str(argument) for argument in arguments])
 
 
 def test_a_folder_is_walked_sorted_by_ending_without_hidden_files(tmp_path):
@@ -41,22 +46,12 @@ def test_a_file_that_was_named_is_taken_whatever_its_ending_and_once(tmp_path):
     assert [f"{tmp_path}/film", f"{tmp_path}/a.png"] == named([tmp_path / "film", tmp_path, tmp_path / "film"])
 
 
-@pytest.mark.parametrize("separator", [b"\n", b"\r\n", b"\0"])
-def test_standard_input_gives_paths_by_line_or_nul(tmp_path, separator):
-    """Standard input gives paths by line or nul."""
-    names = [f"{tmp_path}/a.png", f"{tmp_path}/b"]
-    for name in names:
-        Path(name).touch()
-
-    assert names == named(["-"], separator.join(name.encode() for name in names) + separator)
-
-
 def test_what_cannot_be_read_stays_in_the_list_with_its_reason(tmp_path):
     """What cannot be read stays in the list with its reason."""
     (tmp_path / "a.png").touch()
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "broken.png").symlink_to(tmp_path / "nowhere")
-    films = find_films([str(tmp_path), str(tmp_path / "gone.png"), "a\0b"], io.BytesIO())
+    films = find(tmp_path, tmp_path / "gone.png", "a\0b").films
 
     assert [film.problem for film in films[:3]] == [
         None,
@@ -75,19 +70,219 @@ def test_a_name_that_a_spreadsheet_would_run_is_written_as_a_path(tmp_path, monk
     assert named(["=1+1.png"]) == ["./=1+1.png"]
 
 
-@pytest.mark.parametrize("arguments", [["/nowhere/at/all"], ["-"]])
+@pytest.mark.parametrize("arguments", [["/nowhere/at/all"], [""], ["a\0b", "/dev/null/a.png"]])
 def test_naming_nothing_is_an_error(arguments):
     """Naming nothing is an error."""
     with pytest.raises(NothingNamed, match="Expected"):
         named(arguments)
 
 
-def test_a_folder_without_films_is_an_error(tmp_path):
-    """A folder without films is an error."""
-    with pytest.raises(NothingNamed, match=r"\.jpg, \.jpeg, \.png, \.dcm"):
+def test_a_folder_without_films_is_an_error_that_counts_what_it_holds(tmp_path):
+    """A folder without films is an error that counts what it holds."""
+    (tmp_path / "a.csv").write_text("x")
+    with pytest.raises(NothingNamed, match=r"\.jpg, \.jpeg, \.png, \.dcm.*Passed over: 1 \.csv"):
         named([tmp_path])
 
 
 def test_undecodable_bytes_are_shown_and_valid_text_is_left_alone():
     """Undecodable bytes are shown and valid text is left alone."""
     assert shown("é" + os.fsdecode(b"\xe9") + "☃") == "é\\xe9☃"
+
+
+LOOPS = "Too many levels of symbolic links"
+
+
+@pytest.mark.parametrize("ending", ["", ".png", ".txt"])
+def test_a_link_that_leads_nowhere_is_one_row_with_its_reason(tmp_path, ending):
+    """A link that leads nowhere, to itself, or in a circle is one row with its reason, and ends nothing."""
+    (tmp_path / f"a{ending}").symlink_to(f"a{ending}")
+    (tmp_path / f"b{ending}").symlink_to(f"c{ending}")
+    (tmp_path / f"c{ending}").symlink_to(f"b{ending}")
+    (tmp_path / f"d{ending}").symlink_to("nowhere")
+    (tmp_path / f"e{ending}").symlink_to("n" * 300)
+    (tmp_path / "z.png").touch()
+
+    reasons = [LOOPS, LOOPS, LOOPS, "No such file or directory", "File name too long", None]
+    assert [film.problem for film in find(tmp_path).films] == reasons
+    assert [film.problem for film in find(tmp_path / f"a{ending}").films] == [LOOPS]
+
+
+def test_what_may_not_be_entered_is_one_row_each(tmp_path, monkeypatch):
+    """A folder that may not be entered, a link into it, a file that may not be read: a row each, and the rest goes on.
+
+    The errors are raised by stand-ins for three calls of the system, because root may enter everything.
+    """
+    for name in ("a/film.png", "b/film.png", "c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to("a/film.png")
+    (tmp_path / "letter").touch()
+
+    def refuse(original):
+        def call(path, *rest):
+            if os.fspath(path).startswith((f"{tmp_path}/a", f"{tmp_path}/link", f"{tmp_path}/letter")):
+                raise PermissionError(13, "Permission denied")
+            return original(path, *rest)
+
+        return call
+
+    for name in ("scandir", "stat", "open"):
+        monkeypatch.setattr(f"os.{name}", refuse(getattr(os, name)))
+
+    told = {os.path.relpath(film.path, tmp_path): film.problem for film in find(tmp_path).films}
+    denied = "Permission denied"
+    assert told == {"a": denied, "b/film.png": None, "c.png": None, "letter": denied, "link": denied}
+
+
+def test_a_folder_whose_listing_breaks_off_keeps_what_was_listed(tmp_path, monkeypatch):
+    """A folder whose listing breaks off is a row, and what was listed before is kept."""
+    (tmp_path / "a.png").touch()
+    original = os.scandir
+
+    class Broken:
+        def __init__(self, folder):
+            self.listing = original(folder)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.listing.close()
+
+        def __iter__(self):
+            yield from self.listing
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.scandir", Broken)
+    assert [(film.path, film.problem) for film in find(tmp_path).films] == [
+        (str(tmp_path), "Input/output error"),
+        (f"{tmp_path}/a.png", None),
+    ]
+
+
+def test_a_folder_that_vanishes_on_the_way_is_a_row(tmp_path, monkeypatch):
+    """A folder that vanishes on the way is a row."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/film.png").touch()
+    original = os.scandir
+
+    def scandir(folder):
+        if folder == str(tmp_path / "a"):
+            (tmp_path / "a").rmdir()
+        return original(folder)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    assert [film.problem for film in find(tmp_path).films] == ["No such file or directory", None]
+
+
+@pytest.fixture
+def deep_folder(tmp_path, monkeypatch):
+    """A folder with 2100 folders in one another, a film in number 1200; their paths are too long for the system."""
+    monkeypatch.chdir(tmp_path)
+    for depth in range(2100):
+        if depth == 1200:
+            os.close(os.open("film.png", os.O_CREAT))
+        os.mkdir("d")  # noqa: PTH102
+        os.chdir("d")
+    yield tmp_path
+    for _ in range(2100):  # by hand: shutil recurses
+        os.chdir("..")
+        os.rmdir("d")  # noqa: PTH106
+        if os.path.lexists("film.png"):
+            os.unlink("film.png")  # noqa: PTH108
+
+
+def test_folders_are_walked_deeper_than_python_recurses(deep_folder):
+    """Folders are walked deeper than Python recurses; where a path becomes too long for the system, that is a row."""
+    films = find(deep_folder).films
+
+    assert [film.problem for film in films] == ["File name too long", None]
+    assert films[1].path == f"{deep_folder}/{'d/' * 1200}film.png"
+
+
+JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+META = b"\x02\0\0\0UL\x04\0\xc0\0\0\0\x02\0\x02\0UI\x1a\0"
+DICOM = bytes(128) + b"DICM" + META + b"1.2.840.10008.5.1.4.1.1.1\0"
+
+
+@pytest.mark.parametrize(
+    "name", ["film.jfif", "film.jpe", "film.JPG.1", "film", "1.2.840.113619.2.55.3", "film.txt", "film.jpeg~", "IM 1"]
+)
+@pytest.mark.parametrize("film", [JPEG, PNG, DICOM, META, b"\x08\0\x05\0CS\x0a\0ISO_IR 100", b"\x08\0\0\0\x04\0\0\0"])
+def test_a_film_is_known_by_its_bytes_where_its_ending_says_nothing(tmp_path, name, film):
+    """A film is known by its bytes where its ending says nothing: JPEG, PNG, DICOM with and without its preamble."""
+    (tmp_path / name).write_bytes(film)
+    assert named([tmp_path]) == [f"{tmp_path}/{name}"]
+
+
+@pytest.mark.parametrize("ending", ["jpg", "JPEG", "png", "Dcm", "jfif", "jpe", "dicom"])
+def test_the_ending_of_a_film_is_believed(tmp_path, ending, monkeypatch):
+    """The ending of a film is believed without opening the file: one that is empty becomes a row with its error."""
+    (tmp_path / f"a.{ending}").touch()
+    monkeypatch.setattr("batch.paths.read_beginning", None)
+    assert named([tmp_path]) == [f"{tmp_path}/a.{ending}"]
+
+
+def test_what_is_passed_over_is_counted_by_kind(tmp_path):
+    """What is passed over is counted by kind, and nothing that may wait for a writer is opened."""
+    contents = {
+        "a.txt": b"x",
+        "b.TXT": b"\xff\xd8",
+        "Thumbs.db": b"\xd0\xcf\x11\xe0",
+        "report": b"x",
+        "x.1": b"x",
+        "Dr. Who": b"x",
+        "nothing": b"",
+        "._a.jpeg": b"\0\5\x16\7",
+        ".git/a.png": PNG,
+        "DICOMDIR": DICOM.replace(b"1.2.840.10008.5.1.4.1.1.1", b"1.2.840.10008.1.3.10"),
+        "@eaDir/a.png": PNG,
+        "__MACOSX/b.png": PNG,
+        "below/__MACOSX/b.png": PNG,
+        "film.png": PNG,
+    }
+    for name, content in contents.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    os.mkfifo(tmp_path / "pipe")
+    found = find(tmp_path)
+
+    assert [film.path for film in found.films] == [f"{tmp_path}/film.png"]
+    assert found.tell_passed_over() == (
+        "Passed over: 4 without an ending, 2 .txt, 2 __MACOSX/, 2 hidden, 1 .db, 1 @eaDir/, "
+        "1 device, pipe or socket, 1 empty."
+    )
+
+
+def test_nothing_passed_over_is_not_told_and_many_kinds_are_cut_short(tmp_path):
+    """Nothing passed over is not told; of many kinds the frequent ones are."""
+    (tmp_path / "a.png").touch()
+    assert find(tmp_path).tell_passed_over() is None
+    for number in range(20):
+        (tmp_path / f"a.x{number:02}").write_text("x")
+    assert find(tmp_path).tell_passed_over().endswith(" 1 .x11, 8 others.")
+
+
+def test_a_pipe_that_took_a_files_place_is_not_waited_for(tmp_path):
+    """A pipe that took a file's place is not waited for."""
+    os.mkfifo(tmp_path / "pipe")
+    assert read_beginning(str(tmp_path / "pipe")) == b""
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_the_way_out_of_a_link_is_the_systems(tmp_path, monkeypatch):
+    """`link/..` is the folder that holds the link's target: the film there is read, and no other of its name."""
+    (tmp_path / "far/below").mkdir(parents=True)
+    (tmp_path / "far/a.png").touch()
+    (tmp_path / "near").mkdir()
+    (tmp_path / "near/a.png").touch()
+    (tmp_path / "near/link").symlink_to("../far/below")
+    monkeypatch.chdir(tmp_path / "near")
+
+    def keys(*arguments):
+        return [film.key for film in find(*arguments).films]
+
+    assert keys("link/../a.png", "link/..", "./link/.././a.png") == [f"{tmp_path}/far/a.png"]
+    assert keys("../near", "a.png", ".//a.png", "../near/", "..//near//a.png") == [f"{tmp_path}/near/a.png"]

@@ -1,0 +1,71 @@
+"""Which files are films: by their ending, and where that says nothing, by their first bytes."""
+
+# ruff: noqa: PTH122
+# Paths stay the strings that were named, byte for byte; Path would change them.
+
+from __future__ import annotations
+
+import os
+import re
+
+FILM_ENDINGS = (".jpg", ".jpeg", ".png", ".dcm", ".jpe", ".jfif", ".dicom")
+BYTES_THAT_TELL = 512
+# What systems keep beside a user's files: thumbnails, resource forks, snapshots, deleted and recovered files.
+_SYSTEM_FOLDERS = frozenset(
+    {
+        "@eadir",
+        "__macosx",
+        "@recycle",
+        "#recycle",
+        "$recycle.bin",
+        "#snapshot",
+        "lost+found",
+        "system volume information",
+    }
+)
+_JPEG = b"\xff\xd8\xff"
+_PNG = b"\x89PNG\r\n\x1a\n"
+# A data set without preamble begins with an element of group 2 or 8: tag and VR, or tag and length.
+# Source: DICOM PS3.5, section 7.1.
+_BARE_DICOM = re.compile(
+    rb"[\x02\x08]\x00.\x00(?:AE|CS|DA|LO|OB|SH|TM|UI|UL)|\x08\x00[\x00\x01\x05\x08\x10\x12\x16\x18]\x00.\x00\x00\x00",
+    re.DOTALL,
+)
+_DICOM_DIRECTORY = b"1.2.840.10008.1.3.10"
+
+
+def has_film_ending(name: str) -> bool:
+    """Tell whether a file's name ends as that of a film, in any case."""
+    return name.lower().endswith(FILM_ENDINGS)
+
+
+def is_system_folder(name: str) -> bool:
+    """Tell whether a folder of this name holds what a system keeps for itself: no films, or none that are wanted."""
+    return name.lower() in _SYSTEM_FOLDERS
+
+
+def read_beginning(path: str) -> bytes:
+    """Read the first `BYTES_THAT_TELL` bytes of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    # A pipe that took the file's place would be waited for without O_NONBLOCK.
+    with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        return file.read(BYTES_THAT_TELL) or b""
+
+
+def begins_like_film(beginning: bytes) -> bool:
+    """Tell whether bytes begin as a JPEG, a PNG or a DICOM file (with or without preamble) that is no DICOMDIR."""
+    if beginning.startswith((_JPEG, _PNG)):
+        return True
+    if beginning[128:132] != b"DICM" and not _BARE_DICOM.match(beginning):
+        return False
+    return _DICOM_DIRECTORY not in beginning[:BYTES_THAT_TELL]
+
+
+def name_kind(name: str) -> str:
+    """Name the kind of a file that is no film: its ending in small letters, or that it has none."""
+    ending = os.path.splitext(name)[1].lower()
+    tells = ending[1:].isalnum() and not ending[1:].isdigit() and len(ending) <= 10
+    return ending if tells else "without an ending"
