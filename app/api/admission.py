@@ -78,13 +78,18 @@ class Admission:
         """Count one body less as being read."""
         self.reading -= 1
 
-    def enter(self, body: HeldBody) -> None:
+    def enter(self, body: HeldBody, decoded: int = 0) -> None:
         """Count the film of a body as in flight, until the body is released.
 
+        Args:
+            body: where its bytes are counted.
+            decoded: how many more bytes the image will take that the worker decodes out of the body.
+
         Raises:
-            Overloaded: as many as allowed are.
+            Overloaded: as many films as allowed are in flight, or too many bytes would be held.
         """
         self._check_room()
+        body.hold(decoded, self._settings)
         self.in_flight += 1
         body.in_flight = True
 
@@ -127,7 +132,7 @@ class HeldBody:
         self.in_flight = False
 
     def grow(self, size: int, settings: Settings) -> int:
-        """Count more bytes, and answer how many it is now.
+        """Count more bytes of the body, and answer how many it is now.
 
         Raises:
             TooManyBytes: this body is over its limit.
@@ -135,6 +140,14 @@ class HeldBody:
         """
         if self.size + size > settings.max_upload_bytes:
             raise TooManyBytes(f"Expected at most {settings.max_upload_bytes} bytes. Received more.")
+        return self.hold(size, settings)
+
+    def hold(self, size: int, settings: Settings) -> int:
+        """Count more bytes, whether they were sent or made of what was, and answer how many it is now.
+
+        Raises:
+            Overloaded: all requests together would hold more than allowed.
+        """
         if self._admission.bytes_held + size > settings.max_bytes_held:
             raise Overloaded(
                 f"Expected at most {settings.max_bytes_held} bytes of images in memory at once. Try again soon."

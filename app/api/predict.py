@@ -9,6 +9,7 @@ from time import monotonic
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import QueryParams
 
+from app.api import json_form
 from app.api.problems import INTERNAL_ERROR, PROBLEMS, document
 from app.api.schemas import Prediction, encode_prediction
 from app.api.service import ServiceDep
@@ -35,7 +36,11 @@ _PARAMETERS = {
     },
 }
 
-
+# A ramp of gray, 64 pixels a side.
+_EXAMPLE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAAH0lEQVRYw+3B"
+    "QREAAAgDILf+oQ3hzwMyvUkBAACA5xb/LCB9PxoM/gAAAABJRU5ErkJggg=="
+)
 _BODY = {
     "required": True,
     "content": {
@@ -45,6 +50,15 @@ _BODY = {
                 "required": [FIELD],
                 "properties": {FIELD: {"type": "string", "format": "binary"}},
             }
+        },
+        json_form.MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": [json_form.FIELD],
+                "properties": {json_form.FIELD: {"type": "string", "contentEncoding": "base64"}},
+                "additionalProperties": False,
+            },
+            "example": {json_form.FIELD: _EXAMPLE},
         },
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
     },
@@ -62,7 +76,10 @@ _BODY = {
     },
 )
 async def predict(request: Request, service: ServiceDep) -> Response:
-    """Send a JPEG or PNG as the only part `file` of a form, or as the raw body. Not a medical device."""
+    """Send a JPEG or PNG as the only part `file` of a form, as base64 in JSON, or as the raw body.
+
+    Not a medical device.
+    """
     reader = service.ready()
     maps, operating_point = read_query(request.scope["query_string"], reader)
     headers, account, admission = request.headers, request.state.account, service.admission
@@ -74,9 +91,10 @@ async def predict(request: Request, service: ServiceDep) -> Response:
         now = monotonic()
         account.seconds["read"] = now - account.begun
         deadline = now + service.settings.deadline_seconds
+        decoded = json_form.decoded_bytes(data, asked.content_type)
         work = asked.make_work(data)
         del data
-        admission.enter(body)
+        admission.enter(body, decoded)
     except BaseException:
         body.release()
         raise

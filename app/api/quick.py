@@ -61,6 +61,7 @@ class Quick:
         if (
             len(headers) < len(lines)
             or not _ELSEWHERE.isdisjoint(headers)
+            or b"json" in headers.get(b"content-type", b"").lower()
             or headers.get(b"connection", b"keep-alive").lower() != b"keep-alive"
             or not length.isdigit()
             or not int(length)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from app.api.json_form import decode_image, has_json_form, read_encoded
 from app.errors import MalformedForm, MissingFile, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _PLAIN_HEAD = re.compile(rb"((?:[A-Za-z-]{1,64}: [!-~\x80-\xff][ -~\x80-\xff]{0,
 
 @dataclass(frozen=True)
 class Upload:
-    """The bytes of the image, and its name as sent, without folders; None for a raw body."""
+    """The bytes of the image, and its name as sent, without folders; None where none was sent."""
 
     data: bytes
     filename: str | None = None
@@ -43,16 +44,21 @@ def find_upload(body: bytes, content_type: str, content_encoding: str) -> Upload
 
     Args:
         body: as sent.
-        content_type: the header; a multipart form is parsed, anything else is the image itself.
+        content_type: the header; a multipart form is parsed and a JSON object decoded, anything else is the image.
         content_encoding: the header; only an empty one or `identity` is accepted.
 
     Raises:
         MissingFile: no image, an empty one, or more than one.
-        MalformedForm: a form without a boundary or a final boundary, with other parts, or with huge headers.
+        MalformedForm: a form without a boundary or a final boundary, with other parts, or with huge headers; JSON or
+            base64 that is broken, or JSON with other fields.
         UnsupportedFormat: the body is compressed.
     """
     if content_encoding.strip().lower() not in ("", "identity"):
         raise UnsupportedFormat("Expected a body without Content-Encoding. Received a compressed one.")
+    if has_json_form(body, content_type):
+        encoded = read_encoded(body)
+        del body  # not held beside both the text and the image
+        return Upload(decode_image(encoded))
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
         if not body:
