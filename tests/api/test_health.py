@@ -118,6 +118,7 @@ def test_the_openapi_description_names_every_route(server: Running) -> None:
     assert set(paths) == {"/predict", "/health", "/livez", "/readyz", "/model", "/metrics"}
     assert set(paths["/predict"]["post"]["requestBody"]["content"]) == {
         "multipart/form-data",
+        "application/json",
         "application/octet-stream",
     }
 
