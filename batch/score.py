@@ -14,9 +14,9 @@ from rich.console import Console
 from batch.client import Pulse, Retrying, Sender
 from batch.errors import CallError, ScoreError, ServiceError, ServiceGone
 from batch.journal import Journal, Run
-from batch.labels import Labelled, label_of
+from batch.labels import Labelled
 from batch.lists import expand_sources
-from batch.paths import Film, find_films, shown
+from batch.paths import find_films, shown
 from batch.results import check_writable
 from batch.scoring import Scoring
 from batch.service import Service
@@ -69,13 +69,12 @@ def score(
         films = found.films
         if passed_over := found.tell_passed_over():
             print(shown(passed_over), file=sys.stderr)
-        if labels:
-            _check_labels(films)
+        labelled = Labelled(films) if labels else None
         retrying = retrying or Retrying()
         run = _ask_for_model(service, retrying)
         with Journal(journal_path, run, restart=restart) as journal:
             journal.check_films(film.key for film in films)
-            scoring = Scoring(films, journal, out, Labelled() if labels else None, cpu_began)
+            scoring = Scoring(films, journal, out, labelled, cpu_began)
             service = replace(service, operating_point=run.operating_point)
             return scoring.run(service, retrying, concurrency, Console(stderr=True))
     except (ScoreError, OSError) as error:
@@ -93,11 +92,6 @@ def _check_out(out: Path, restart: bool) -> Path:
     if out.exists() and not journal.exists() and not restart:
         raise CallError(f"{out} is finished. Name another --out, or replace it with --restart.")
     return journal
-
-
-def _check_labels(films: Sequence[Film]) -> None:
-    if not any(map(label_of, films)):
-        raise CallError("Expected films in folders named NORMAL and PNEUMONIA, for --labels folders. Received none.")
 
 
 def _ask_for_model(service: Service, retrying: Retrying) -> Run:

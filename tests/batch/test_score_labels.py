@@ -1,0 +1,82 @@
+"""The true classes of films, and which films the metrics are made of."""
+
+import pytest
+
+from batch.errors import NothingNamed
+from batch.labels import Labelled
+from batch.paths import Film
+from batch.results import Row
+
+
+def report(*films):
+    """Return what is told of films, each a key, perhaps with a hash and a row."""
+    listed = [(film, None) if isinstance(film, str) else film for film in films]
+    labelled = Labelled(Film(key, key) for key, *_ in listed)
+    for key, sha256, *row in listed:
+        labelled.add(Film(key, key), row[0] if row else Row(key, "NORMAL", 0.2), sha256)
+    return labelled.report()
+
+
+@pytest.mark.parametrize(
+    ("folders", "told"),
+    [
+        (["normal", "Pneumonia"], "2 labelled films: 1 NORMAL, 1 PNEUMONIA."),
+        (["NORMAL", "PNEUMONIA/bacteria", "pneumonia/virus/2017"], "3 labelled films: 1 NORMAL, 2 PNEUMONIA."),
+        (["x/NORMAL/pneumonia", "NORMAL"], "2 labelled films: 1 NORMAL, 1 PNEUMONIA."),
+        (["PNEUMONIA/virus", "PNEUMONIA/normal"], "2 labelled films: 1 NORMAL, 1 PNEUMONIA."),
+        (
+            ["chest_xray/train/NORMAL", "chest_xray/chest_xray/train/PNEUMONIA"],
+            "2 labelled films: 1 NORMAL, 1 PNEUMONIA.",
+        ),
+    ],
+)
+def test_the_nearest_folder_named_after_a_class_tells_it(folders, told):
+    """The nearest folder named after a class tells it, in any case and at any depth."""
+    assert report(*(f"/data/{folder}/a.png" for folder in folders))[0] == told
+
+
+@pytest.mark.parametrize("stray", ["unsure/a.png", "a.png"])
+def test_a_folder_that_holds_both_classes_is_of_none(stray):
+    """A folder that holds both classes is of none, whatever its name."""
+    told = report("/home/pneumonia/set/normal/a.png", "/home/pneumonia/set/pneumonia/a.png", f"/home/pneumonia/{stray}")
+    assert told[:2] == [
+        "2 labelled films: 1 NORMAL, 1 PNEUMONIA.",
+        "Excluded: 1, in no folder named NORMAL or PNEUMONIA.",
+    ]
+
+
+def test_films_in_no_folder_of_a_class_are_a_wrong_call():
+    """Films in no folder of a class are a wrong call."""
+    with pytest.raises(NothingNamed, match="NORMAL and PNEUMONIA"):
+        report("/data/NORMAL_2/a.png", "/data/NORMAL.png")
+
+
+def test_byte_identical_films_count_once():
+    """Byte-identical films count once, and the others are told."""
+    films = [("/d/NORMAL/a.png", "1"), ("/d/PNEUMONIA/b.png", "2")]
+    copies = [("/d/d/NORMAL/a.png", "1"), ("/d/d/PNEUMONIA/b.png", "2"), ("/d/PNEUMONIA/c.png", "2")]
+    alone, together = report(*films), report(*films, *copies)
+
+    assert together.pop(1) == "Excluded: 3, byte-identical copies of films that are counted."
+    assert alone == together
+
+
+def test_a_failed_copy_does_not_stand_for_the_film():
+    """A failed copy does not stand for the film that was scored."""
+    told = report(("/d/NORMAL/a.png", "1", Row("a", error="timeout")), ("/d/d/NORMAL/a.png", "1"))
+    assert told[:2] == ["1 labelled films: 1 NORMAL, 0 PNEUMONIA.", "Excluded: 1, failed."]
+
+
+def test_the_same_bytes_in_both_classes_count_in_neither():
+    """The same bytes in both classes count in neither: one of the two labels is wrong."""
+    told = report(("/d/NORMAL/a.png", "1"), ("/d/PNEUMONIA/b.png", "1"), ("/d/NORMAL/c.png", "2"))
+    assert told[:2] == [
+        "1 labelled films: 1 NORMAL, 0 PNEUMONIA.",
+        "Excluded: 2, with the same bytes in folders of both classes.",
+    ]
+    assert report(("/d/NORMAL/a.png", "1"), ("/d/PNEUMONIA/b.png", "1"))[0].startswith("0 labelled films")
+
+
+def test_films_without_a_hash_are_no_copies():
+    """Films without a hash are no copies of one another."""
+    assert report("/d/NORMAL/a.png", "/d/NORMAL/b.png")[0] == "2 labelled films: 2 NORMAL, 0 PNEUMONIA."
