@@ -107,6 +107,13 @@ def test_a_link_that_leads_nowhere_is_one_row_with_its_reason(tmp_path, ending):
     assert [film.problem for film in find(tmp_path / f"a{ending}").films] == [LOOPS]
 
 
+def test_what_cannot_be_looked_at_may_exist(tmp_path):
+    """What cannot be looked at may exist: named alone, it is a row and no wrong call."""
+    (tmp_path / "loop").symlink_to("loop")
+    named = find(tmp_path / ("n" * 300), tmp_path / "loop/film.png").films
+    assert [film.problem for film in named] == ["File name too long", LOOPS]
+
+
 def test_what_may_not_be_entered_is_one_row_each(tmp_path, monkeypatch):
     """A folder that may not be entered, a link into it, a file that may not be read: a row each, and the rest goes on.
 
