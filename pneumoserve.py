@@ -5,6 +5,7 @@ Each command imports its part when it is called, so that none pays for another's
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ EngineOption = Annotated[
     Literal["openvino", "tensorflow"], typer.Option(envvar="PNEUMOSERVE_ENGINE", help="What computes.")
 ]
 DEFAULT_STORE = Path("model_store")
+STDIN = "-"
 
 
 @app.command()
@@ -74,7 +76,10 @@ def serve(
 
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(help="JPEG or PNG films.", metavar="FILE…")],
+    # Not paths: as one, a file that is named `-`, which is written `./-`, would be standard input.
+    files: Annotated[
+        list[str], typer.Argument(help="JPEG or PNG films; - for one on standard input.", metavar="FILE|-…")
+    ],
     activation_maps: Annotated[
         Literal["none", "cam", "layers", "all"], typer.Option(help="Which maps to put into the answer.")
     ] = "none",
@@ -114,26 +119,61 @@ def predict(
             typer.echo(f"Expected --save-maps to be a folder that can be made: {error.strerror}.", err=True)
             raise typer.Exit(2) from None
         activation_maps = "all" if activation_maps == "none" else activation_maps
-        if len({path.stem for path in files}) < len(files):
+        if len({_map_stem(name) for name in files}) < len(files):
             typer.echo("Expected films of different names, for --save-maps. Received one name twice.", err=True)
             raise typer.Exit(2)
     failed = 0
-    for path in files:
+    for name in files:
+        filename = None if name == STDIN else Path(name).name or name
         try:
-            reading = reader.read(path.read_bytes(), operating_point=point, maps=activation_maps)
-        except (ImageError, OSError) as error:
+            reading = reader.read(_read_film(name), operating_point=point, maps=activation_maps)
+        except (ImageError, RequestError, OSError) as error:
             failed += 1
-            slug = problem_of(error).slug if isinstance(error, ImageError) else "unreadable-file"
-            detail = str(error) if isinstance(error, ImageError) else error.strerror
-            typer.echo(json.dumps({"filename": path.name, "error": slug, "detail": detail}))
+            slug = "unreadable-file" if isinstance(error, OSError) else problem_of(error).slug
+            detail = error.strerror if isinstance(error, OSError) else str(error)
+            typer.echo(json.dumps({"filename": filename, "error": slug, "detail": detail}))
             continue
-        answer = json.loads(encode_prediction(reading, reader.manifest, filename=path.name, prevalence=prevalence))
+        answer = json.loads(encode_prediction(reading, reader.manifest, filename=filename, prevalence=prevalence))
         if save_maps is not None:
-            for drawn in reading.maps:
-                (save_maps / f"{path.stem}-{drawn.kind}-{drawn.layer or 'film'}.png").write_bytes(drawn.png)
+            try:
+                for drawn in reading.maps:
+                    target = save_maps / f"{_map_stem(name)}-{drawn.kind}-{drawn.layer or 'film'}.png"
+                    target.write_bytes(drawn.png)
+            except OSError as error:
+                typer.echo(f"Expected --save-maps to be a folder that can be written: {error.strerror}.", err=True)
+                raise typer.Exit(2) from None
             answer["activation_maps"] = []
         typer.echo(json.dumps(answer))
     raise typer.Exit(1 if failed else 0)
+
+
+def _map_stem(name: str) -> str:
+    return "stdin" if name == STDIN else Path(name).stem
+
+
+def _read_film(name: str) -> bytes:
+    """Read the bytes of one film from a file, or from standard input.
+
+    Raises:
+        OSError: they cannot be had; its `strerror` is fit to be shown.
+        MissingFile: there are none.
+    """
+    from app.errors import MissingFile
+
+    if name == STDIN:
+        if sys.stdin is None:  # as Python has it where the descriptor was closed at the start
+            raise OSError(errno.EBADF, "Standard input is closed")
+        data = sys.stdin.buffer.read()
+    else:
+        path = Path(name)
+        # A pipe that nobody writes to would be waited for without end, and a device may have none.
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            expected = "Expected a file. Received a pipe, a socket or a device: send it to `predict -`"
+            raise OSError(errno.EINVAL, expected)
+        data = path.read_bytes()
+    if not data:
+        raise MissingFile("Expected the bytes of a JPEG or PNG image. Received none.")
+    return data
 
 
 @app.command()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,6 +50,89 @@ def test_a_film_that_cannot_be_read_is_a_line_and_status_1(film: Path, tiny_stor
     assert read["class"] in ("NORMAL", "PNEUMONIA")
 
 
+def test_a_film_comes_from_standard_input(film: Path, tiny_store: Path, tmp_path: Path) -> None:
+    """Between others, in its place; without a name, as a raw body; a file of this name is written ./-."""
+    (tmp_path / "-").write_bytes(encode(film_pixels(4)))
+    arguments = ["predict", str(film), "-", str(tmp_path / "-"), "--model-store", str(tiny_store)]
+    told = CliRunner().invoke(pneumoserve.app, arguments, input=film.read_bytes())
+    named, sent, other = map(json.loads, told.stdout.splitlines())
+
+    assert told.exit_code == 0, told.output
+    assert sent == named | {"filename": None}
+    assert other["filename"] == "-"
+    assert other["probability"] != sent["probability"]
+
+
+def test_a_file_named_as_standard_input_is_a_file(
+    film: Path, tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written ./- as for every command."""
+    monkeypatch.chdir(tmp_path)
+    film.rename("-")
+    told = CliRunner().invoke(pneumoserve.app, ["predict", "./-", "--model-store", str(tiny_store)], input=b"")
+
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["filename"] == "-"
+
+
+@pytest.mark.parametrize(
+    ("sent", "slug"),
+    [(b"", "missing-file"), (b"GIF89a", "unsupported-format"), (encode(film_pixels(1))[:400], "undecodable-image")],
+)
+def test_no_film_on_standard_input_is_a_line_and_status_1(sent: bytes, slug: str, tiny_store: Path) -> None:
+    """None, another thing, or half of one, with the service's own slugs."""
+    told = CliRunner().invoke(pneumoserve.app, ["predict", "-", "--model-store", str(tiny_store)], input=sent)
+    answer = json.loads(told.stdout)
+
+    assert told.exit_code == 1
+    assert (answer["filename"], answer["error"]) == (None, slug)
+    assert answer["detail"].startswith("Expected")
+
+
+def test_a_closed_standard_input_is_a_line_and_status_1(tiny_store: Path) -> None:
+    """As daemons and some schedulers start their children."""
+    command = f'exec "{sys.executable}" "{pneumoserve.__file__}" predict - --model-store "{tiny_store}" <&-'
+    told = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+
+    assert (told.returncode, told.stderr) == (1, "")
+    assert json.loads(told.stdout) == {
+        "filename": None, "error": "unreadable-file", "detail": "Standard input is closed",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "loop", "under a file", "long name", "empty", "."])
+def test_what_is_no_film_is_a_line_and_never_waited_for(kind: str, film: Path, tiny_store: Path) -> None:
+    """One JSON line each, and the film behind it is read."""
+    path = film.parent / kind
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+            # Whoever opens it after all shall not wait.
+            threading.Thread(target=path.write_bytes, args=(b"",), daemon=True).start()
+        case "folder":
+            path.mkdir()
+        case "device":
+            path = Path("/dev/null")
+        case "loop":
+            path.symlink_to(path)
+        case "under a file":
+            path = film / "film.jpeg"
+        case "long name":
+            path = film.with_name("x" * 300)
+        case "empty":
+            path.write_bytes(b"")
+        case ".":
+            path = Path()
+    told = CliRunner().invoke(pneumoserve.app, ["predict", str(path), str(film), "--model-store", str(tiny_store)])
+    failed, read = map(json.loads, told.stdout.splitlines())
+
+    assert told.exit_code == 1
+    assert failed["filename"] == (path.name or ".")
+    assert failed["error"] == ("missing-file" if kind == "empty" else "unreadable-file")
+    assert failed["detail"]
+    assert read["filename"] == film.name
+
+
 def test_maps_become_files(film: Path, tiny_store: Path, tmp_path: Path) -> None:
     """One PNG a map, named after its film and its layer; the answer is left without them."""
     maps = tmp_path / "new" / "maps"
@@ -57,6 +144,28 @@ def test_maps_become_files(film: Path, tiny_store: Path, tmp_path: Path) -> None
     layers = [f"film-layer-conv{number}.png" for number in (1, 2)]
     assert sorted(path.name for path in maps.iterdir() if "-layer-" in path.name) == layers
     assert len(list(maps.glob("film-cam-*.png"))) == 1
+
+
+def test_maps_of_standard_input_are_named_after_it(film: Path, tiny_store: Path, tmp_path: Path) -> None:
+    """A dash would make an option of a file's name; a file of that name beside it would be overwritten."""
+    maps = tmp_path / "maps"
+    arguments = ["predict", "-", "--save-maps", str(maps), "--model-store", str(tiny_store)]
+    told = CliRunner().invoke(pneumoserve.app, arguments, input=film.read_bytes())
+    both = CliRunner().invoke(pneumoserve.app, [*arguments, str(film.rename(tmp_path / "stdin.jpeg"))], input=b"")
+
+    assert told.exit_code == 0, told.output
+    assert {path.name.partition("-")[0] for path in maps.iterdir()} == {"stdin"}
+    assert (both.exit_code, both.stdout) == (2, "")
+
+
+def test_maps_that_cannot_be_written_are_a_wrong_call(film: Path, tiny_store: Path, tmp_path: Path) -> None:
+    """Said in one line, whatever stands in the way."""
+    (tmp_path / "film-layer-conv1.png").mkdir()
+    arguments = ["predict", str(film), "--save-maps", str(tmp_path), "--model-store", str(tiny_store)]
+    told = CliRunner().invoke(pneumoserve.app, arguments)
+
+    assert told.exit_code == 2
+    assert told.stderr == "Expected --save-maps to be a folder that can be written: Is a directory.\n"
 
 
 def test_maps_that_cannot_be_kept_are_a_wrong_call(film: Path, tiny_store: Path, tmp_path: Path) -> None:

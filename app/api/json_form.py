@@ -42,7 +42,7 @@ def read_encoded(body: bytes) -> str:
     """
     body = body.removeprefix(codecs.BOM_UTF8)
     if not body.isascii() or b"\0" in body:
-        raise MalformedForm(f"Expected JSON in UTF-8, in it {FIELD!r} alone: ASCII characters. Received others.")
+        raise MalformedForm(f"Expected JSON in UTF-8 with {FIELD!r} alone, so ASCII characters. Received others.")
     # Each value needs one of these, and base64 has none of them.
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise MalformedForm(f"Expected JSON with the field {FIELD!r} alone. Received over {MAX_VALUES} values.")
