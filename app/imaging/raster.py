@@ -56,7 +56,7 @@ def decode(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, 
 
     Returns:
         uint8 pixels of shape (height, width), upright, 0 black to 255 white; and the warnings
-        (`colour-image`, `reduced-bit-depth`).
+        (`colour-image`, `few-gray-levels`).
 
     Raises:
         UndecodableImage: the image is truncated, corrupt, or not decodable to one gray frame.
@@ -118,7 +118,7 @@ def _bits_used(samples: Samples) -> tuple[int, tuple[ImageWarning, ...]]:
         return bits, ()
     return bits, (
         ImageWarning(
-            "reduced-bit-depth",
+            "few-gray-levels",
             f"The file has 16 bits a sample and its largest value is {maximum}: it was read as {bits}-bit.",
         ),
     )
