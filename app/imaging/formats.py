@@ -9,6 +9,7 @@ from typing import Literal
 
 from app.errors import TooManyPixels, UndecodableImage, UnsuitableImage, UnsupportedFormat
 from app.imaging import png
+from app.imaging.foreign import name_foreign
 
 ACCEPTED_FORMATS = ("JPEG", "PNG")
 MAX_JPEG_SCANS = 100
@@ -59,7 +60,7 @@ def read_header(data: bytes) -> ImageHeader:
         data: the whole file as sent; its name and its declared type play no part.
 
     Raises:
-        UnsupportedFormat: the bytes begin like none of `ACCEPTED_FORMATS`.
+        UnsupportedFormat: the bytes begin like none of `ACCEPTED_FORMATS`; the message says what they are.
         UndecodableImage: they begin like one of them, and the header ends early or contradicts itself.
     """
     if data.startswith(b"\xff\xd8\xff"):
@@ -67,9 +68,8 @@ def read_header(data: bytes) -> ImageHeader:
     if data.startswith(png.SIGNATURE):
         return _read_png_header(data)
     accepted = " or ".join(ACCEPTED_FORMATS)
-    raise UnsupportedFormat(
-        f"Expected the bytes of a {accepted} image. Received {len(data)} bytes that begin as neither."
-    )
+    what, step = name_foreign(data) or ("something else", f"send the film as {accepted}")
+    raise UnsupportedFormat(f"Expected the bytes of a {accepted} image. Received {len(data)} bytes of {what}: {step}.")
 
 
 def check_dimensions(header: ImageHeader, max_pixels: int) -> None:
