@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from app.errors import UndecodableImage
 from app.imaging.formats import ImageHeader
+from app.imaging.jpeg_padding import Decode
+from app.imaging.jpeg_repair import repair
 from app.imaging.png import pack_pixels
 
 Gray = NDArray[np.uint8]
@@ -85,11 +87,16 @@ def _decode_jpeg(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWar
     return *_turn_gray(pixels, cv2.COLOR_RGB2GRAY), sloppy
 
 
-def _decode_whole(data: bytes, decode: Callable[[bytes], Gray]) -> tuple[Gray, tuple[str, ...]]:
+def _decode_whole(data: bytes, decode: Decode) -> tuple[Gray, tuple[str, ...]]:
     try:
         return decode(data), ()
     except ValueError as error:
         refusal = error
+    for repaired in repair(data, decode):
+        try:
+            return decode(repaired.data), repaired.sloppy
+        except ValueError:
+            continue
     raise UndecodableImage(f"Expected a whole JPEG. Received one that the decoder refused: {refusal}.")
 
 
