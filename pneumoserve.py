@@ -194,13 +194,19 @@ def score(
     api_key: Annotated[
         str | None, typer.Option(envvar="PNEUMOSERVE_API_KEY", show_envvar=True, help="Better set than typed.")
     ] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget OUT.journal and replace OUT.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget earlier starts, and replace OUT.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Send again all that failed, whatever the reason.")
+    ] = False,
+    root: Annotated[
+        str | None, typer.Option(help="Know films by their paths below this folder, wherever it is mounted.")
+    ] = None,
     null: Annotated[bool, typer.Option("--null", help="Paths on standard input end with NUL: find -print0.")] = False,
     encoding: Annotated[
         str | None, typer.Option(help="Of the list on standard input. Unset: UTF-8, or as its byte-order mark says.")
     ] = None,
 ) -> None:
-    """Score many films over HTTP, one row a film. Started again after a kill, it resumes. Status 1 where one failed."""
+    """Score many films over HTTP, one row a film; started again, what is new or changed. Status 1 where one failed."""
     from batch.client import Retrying
     from batch.score import score as score_films
 
@@ -215,6 +221,8 @@ def score(
         restart=restart,
         null=null,
         encoding=encoding,
+        retry_failed=retry_failed,
+        root=root,
         retrying=Retrying(patience=patience, refused=patience),
     )
     raise typer.Exit(status)

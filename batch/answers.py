@@ -15,6 +15,11 @@ def is_settled(row: Row) -> bool:
     return row.http_status in _SETTLED and row.error != _UNEXPECTED
 
 
+def must_be_sent(row: Row, *, retry_failed: bool) -> bool:
+    """Tell whether the film is sent again even where its bytes are the same; `retry_failed` takes all that failed."""
+    return not is_settled(row) or (retry_failed and row.error is not None)
+
+
 def row_from(answer: Answer, path: str, seconds: float) -> Row:
     """Turn an answer to `POST /predict` into the row of the film at `path`, which took `seconds`."""
     row = Row(path, http_status=answer.status, seconds=round(seconds, 6))

@@ -1,216 +1,238 @@
 """The journal beside a result: what is finished survives kill -9, and a second start goes on from it.
 
-Its first line tells which run it belongs to; each further line is one row under the names of `results.COLUMNS`,
-its path made absolute, so that a second start may come from another folder.
-A film may stand there twice, when it failed and was sent again: its last line counts.
+Its first line tells which run it belongs to, and the identity of the result that it was written to. Each further line
+is one film, see `entry`. A film may stand there several times, when it failed or changed and was sent again: its last
+line counts. A line that cannot be read was torn by a power cut, and says nothing. Format 1 has neither identity.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
+from batch.content import Identity, file_identity
+from batch.entry import Entry, encode_entry, parse_entry, parse_object
 from batch.errors import JournalRefused
-from batch.results import COLUMNS, Row, sync_folder
+from batch.journal_file import JournalFile
+from batch.keys import Keys
+from batch.paths import shown
+from batch.run import BEGINNING, FORMAT, Run
 
-_FORMAT = 1
-_BEGINNING = b'{"journal": '
-
-
-@dataclass(frozen=True)
-class Run:
-    """What all rows of one journal have in common.
-
-    `operating_point` is a name (never "the default"), `model` is name/version, `model_sha256` that of its weights.
-    """
-
-    operating_point: str | None
-    model: str | None
-    model_sha256: str | None
+_NAMES_SHOWN = 3
 
 
 class Journal:
-    """An open journal, locked against a second process.
+    """An open journal, locked against a second process. Use it as a context manager.
 
-    `run` is what it belongs to. Rows stay on the disk; in memory is only where each one begins. Use it as a context
-    manager.
+    `run` is what it belongs to. Rows stay on the disk; in memory is only where each one begins. Nothing is changed on
+    the disk before the first of `prepare`, `append`, `note_result` and `finish`. Films are named by absolute path.
     """
 
-    def __init__(self, path: Path, run: Run, *, restart: bool = False) -> None:
-        """Open the journal of `run`, or begin one.
+    def __init__(self, out: Path, run: Run, keys: Keys | None = None, *, restart: bool = False) -> None:
+        """Open the journal of `run` for the result `out`, or begin one.
 
         Args:
-            path: where it lies; its folder exists.
+            out: the result; its folder exists.
             run: what this start would score with.
+            keys: what the films are called in it; by default by absolute path.
             restart: forget what an earlier start left there.
 
         Raises:
             JournalRefused: another process writes it, it belongs to another run, or the file is no journal.
         """
         self.run = run
-        self._path = path
-        self._file = _open_locked(path)
+        self._out = out
+        self._keys = keys or Keys()
+        self._format = 0
         self._offsets: dict[str, int] = {}
-        self._end = 0
+        self._results: list[Identity] = []
+        self._is_prepared = False
+        self._prepared_end = 0
+        self._file = JournalFile(out)
+        self._written_ns = self._file.mtime_ns
         try:
-            if restart:
-                os.truncate(self._file, 0)
-            self._end = self._read(run)
-            os.truncate(self._file, self._end)  # what is after it was torn when the last start was killed
-            if self._end == 0:
-                self._begin(run)
-            # By itself: a copy of the descriptor would share the position that each append moves.
-            self._reader = path.open("rb")
+            self._index(restart)
         except BaseException:
-            _close_locked(self._file)
+            self._file.close()
             raise
+        self._is_restart = restart
+        self._must_replace = self._format != FORMAT
 
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._reader.close()
-        _close_locked(self._file)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._offsets
+        self._file.close()
 
     def __len__(self) -> int:
         return len(self._offsets)
 
-    def check_films(self, keys: Iterable[str]) -> None:
-        """Refuse to go on without films that stand here: the result would lose their rows.
+    @property
+    def is_finished(self) -> bool:
+        """Whether it stands beside a finished result."""
+        return self._file.is_finished
+
+    def check_films(self, films: Iterable[str]) -> int:
+        """Refuse to go on without films that were answered; forget those that failed, and return how many those are.
+
+        What failed has no answer that could be lost, and may be named otherwise by now: a folder that could not be
+        entered is a film that failed, until it can be entered.
 
         Raises:
-            JournalRefused: a film in the journal is not among `keys`.
+            JournalRefused: a film that was answered is not among `films`.
         """
-        lost = len(self._offsets.keys() - set(keys))
-        if lost:
+        lost = self._offsets.keys() - set(map(self._keys, films))
+        answered = sorted(key for key in lost if self._entry(key).row.error is None)
+        if answered:
+            more = f" and {len(answered) - _NAMES_SHOWN} more" if len(answered) > _NAMES_SHOWN else ""
             raise JournalRefused(
-                f"{self._path} holds {lost} films that are not named now. "
+                f"{self._file.path} holds {len(lost)} films that are not named now, answers of {len(answered)} among "
+                f"them: {', '.join(map(shown, answered[:_NAMES_SHOWN]))}{more}. "
                 "Name the same films again, name another --out, or start over with --restart."
             )
+        for key in lost:
+            del self._offsets[key]
+        self._must_replace = self._must_replace or bool(lost)
+        return len(lost)
 
-    def append(self, rows: Iterable[Row]) -> None:
-        """Add rows, their `path` a film's key; when this returns they are on the disk."""
-        lines, offsets, end = [], {}, self._end
-        for row in rows:
-            line = json.dumps(row.as_columns()).encode() + b"\n"
-            lines.append(line)
-            offsets[row.path] = end
-            end += len(line)
-        _write(self._file, b"".join(lines))
-        os.fsync(self._file)
-        self._offsets.update(offsets)
-        self._end = end
-
-    def row(self, key: str) -> Row:
-        """Return the last row of a film.
+    def check_result(self) -> None:
+        """Refuse to replace a result that did not come of this journal.
 
         Raises:
-            KeyError: it has none.
-            JournalRefused: the file was changed behind our back.
+            JournalRefused: something else wrote it, or changed it.
         """
-        self._reader.seek(self._offsets[key])
-        row = _row(self._reader.readline())
-        if row is None:
-            raise JournalRefused(f"{self._path} was changed by something else while it was in use.")
-        return row
-
-    def rows(self) -> Iterator[Row]:
-        """Yield every film's last row."""
-        return map(self.row, self._offsets)
-
-    def remove(self) -> None:
-        """Delete the journal, once its rows are in a result."""
-        self._path.unlink()
-        sync_folder(self._path.parent)
-
-    def _begin(self, run: Run) -> None:
-        header = json.dumps({"journal": _FORMAT, **asdict(run)}).encode() + b"\n"
-        _write(self._file, header)
-        os.fsync(self._file)
-        sync_folder(self._path.parent)
-        self._end = len(header)
-
-    def _read(self, run: Run) -> int:
-        """Index what is there; return where the last whole line ends."""
-        with self._path.open("rb") as file:
-            return self._index(file, run)
-
-    def _index(self, file: BinaryIO, run: Run) -> int:
-        first = file.readline()
-        if not first.startswith(_BEGINNING) and not _BEGINNING.startswith(first):
-            raise JournalRefused(f"{self._path} is no journal of this command. Move it away.")
-        header = _object(first)
-        if header is None:
-            return 0
-        self._check(header, run)
-        end = len(first)
-        for line in file:
-            row = _row(line)
-            if row is None:
-                break
-            self._offsets[row.path] = end
-            end += len(line)
-        return end
-
-    def _check(self, header: dict[str, Any], run: Run) -> None:
-        if header.get("journal") != _FORMAT:
-            raise JournalRefused(f"{self._path} was written by another version of this command. Start with --restart.")
-        for name, now in asdict(run).items():
-            before = header.get(name)
-            if before != now:
+        if self._is_restart or self._format == 1 or not self._out.exists():
+            return
+        if not self._format:
+            raise JournalRefused(
+                f"{self._out} is there without {self._out.name}.films, which tells what its films held: a version "
+                "before 0.2 wrote it, or something else. Name another --out, or replace it with --restart."
+            )
+        status = self._out.stat()
+        if not any(result.has_stat(status) for result in self._results):
+            present = file_identity(self._out)
+            if not any(result.has_bytes_of(present) for result in self._results):
                 raise JournalRefused(
-                    f"{self._path} was begun with {name} {before}; now it is {now}. "
-                    "One result holds one model's answers at one operating point: "
-                    "go back to that, name another --out, or start over with --restart."
+                    f"{self._out} is not as this command left it. Move it away to have it written anew, "
+                    "name another --out, or replace it with --restart."
                 )
 
+    def entry(self, film: str) -> Entry | None:
+        """Return what is known of a film, or None. Several threads may call it while another appends.
 
-def _open_locked(path: Path) -> int:
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        Raises:
+            JournalRefused: the file was changed behind our back.
+        """
+        key = self._keys(film)
+        if key not in self._offsets:
+            return None
+        entry = self._entry(key)
+        entry.row.path = film
+        return entry
+
+    def has_new(self, film: str) -> bool:
+        """Tell whether a film was appended since the call of `prepare`, and no result noted since."""
+        return self._is_prepared and self._offsets.get(self._keys(film), -1) >= self._prepared_end
+
+    def prepare(self) -> None:
+        """Bring the file into the state in which films are appended: the current format, the name of a journal."""
+        if self._is_prepared:
+            return
+        if self._must_replace:
+            self._replace(self._present_result())
+        self._file.begin()
+        self._prepared_end = self._file.end
+        self._is_prepared = True
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Add films; when this returns they are on the disk."""
+        self.prepare()
+        lines, at = [], {}
+        end = 0
+        for entry in entries:
+            key = self._keys(entry.row.path)
+            line = encode_entry(key, entry)
+            lines.append(line)
+            at[key] = end
+            end += len(line)
+        begins = self._file.append(b"".join(lines))
+        self._offsets.update((key, begins + offset) for key, offset in at.items())
+
+    def note_result(self, result: Identity) -> None:
+        """Note that a result is about to be put in place; when this returns it is on the disk.
+
+        The journal is written anew for it, with one line a film: films that were tried again and again end here.
+        """
+        self.prepare()
+        self._replace([*self._present_result(), result])
+
+    def knows_result(self, result: Identity) -> bool:
+        """Tell whether these bytes were noted as a result before."""
+        return any(known.has_bytes_of(result) for known in self._results)
+
+    def finish(self) -> None:
+        """Keep the journal beside its finished result."""
+        if self._must_replace:
+            self.prepare()
+        self._file.finish()
+
+    def _present_result(self) -> list[Identity]:
+        return [file_identity(self._out)] if self._out.exists() else []
+
+    def _replace(self, results: list[Identity]) -> None:
+        offsets: dict[str, int] = {}
+
+        def lines() -> Iterator[bytes]:
+            line = self.run.as_line(results)
+            end = len(line)
+            yield line
+            for key, offset in self._offsets.items():
+                line = encode_entry(key, self._entry(key)) if self._format == 1 else self._file.line(offset)
+                offsets[key] = end
+                end += len(line)
+                yield line
+
+        self._file.replace(lines())
+        self._format, self._offsets, self._results = FORMAT, offsets, results
+        self._prepared_end = self._file.end
+
+    def _entry(self, key: str) -> Entry:
+        entry = parse_entry(self._file.line(self._offsets[key]), self._format)
+        if entry is None:
+            raise JournalRefused(f"{self._file.path} was changed by something else while it was in use.")
+        if self._format == 1:
+            entry.identity = self._adopted(key)
+        return entry
+
+    def _adopted(self, path: str) -> Identity | None:
+        """Return the identity that a film of a journal of format 1 is given: as it is now, hash unknown.
+
+        A file that is newer than the journal was written after its row, and gets none: its row is about other bytes.
+        """
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(file)
-            raise JournalRefused(f"Another process is writing {path}. Wait for it, or name another --out.") from None
-        # The process that held it may have finished in between, and deleted what was just locked.
-        if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
-            return file
-        os.close(file)
+            status = os.stat(path)  # noqa: PTH116 - the path stays as it is
+        except (OSError, ValueError):
+            return None
+        if status.st_mtime_ns > self._written_ns:
+            return None
+        return Identity(status.st_size, status.st_mtime_ns, None)
 
-
-def _close_locked(file: int) -> None:
-    # Not by closing alone: what this process forked meanwhile may still have a copy of the descriptor.
-    fcntl.flock(file, fcntl.LOCK_UN)
-    os.close(file)
-
-
-def _write(file: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        value = json.loads(line)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _row(line: bytes) -> Row | None:
-    value = _object(line)
-    if value is None or tuple(value) != COLUMNS:
-        return None
-    return Row(*value.values())
+    def _index(self, restart: bool = False) -> None:
+        """Note the format, 0 where nothing is there, and where each film's last line begins."""
+        lines = self._file.lines()
+        _, first = next(lines, (0, b""))
+        if not first.startswith(BEGINNING) and not BEGINNING.startswith(first):
+            raise JournalRefused(f"{self._file.path} is no journal of this command. Move it away.")
+        if restart or not first.endswith(b"\n"):
+            return
+        header = parse_object(first)
+        if header is None:
+            raise JournalRefused(f"{self._file.path} begins with a damaged line. Move it away.")
+        self.run.check(header, str(self._file.path))
+        self._format = header["journal"]
+        self._results = [Identity(**result) for result in header.get("results", ())]
+        for offset, line in lines:
+            entry = parse_entry(line, self._format)
+            if entry is not None:
+                self._offsets[entry.row.path] = offset

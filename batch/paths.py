@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
@@ -17,6 +18,7 @@ from batch.lists import exists
 
 # A spreadsheet takes a cell that begins so for a formula; "./" in front names the same file and is none.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+_HALF_PAIRS = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # what no undecodable byte becomes
 _KINDS_TOLD = 12
 _NO_FILE = "Expected a file. Received a device, a pipe or a socket."
 
@@ -82,7 +84,11 @@ def find_films(named: Sequence[str]) -> Found:
 
 
 def shown(text: str) -> str:
-    r"""Make a text valid UTF-8 without changing what is valid: the undecodable byte 0xE9 becomes `\xe9`."""
+    r"""Make a text valid UTF-8 without changing what is valid: the undecodable byte 0xE9 becomes `\xe9`.
+
+    Half a pair of UTF-16, as JSON and lists in UTF-16 may hold it, becomes `\ud83d`.
+    """
+    text = _HALF_PAIRS.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 

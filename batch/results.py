@@ -66,7 +66,7 @@ _values = attrgetter(*(part.name for part in fields(Row)))
 
 
 def check_writable(out: Path) -> None:
-    """Refuse early what `write_results` would fail on late.
+    """Refuse early what `write_aside` would fail on late.
 
     Raises:
         UnusableResult: the ending is unknown, its extra is missing, or the folder is not there or not writable.
@@ -79,8 +79,8 @@ def check_writable(out: Path) -> None:
         raise UnusableResult(f"Expected --out to be a file in a writable folder. Received: {shown(str(out))}.")
 
 
-def write_results(out: Path, rows: Iterable[Row]) -> None:
-    r"""Write the rows in the format of `out`'s ending: aside, synced, then renamed, so `out` is never half a result.
+def write_aside(out: Path, rows: Iterable[Row]) -> Path:
+    r"""Write the rows in the format of `out`'s ending, beside `out`; return the path of what is on the disk then.
 
     In CSV, warnings are joined by `;` and refer is `true` or `false`; in JSON Lines and Parquet warnings are a list.
     Bytes of a path that are no UTF-8 appear as `\xe9` in all three.
@@ -89,6 +89,11 @@ def write_results(out: Path, rows: Iterable[Row]) -> None:
     _WRITERS[out.suffix.lower()](aside, map(_visible, rows))
     with aside.open("rb") as written:
         os.fsync(written.fileno())
+    return aside
+
+
+def put_in_place(aside: Path, out: Path) -> None:
+    """Replace the result by what was written aside, at once, so that `out` is never half a result."""
     aside.replace(out)
     sync_folder(out.parent)
 
@@ -103,7 +108,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def _visible(row: Row) -> dict[str, Any]:
-    return {name: shown(value) if isinstance(value, str) else value for name, value in row.as_columns().items()}
+    columns = row.as_columns() | {"warnings": [shown(warning) for warning in row.warnings]}
+    return {name: shown(value) if isinstance(value, str) else value for name, value in columns.items()}
 
 
 @contextmanager

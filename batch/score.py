@@ -13,13 +13,16 @@ from rich.console import Console
 
 from batch.client import Pulse, Retrying, Sender
 from batch.errors import CallError, ScoreError, ServiceError, ServiceGone
-from batch.journal import Journal, Run
+from batch.journal import Journal
+from batch.keys import Keys
 from batch.labels import Labelled
 from batch.lists import expand_sources
-from batch.paths import find_films, shown
+from batch.paths import find_films
 from batch.results import check_writable
+from batch.run import Run
 from batch.scoring import Scoring
 from batch.service import Service
+from batch.telling import tell, warn
 
 _SECONDS_FOR_A_START = 10.0
 
@@ -36,14 +39,17 @@ def score(
     restart: bool = False,
     null: bool = False,
     encoding: str | None = None,
+    retry_failed: bool = False,
+    root: str | None = None,
     retrying: Retrying | None = None,
 ) -> int:
     """Send every film of `sources` to the service at `url` and write one row a film to `out`.
 
     Every finished film stands in `<out>.journal` before it counts as finished. The same call again goes on from there:
-    what was scored, or refused for what it is, is not sent again. The journal is deleted with the result's writing,
-    unless films failed in a way that another start may mend. A result without a journal is finished, and is replaced
-    only with `restart`.
+    it sends what is new, what changed, and what failed in a way that another start may mend. A film counts as the same
+    where its file has the same size and time, or else where its bytes have the same SHA-256. Beside a finished result
+    the journal stays as `<out>.films`, so that the same call keeps the result right. A result that did not come of such
+    a file is replaced only with `restart`.
 
     Args:
         sources: folders, files, or `-` for paths on standard input; see `find_films`.
@@ -53,7 +59,9 @@ def score(
         operating_point: a name from the model; None takes the model's default.
         concurrency: how many films are on their way at once, at least 1.
         api_key: sent as `X-API-Key`.
-        restart: forget the journal and replace the result.
+        restart: forget what earlier starts left, and replace the result.
+        retry_failed: also send again what was refused for what it is.
+        root: name films in the journal by their paths below this folder, so that it may be mounted elsewhere.
         null: the paths on standard input end with NUL; see `read_list`.
         encoding: of the list on standard input; see `read_list`.
         retrying: how often and how long to try again.
@@ -63,35 +71,30 @@ def score(
     """
     cpu_began = time.process_time()
     try:
-        journal_path = _check_out(out, restart)
+        check_writable(out)
+        keys = Keys(root)
         service = Service(url, operating_point, api_key)
         found = find_films(expand_sources(sources, sys.stdin, null=null, encoding=encoding))
         films = found.films
         if passed_over := found.tell_passed_over():
-            print(shown(passed_over), file=sys.stderr)
+            warn(passed_over)
+        keys.check(film.key for film in films)
         labelled = Labelled(films) if labels else None
         retrying = retrying or Retrying()
-        run = _ask_for_model(service, retrying)
-        with Journal(journal_path, run, restart=restart) as journal:
-            journal.check_films(film.key for film in films)
-            scoring = Scoring(films, journal, out, labelled, cpu_began)
+        run = replace(_ask_for_model(service, retrying), relative=keys.relative)
+        with Journal(out, run, keys, restart=restart) as journal:
+            journal.check_result()
+            if forgotten := journal.check_films(film.key for film in films):
+                warn(f"{forgotten} films that had failed are not named now: the result leaves them out.")
+            scoring = Scoring(films, journal, out, labelled, cpu_began, retry_failed)
             service = replace(service, operating_point=run.operating_point)
             return scoring.run(service, retrying, concurrency, Console(stderr=True))
     except (ScoreError, OSError) as error:
-        print(shown(str(error)), file=sys.stderr)
+        warn(str(error))
         return 2 if isinstance(error, CallError) else 1
     except KeyboardInterrupt:
-        print("Interrupted before a film was sent, or while the result was written. Start the same command again.")
+        tell("Interrupted before a film was sent, or while the result was written. Start the same command again.")
         return 130
-
-
-def _check_out(out: Path, restart: bool) -> Path:
-    """Refuse what cannot work before anything is read or sent; return where the journal lies."""
-    check_writable(out)
-    journal = out.with_name(out.name + ".journal")
-    if out.exists() and not journal.exists() and not restart:
-        raise CallError(f"{out} is finished. Name another --out, or replace it with --restart.")
-    return journal
 
 
 def _ask_for_model(service: Service, retrying: Retrying) -> Run:

@@ -1,26 +1,30 @@
-"""One start of the scoring: send what is not settled, write the result, tell how it went."""
+"""One start of the scoring: send what needs it, write the result, tell how it went."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
 from batch.answers import is_settled
+from batch.attempt import Attempts
 from batch.client import Retrying
+from batch.content import file_identity
 from batch.crew import Crew
 from batch.errors import ModelChanged, ServiceGone, WrongKey
-from batch.journal import Journal, Run
+from batch.journal import Journal
 from batch.labels import Labelled
 from batch.paths import Film, shown
 from batch.progress import ScoringProgress
-from batch.results import Row, write_results
+from batch.results import Row, put_in_place, write_aside
+from batch.run import Run
 from batch.service import Service
+from batch.telling import tell, warn
 
 _SECONDS_BETWEEN_SYNCS = 0.2
 _PATHS_SHOWN = 3
@@ -39,47 +43,84 @@ class Scoring:
     out: Path
     labelled: Labelled | None
     cpu_began: float
+    retry_failed: bool = False
     failures: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unsettled: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
 
     def run(self, service: Service, retrying: Retrying, concurrency: int, console: Console) -> int:
-        """Send what is not settled, write the result, print the summary; return the exit status."""
-        settled = {row.path for row in self.journal.rows() if is_settled(row)}
-        pending = [film for film in self.films if film.key not in settled]
-        failed = sum(film.key in settled and self.journal.row(film.key).error is not None for film in self.films)
-        already = len(self.films) - len(pending)
-        if already:
-            print(f"{already} of {len(self.films)} films were scored by an earlier start.", file=sys.stderr)
+        """Send what needs it, write the result, print the summary; return the exit status."""
+        attempts = Attempts(self.journal, self.retry_failed)
+        pending = [film for film in self.films if attempts.is_needed(film)]
+        finished = len(self.films) - len(pending)
+        if finished:
+            warn(f"{finished} of {len(self.films)} films were scored by an earlier start.")
+        if finished and self.journal.is_finished and not self.out.exists():
+            warn(f"{self.out} is not there: it is written anew from {self.out.name}.films.")
         clock = time.perf_counter()
-        crew = Crew(pending, service, retrying, concurrency, self.journal.run.model_sha256)
-        try:
-            with ScoringProgress(console, len(self.films), already) as progress:
-                ended = False
-                while not ended:
-                    ended = crew.done.wait(_SECONDS_BETWEEN_SYNCS)
-                    rows = [crew.rows.popleft() for _ in range(len(crew.rows))]
-                    if rows:
-                        self.journal.append(rows)
-                    already += len(rows)
-                    failed += sum(row.error is not None for row in rows)
-                    progress.show(already, failed)
-        except KeyboardInterrupt:
-            crew.stop()
-            print(f"Interrupted. Start the same command again to go on: {already} films stand in the journal.")
-            return 130
+        gone = None
+        if pending:
+            self.journal.prepare()
+            crew = Crew(pending, attempts.attempt, service, retrying, concurrency)
+            try:
+                self._follow(crew, finished, console)
+            except KeyboardInterrupt:
+                tell(
+                    "Interrupted. Start the same command again to go on: "
+                    f"{finished + sum(map(self._is_new, pending))} films stand in the journal."
+                )
+                return 130
+            finally:
+                crew.stop()
+            gone = crew.failure
+            if gone is not None and not isinstance(gone, ServiceGone):
+                raise _explained(gone, self.journal.run)
         seconds = time.perf_counter() - clock
-        if crew.failure is not None and not isinstance(crew.failure, ServiceGone):
-            raise _explained(crew.failure, self.journal.run)
-        write_results(self.out, self._rows(crew.failure))
-        if not self.unsettled:
-            self.journal.remove()
-        self._print_summary(len(pending), seconds, crew.failure)
+        missing = {film.key for film in pending if not self._is_new(film)} if gone else set()
+        is_replaced = self._write(missing, gone)
+        self._print_summary(seconds, gone, is_replaced=is_replaced)
         return 1 if self.failures else 0
 
-    def _rows(self, gone: Exception | None) -> Iterator[Row]:
+    def _follow(self, crew: Crew, finished: int, console: Console) -> None:
+        """Put what the crew lays down into the journal until it has ended."""
+        failed = 0
+        with ScoringProgress(console, len(self.films), finished) as progress:
+            ended = False
+            while not ended:
+                ended = crew.done.wait(_SECONDS_BETWEEN_SYNCS)
+                attempts = [crew.attempts.popleft() for _ in range(len(crew.attempts))]
+                if attempts:
+                    self.journal.append(attempt.entry for attempt in attempts)
+                for attempt in attempts:
+                    self.counts[attempt.outcome] += 1
+                    self.counts["changed"] += attempt.has_changed
+                    failed += attempt.entry.row.error is not None
+                finished += len(attempts)
+                progress.show(finished, failed, self.counts["sent"])
+
+    def _is_new(self, film: Film) -> bool:
+        return self.journal.has_new(film.key)
+
+    def _write(self, missing: AbstractSet[str], gone: Exception | None) -> bool:
+        """Write the result and keep the journal as what it is then; return whether the result differs from before."""
+        aside = write_aside(self.out, self._rows(missing, gone))
+        written = file_identity(aside)
+        is_other = not self.out.exists() or file_identity(self.out).sha256 != written.sha256
+        if not self.journal.knows_result(written):
+            self.journal.note_result(written)
+        if is_other:
+            put_in_place(aside, self.out)
+        else:
+            aside.unlink()
+        if not self.unsettled:
+            self.journal.finish()
+        return is_other
+
+    def _rows(self, missing: AbstractSet[str], gone: Exception | None) -> Iterator[Row]:
         for film in self.films:
-            if film.key in self.journal:
-                row = self.journal.row(film.key)
+            entry = None if film.key in missing else self.journal.entry(film.key)
+            if entry is not None:
+                row = entry.row
             else:
                 row = Row(film.key, error="not-sent", error_detail=f"The service stopped answering: {gone}")
             row.path = film.path
@@ -87,26 +128,34 @@ class Scoring:
                 self.failures[row.error].append(film.path)
                 self.unsettled += not is_settled(row)
             if self.labelled is not None:
-                self.labelled.add(film, row)
+                sha256 = entry.identity.sha256 if entry is not None and entry.identity is not None else None
+                self.labelled.add(film, row, sha256)
             yield row
 
-    def _print_summary(self, sent: int, seconds: float, gone: Exception | None) -> None:
+    def _print_summary(self, seconds: float, gone: Exception | None, *, is_replaced: bool) -> None:
         failed = sum(map(len, self.failures.values()))
-        print(f"{len(self.films) - failed} films scored, {failed} failed.")
+        counts, total = self.counts, len(self.films)
+        tell(f"{total - failed} films scored, {failed} failed.")
         for slug, paths in sorted(self.failures.items()):
             more = f" and {len(paths) - _PATHS_SHOWN} more" if len(paths) > _PATHS_SHOWN else ""
-            print(f"  {slug}: {len(paths)}: {', '.join(map(shown, paths[:_PATHS_SHOWN]))}{more}")
-        if sent:
+            tell(f"  {slug}: {len(paths)}: {', '.join(map(shown, paths[:_PATHS_SHOWN]))}{more}")
+        if counts["changed"]:
+            tell(f"{counts['changed']} of {total} films changed since an earlier start, and were sent again.")
+        if counts["same"]:
+            tell(f"{counts['same']} of {total} films have another time but the same bytes, and were not sent.")
+        if counts["unread"]:
+            tell(f"{counts['unread']} of {total} films could not be read, and were not sent.")
+        if sent := counts["sent"]:
             cpu = time.process_time() - self.cpu_began
             per_film = f"{1000 * cpu / sent:.2f} ms of this command's own CPU time a film"
-            print(f"{sent} sent in {seconds:.1f} s: {sent / seconds:.0f} films/s, {per_film}.")
-        print(f"Result: {shown(str(self.out))}")
+            tell(f"{sent} sent in {seconds:.1f} s: {sent / seconds:.0f} films/s, {per_film}.")
+        tell(f"Result: {self.out}" if is_replaced else f"Nothing changed. Result, as it was: {self.out}")
         if gone is not None:
-            print(f"The service stopped answering ({gone}).")
+            tell(f"The service stopped answering ({gone}).")
         if self.unsettled:
-            print(f"Start the same command again to retry {self.unsettled} that may yet succeed.")
+            tell(f"Start the same command again to retry {self.unsettled} that may yet succeed.")
         if self.labelled is not None:
-            print(*self.labelled.report(), sep="\n")
+            tell(*self.labelled.report())
 
 
 def _explained(failure: Exception, run: Run) -> Exception:

@@ -89,9 +89,9 @@ def test_what_another_start_may_mend_is_sent_again_alone(call, service, tmp_path
 
 @pytest.mark.parametrize("state", ["half written", "renamed"])
 def test_a_run_that_ended_while_it_wrote_its_result_writes_it_again(call, service, films, tmp_path, state, monkeypatch):
-    """A run that ended before its journal was deleted sends nothing when started again, and writes the whole result."""
+    """A run that ended before its result was finished sends nothing when started again, and writes the whole result."""
     with monkeypatch.context() as patched:
-        patched.setattr("batch.journal.Journal.remove", lambda journal: None)
+        patched.setattr("batch.journal.Journal.finish", lambda journal: None)
         assert call() == 0
     if state == "half written":
         (tmp_path / "out.csv").rename(tmp_path / "out.csv.part")
@@ -102,7 +102,7 @@ def test_a_run_that_ended_while_it_wrote_its_result_writes_it_again(call, servic
     assert [row.split(",")[0] for row in rows_of(tmp_path / "out.csv")] == [
         str(path) for path in sorted(films.rglob("*.jpeg"))
     ]
-    assert sorted(path.name for path in tmp_path.glob("out.csv*")) == ["out.csv"]
+    assert sorted(path.name for path in tmp_path.glob("out.csv*")) == ["out.csv", "out.csv.films"]
 
 
 def test_files_that_cannot_be_read_are_rows(call, films, tmp_path):
@@ -153,6 +153,21 @@ def test_labels_of_folders_end_with_the_metrics(call, service, films, capsys):
     assert "sensitivity  1.000" in told
 
 
+def test_byte_identical_films_count_once_in_the_metrics(call, films, capsys):
+    """Kaggle's archive holds a folder twice: its films are rows twice, and count once, after a second start too."""
+    nested = films / "films/NORMAL"
+    nested.mkdir(parents=True)
+    for path in (films / "NORMAL").iterdir():
+        (nested / path.name).write_bytes(path.read_bytes())
+
+    for _ in range(2):
+        assert call(labels="folders") == 0
+        told = capsys.readouterr().out
+        assert "18 films scored" in told
+        assert "12 labelled films: 6 NORMAL, 6 PNEUMONIA." in told
+        assert "Excluded: 6, byte-identical copies of films that are counted." in told
+
+
 def test_labels_without_labelled_folders_are_a_wrong_call(call, films, capsys):
     """Labels without labelled folders are a wrong call."""
     (films / "elsewhere").mkdir()
@@ -162,11 +177,10 @@ def test_labels_without_labelled_folders_are_a_wrong_call(call, films, capsys):
     assert "NORMAL and PNEUMONIA" in capsys.readouterr().err
 
 
-def test_a_finished_result_is_replaced_only_on_demand(call, service, capsys):
-    """A finished result is replaced only on demand."""
+def test_a_finished_result_is_scored_anew_only_on_demand(call, service):
+    """A finished result is scored anew only on demand."""
     assert call() == 0
-    assert call() == 2
-    assert "--restart" in capsys.readouterr().err
+    assert call() == 0
     assert len(service.received) == 12
     assert call(restart=True) == 0
     assert len(service.received) == 24

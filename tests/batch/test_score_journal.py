@@ -1,97 +1,321 @@
 """The journal from which a killed run goes on."""
 
+import json
 import os
 from dataclasses import replace
 
 import pytest
 
+from batch.content import Identity
+from batch.entry import Entry
 from batch.errors import JournalRefused
-from batch.journal import Journal, Run
-from batch.results import Row
+from batch.journal import Journal
+from batch.keys import Keys
+from batch.results import COLUMNS, Row
+from batch.run import Run
 
 RUN = Run("balanced", "drawn/1", "ab")
+SEEN = Identity(3, 1_700_000_000_123_456_789, "cd")
 
 
-def test_rows_survive_closing_and_the_last_one_of_a_film_counts(tmp_path):
+@pytest.fixture
+def out(tmp_path):
+    """The result whose journal is at work."""
+    return tmp_path / "j"
+
+
+@pytest.fixture
+def path(out):
+    """Where an unfinished journal lies."""
+    return out.with_name("j.journal")
+
+
+def entries(*rows):
+    """Return rows of which no bytes are known."""
+    return [Entry(row) for row in rows]
+
+
+def rows_of(journal, *films):
+    """Return what a journal holds of these films."""
+    return [entry and entry.row for entry in map(journal.entry, films)]
+
+
+def write_format_1(path, *rows, **header):
+    """Write a journal as version 0.1 of the command did."""
+    lines = [{"journal": 1, "operating_point": "balanced", "model": "drawn/1", "model_sha256": "ab"} | header]
+    lines += [row.as_columns() for row in rows]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_rows_survive_closing_and_the_last_one_of_a_film_counts(out):
     """Rows survive closing and the last one of a film counts."""
-    with Journal(tmp_path / "j", RUN) as journal:
-        journal.append([Row("/a", error="connection-lost"), Row("/b", probability=0.5, warnings=["x"])])
-        journal.append([Row("/a", probability=0.25)])
-    with Journal(tmp_path / "j", RUN) as journal:
-        journal.append([Row("/c\udcff\n")])
-        rows = list(journal.rows())
+    with Journal(out, RUN) as journal:
+        journal.append(entries(Row("/a", error="connection-lost"), Row("/b", probability=0.5, warnings=["x"])))
+        journal.append(entries(Row("/a", probability=0.25)))
+    with Journal(out, RUN) as journal:
+        journal.append(entries(Row("/c\udcff\n")))
+        rows = rows_of(journal, "/a", "/b", "/c\udcff\n", "/d")
 
-    assert [Row("/a", probability=0.25), Row("/b", probability=0.5, warnings=["x"]), Row("/c\udcff\n")] == rows
+    expected = [Row("/a", probability=0.25), Row("/b", probability=0.5, warnings=["x"]), Row("/c\udcff\n"), None]
+    assert rows == expected
 
 
-def test_a_torn_end_is_cut_off_wherever_it_was_torn(tmp_path):
+def test_a_line_holds_the_row_and_what_the_film_was(out, path):
+    """A line holds the row's columns, and after them size, time and hash of the bytes."""
+    with Journal(out, RUN) as journal:
+        journal.append([Entry(Row("/a"), SEEN), Entry(Row("/b"))])
+    header, first, second = map(json.loads, path.read_text().splitlines())
+
+    assert header == {
+        "journal": 2,
+        "operating_point": "balanced",
+        "model": "drawn/1",
+        "model_sha256": "ab",
+        "relative": False,
+        "results": [],
+    }
+    assert [*COLUMNS, "size", "mtime_ns", "sha256"] == list(first)
+    assert (first["size"], first["mtime_ns"], first["sha256"]) == (3, 1_700_000_000_123_456_789, "cd")
+    assert [second["size"], second["mtime_ns"], second["sha256"]] == [None] * 3
+    with Journal(out, RUN) as journal:
+        assert [journal.entry("/a").identity, journal.entry("/b").identity] == [SEEN, None]
+
+
+def test_a_torn_end_is_cut_off_wherever_it_was_torn(out, path):
     """A torn end is cut off wherever it was torn."""
-    path = tmp_path / "j"
-    with Journal(path, RUN) as journal:
-        journal.append([Row("/a"), Row("/b")])
+    with Journal(out, RUN) as journal:
+        journal.append(entries(Row("/a"), Row("/b")))
     whole = path.read_bytes()
     first_two = whole.index(b"\n", whole.index(b"\n") + 1) + 1
     for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
-        with Journal(path, RUN) as journal:
-            kept = "/a" in journal
-            journal.append([Row("/z")])
-            assert journal.row("/z") == Row("/z")
-        with Journal(path, RUN) as journal:
-            assert (length >= first_two, True, False) == (kept, "/z" in journal, "/b" in journal)
+        with Journal(out, RUN) as journal:
+            kept = journal.entry("/a") is not None
+            journal.append(entries(Row("/z")))
+            assert rows_of(journal, "/z") == [Row("/z")]
+        with Journal(out, RUN) as journal:
+            rows = rows_of(journal, "/a", "/z", "/b")
+        assert rows == [Row("/a") if length >= first_two else None, Row("/z"), None]
+        assert kept == (length >= first_two)
+        assert all(json.loads(line) for line in path.read_text().splitlines())
 
 
-def test_zeros_that_a_power_cut_left_are_cut_off(tmp_path):
-    """Zeros that a power cut left are cut off."""
-    with Journal(tmp_path / "j", RUN) as journal:
-        journal.append([Row("/a")])
-    with (tmp_path / "j").open("ab") as file:
+def test_zeros_that_a_power_cut_left_say_nothing(out, path):
+    """Zeros that a power cut left say nothing, and hide nothing that comes after them."""
+    with Journal(out, RUN) as journal:
+        journal.append(entries(Row("/a")))
+    with path.open("ab") as file:
         file.write(bytes(100) + b"\n" + bytes(10))
-    with Journal(tmp_path / "j", RUN) as journal:
-        assert [Row("/a")] == list(journal.rows())
+    with Journal(out, RUN) as journal:
+        journal.append(entries(Row("/b")))
+    with Journal(out, RUN) as journal:
+        assert len(journal) == 2
+        assert rows_of(journal, "/a", "/b") == [Row("/a"), Row("/b")]
 
 
 @pytest.mark.parametrize("change", [{"operating_point": "half"}, {"model_sha256": "cd"}, {"model": "drawn/2"}])
-def test_another_run_is_refused_and_restart_begins_anew(tmp_path, change):
-    """Another run is refused and restart begins anew."""
-    with Journal(tmp_path / "j", RUN) as journal:
-        journal.append([Row("/a")])
+def test_another_run_is_refused_and_restart_begins_anew(out, path, change):
+    """Another run is refused, which changes nothing, and restart begins anew."""
+    with Journal(out, RUN) as journal:
+        journal.append(entries(Row("/a")))
+    with path.open("ab") as file:
+        file.write(b"torn")
+    before = path.read_bytes()
     other = replace(RUN, **change)
     with pytest.raises(JournalRefused, match="--restart"):
-        Journal(tmp_path / "j", other)
-    with Journal(tmp_path / "j", other, restart=True) as journal:
+        Journal(out, other)
+    assert path.read_bytes() == before
+    with Journal(out, other, restart=True) as journal:
+        assert len(journal) == 0
+        assert path.read_bytes() == before
+        journal.prepare()
+    with Journal(out, other) as journal:
         assert len(journal) == 0
 
 
-def test_a_second_process_is_refused(tmp_path):
-    """A second process is refused."""
-    with Journal(tmp_path / "j", RUN), pytest.raises(JournalRefused, match="Another process"):
-        Journal(tmp_path / "j", RUN)
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_second_process_is_refused(out, finished):
+    """A second process is refused, beside a finished result too."""
+    with Journal(out, RUN) as journal:
+        journal.prepare()
+        if finished:
+            journal.finish()
+        with pytest.raises(JournalRefused, match="Another process"):
+            Journal(out, RUN)
 
 
-def test_another_kind_of_file_is_left_alone(tmp_path):
-    """Another kind of file is left alone."""
-    (tmp_path / "j").write_text("my diary")
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("name", ["j.journal", "j.films"])
+def test_another_kind_of_file_is_left_alone(out, name, restart):
+    """Another kind of file is left alone, by a start over too."""
+    out.with_name(name).write_text("my diary")
     with pytest.raises(JournalRefused, match="no journal"):
-        Journal(tmp_path / "j", RUN)
-    assert (tmp_path / "j").read_text() == "my diary"
+        Journal(out, RUN, restart=restart)
+    assert out.with_name(name).read_text() == "my diary"
 
 
-def test_rows_can_be_read_between_appends(tmp_path):
+def test_a_damaged_first_line_loses_no_rows(out, path):
+    """A journal whose first line was damaged is refused as it is."""
+    with Journal(out, RUN) as journal:
+        journal.append(entries(Row("/a")))
+    damaged = path.read_bytes().replace(b'"balanced"', b'"bal')
+    path.write_bytes(damaged)
+    with pytest.raises(JournalRefused, match="damaged"):
+        Journal(out, RUN)
+    assert path.read_bytes() == damaged
+
+
+def test_a_newer_format_is_refused_untouched(out, path):
+    """A journal of a newer format is refused and stays as it is."""
+    path.write_text('{"journal": 3, "operating_point": "balanced"}\n{"path": "/a"}\ntorn')
+    before = path.read_bytes()
+    with pytest.raises(JournalRefused, match="format 3, this version knows up to 2"):
+        Journal(out, RUN)
+    assert path.read_bytes() == before
+
+
+def test_rows_can_be_read_between_appends(out):
     """Rows can be read between appends, the newest included."""
-    with Journal(tmp_path / "j", RUN) as journal:
+    with Journal(out, RUN) as journal:
         for number in range(300):
-            journal.append([Row(f"/{number}")])
-            assert journal.row(f"/{number}") == Row(f"/{number}")
-            assert journal.row(f"/{number // 2}") == Row(f"/{number // 2}")
+            journal.append(entries(Row(f"/{number}", error_detail="x" * 10 * number)))
+            for film in (number, number // 2):
+                assert rows_of(journal, f"/{film}") == [Row(f"/{film}", error_detail="x" * 10 * film)]
 
 
-def test_a_closed_journal_is_free_though_a_forked_child_has_a_copy(tmp_path):
+def test_a_closed_journal_is_free_though_a_forked_child_has_a_copy(out):
     """What this process forked meanwhile holds the same lock, until it ends or starts something else."""
-    with Journal(tmp_path / "j", RUN) as journal:
-        copy = os.dup(journal._file)
+    with Journal(out, RUN) as journal:
+        journal.prepare()
+        copy = os.dup(journal._file._file)
     try:
-        with Journal(tmp_path / "j", RUN) as journal:
+        with Journal(out, RUN) as journal:
             assert len(journal) == 0
     finally:
         os.close(copy)
+
+
+def test_a_journal_that_was_opened_and_not_written_leaves_no_file(out, path):
+    """A start that is refused after it opened the journal leaves no file."""
+    with Journal(out, RUN):
+        assert path.exists()
+    assert not path.exists()
+
+
+def test_a_journal_of_format_1_is_read_and_written_anew_as_a_whole(out, path, tmp_path):
+    """A journal of format 1 keeps its rows; its films are known by size and time from then on."""
+    film = tmp_path / "film"
+    film.write_bytes(b"abc")
+    os.utime(film, ns=(0, 10**18))
+    write_format_1(path, Row(str(film), http_status=200), Row("/gone", http_status=200))
+    os.utime(path, ns=(0, 2 * 10**18))
+    with Journal(out, RUN) as journal:
+        assert journal.entry(str(film)).identity == Identity(3, 10**18, None)
+        journal.append(entries(Row("/new")))
+        assert rows_of(journal, "/new") == [Row("/new")]
+    with Journal(out, RUN) as journal:
+        assert journal.entry(str(film)) == Entry(Row(str(film), http_status=200), Identity(3, 10**18, None))
+        assert journal.entry("/gone") == Entry(Row("/gone", http_status=200), None)
+        assert rows_of(journal, "/new") == [Row("/new")]
+    assert all(len(json.loads(line)) == len(COLUMNS) + 3 for line in path.read_text().splitlines()[1:])
+
+
+def test_a_film_that_is_newer_than_its_journal_of_format_1_is_not_taken_for_known(out, path, tmp_path):
+    """A film that is newer than its journal of format 1 was put right after its row was written."""
+    film = tmp_path / "film"
+    film.write_bytes(b"abc")
+    write_format_1(path, Row(str(film), http_status=200))
+    os.utime(path, ns=(0, 10**18))
+    with Journal(out, RUN) as journal:
+        assert journal.entry(str(film)) == Entry(Row(str(film), http_status=200), None)
+        journal.prepare()
+    with Journal(out, RUN) as journal:
+        assert journal.entry(str(film)).identity is None
+
+
+@pytest.mark.parametrize("refusal", ["another model", "films not named", "relative", "not written"])
+def test_a_refused_start_leaves_a_journal_of_format_1_to_the_older_command(out, path, refusal):
+    """A refused start leaves a journal of format 1 as it is, its torn end included."""
+    write_format_1(path, Row("/a", http_status=200))
+    with path.open("ab") as file:
+        file.write(b'{"path": "torn')
+    before = path.read_bytes()
+    run = {"another model": replace(RUN, model="x/2"), "relative": replace(RUN, relative=True)}.get(refusal, RUN)
+
+    def start():
+        with Journal(out, run) as journal:
+            journal.check_films(["/b"] if refusal == "films not named" else ["/a"])
+
+    if refusal == "not written":
+        start()
+    else:
+        with pytest.raises(JournalRefused):
+            start()
+    assert path.read_bytes() == before
+
+
+def test_a_replacement_that_breaks_off_leaves_the_old_journal(out, path, monkeypatch):
+    """What writes a journal anew and breaks off leaves the old one, and nothing beside it."""
+    write_format_1(path, Row("/a", http_status=200), Row("/b", http_status=200))
+    before = path.read_bytes()
+    with Journal(out, RUN) as journal:
+        monkeypatch.setattr("batch.journal.encode_entry", lambda key, entry: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            journal.prepare()
+    assert path.read_bytes() == before
+    assert [path] == list(path.parent.iterdir())
+
+
+def test_films_that_failed_may_go_unnamed_and_answers_may_not(out, path):
+    """A film that failed may go unnamed and is forgotten; one that was answered may not."""
+    with Journal(out, RUN) as journal:
+        journal.append(entries(Row("/a", http_status=200), Row("/b", error="unreadable-file")))
+    with Journal(out, RUN) as journal:
+        with pytest.raises(JournalRefused, match=r"holds 2 films .* answers of 1 among them: /a\."):
+            journal.check_films(["/c"])
+        assert journal.check_films(["/a", "/c"]) == 1
+        assert rows_of(journal, "/b") == [None]
+        journal.prepare()
+    assert "/b" not in path.read_text()
+
+
+def test_what_is_new_since_the_start_is_known(out):
+    """What is new since the start is known from what was there."""
+    with Journal(out, RUN) as journal:
+        journal.append(entries(Row("/a"), Row("/b")))
+    with Journal(out, RUN) as journal:
+        journal.prepare()
+        journal.append(entries(Row("/b"), Row("/c")))
+        assert [journal.has_new(film) for film in ("/a", "/b", "/c", "/d")] == [False, True, True, False]
+
+
+def test_a_result_is_known_by_its_bytes(out):
+    """A result is the journal's own by size and time, or by its bytes; another one is refused."""
+    out.write_text("first")
+    with Journal(out, RUN, restart=True) as journal:
+        journal.prepare()  # the start over may replace what is there, and so may the next start
+    with Journal(out, RUN) as journal:
+        journal.check_result()
+        os.utime(out, ns=(0, 10**18))
+        journal.check_result()
+        out.write_text("other")
+        with pytest.raises(JournalRefused, match="not as this command left it"):
+            journal.check_result()
+        out.unlink()
+        journal.check_result()
+
+
+def test_below_a_root_films_are_known_by_where_they_lie_in_it(tmp_path, monkeypatch):
+    """Below a root films are known by where they lie in it, however the folder is named."""
+    (tmp_path / "mount/a").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("mount")
+    (tmp_path / "mount/into").symlink_to("a")
+    keys = Keys(str(tmp_path / "mount"))
+    through_link = Keys(str(tmp_path / "link"))
+
+    assert keys(f"{tmp_path}/mount/a/b.png") == keys(f"{tmp_path}/link/a/b.png") == "a/b.png"
+    assert through_link(f"{tmp_path}/mount/a/b.png") == "a/b.png"
+    assert keys(f"{tmp_path}/mount/into/b.png") == "into/b.png"
+    assert Keys("/")("/a/b.png") == "a/b.png"
+    monkeypatch.chdir(tmp_path)
+    assert Keys("mount/")(f"{tmp_path}/mount/b.png") == "b.png"

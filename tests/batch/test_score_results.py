@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch.errors import UnusableResult
-from batch.results import COLUMNS, Row, check_writable, write_results
+from batch.results import COLUMNS, Row, check_writable, put_in_place, write_aside
 
 ODD = 'new\nline, "quote"; \r' + os.fsdecode(b"\xff") + ".png"
 VISIBLE = 'new\nline, "quote"; \r\\xff.png'
@@ -16,6 +16,11 @@ ROWS = [
     Row("a.png", "PNEUMONIA", 0.973041, False, "balanced", 0.41, ["x", "y"], "drawn/1", "ab", 200, None, None, 0.25),
     Row(ODD, error="unreadable-file", error_detail="Permission denied"),
 ]
+
+
+def write_results(out, rows):
+    """Write a result as a start does."""
+    put_in_place(write_aside(out, rows), out)
 
 
 def read(path):
@@ -49,6 +54,19 @@ def test_every_format_holds_the_columns_of_the_contract_in_order(tmp_path, endin
     else:
         assert list(ROWS[0].as_columns().values()) == list(first.values())
         assert second["warnings"] == []
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_half_a_pair_of_utf_16_is_written_as_an_escape(tmp_path, ending):
+    """Half a pair of UTF-16, as an answer in JSON may hold it, is written as an escape."""
+    out = tmp_path / f"out{ending}"
+    write_results(out, [Row("a.png", warnings=["x\ud800"], error="e", error_detail="\udfffy")])
+    row = read(out)[0]
+
+    assert (row["error_detail"], row["warnings"]) == (
+        "\\udfffy",
+        "x\\ud800" if ending == ".csv" else ["x\\ud800"],
+    )
 
 
 def test_a_result_that_breaks_off_leaves_the_old_one_whole(tmp_path):
