@@ -52,8 +52,8 @@ class Packed:
     transparent_gray: int | None
 
 
-def walk_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield (kind, body) of every chunk to IEND; bytes after it are ignored.
+def walk_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, bool]]:
+    """Yield (kind, body, whether its checksum fits) of every chunk to IEND; bytes after it are ignored.
 
     Raises:
         UndecodableImage: the file ends early, a critical chunk is unknown or its checksum does not fit, or there
@@ -69,13 +69,12 @@ def walk_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         if body_end + 4 > len(data):
             raise UndecodableImage("Expected a PNG that ends with IEND. Received one that ends early.")
         is_critical = not kind[0] & 0x20
-        if is_critical and zlib.crc32(view[position + 4 : body_end]) != int.from_bytes(
-            view[body_end : body_end + 4], "big"
-        ):
+        fits = zlib.crc32(view[position + 4 : body_end]) == int.from_bytes(view[body_end : body_end + 4], "big")
+        if is_critical and not fits:
             raise UndecodableImage("Expected PNG chunks that fit their checksums. Received one that does not.")
         if is_critical and kind not in (b"IHDR", b"PLTE", b"IDAT", b"IEND"):
             raise UndecodableImage("Expected the chunks of the PNG standard. Received another that is critical.")
-        yield kind, view[position + 8 : body_end]
+        yield kind, view[position + 8 : body_end], fits
         if kind == b"IEND":
             return
         position = body_end + 4
@@ -111,7 +110,7 @@ def pack_pixels(data: bytes) -> Packed:
     palette, transparency = b"", b""
     pixels: list[memoryview] = []
     header, ihdr = None, b""
-    for kind, body in walk_chunks(data):
+    for kind, body, _ in walk_chunks(data):
         if kind == b"IHDR":
             ihdr = bytes(body)
             header = read_ihdr(ihdr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from app.errors import UndecodableImage
 from app.imaging.formats import ImageHeader
+from app.imaging.jpeg_padding import Decode
+from app.imaging.jpeg_repair import repair
 from app.imaging.png import pack_pixels
 
 Gray = NDArray[np.uint8]
@@ -19,6 +22,7 @@ Samples = NDArray[np.uint8 | np.uint16]
 
 COLOUR_DIFFERENCE = 24
 COLOUR_SHARE = 0.01
+_JPEG_COLOURS = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _SAMPLE_BITS = (8, 10, 12, 14, 16)
 # Colour is turned to gray in bands of so many pixels: what is made on the way stays small however large a film is.
 _BAND_PIXELS = 1 << 20
@@ -56,12 +60,15 @@ def decode(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, 
 
     Returns:
         uint8 pixels of shape (height, width), upright, 0 black to 255 white; and the warnings
-        (`colour-image`, `reduced-bit-depth`).
+        (`sloppy-file`, `colour-image`, `few-gray-levels`).
 
     Raises:
         UndecodableImage: the image is truncated, corrupt, or not decodable to one gray frame.
     """
-    gray, warnings = _decode_jpeg(data, header) if header.format == "JPEG" else _decode_png(data, header)
+    gray, warnings, sloppy = _decode_jpeg(data, header) if header.format == "JPEG" else _decode_png(data, header)
+    if sloppy := header.sloppy + sloppy:
+        detail = f"No pixel of the file is missing, but it is not written as the standards ask: {'; '.join(sloppy)}."
+        warnings = (ImageWarning("sloppy-file", detail), *warnings)
     if gray.shape != (header.height, header.width):
         raise UndecodableImage(
             f"Expected {header.width} × {header.height} pixels as the header says. "
@@ -70,22 +77,36 @@ def decode(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, 
     return np.ascontiguousarray(_ORIENT[header.orientation](gray)), warnings
 
 
-def _decode_jpeg(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, ...]]:
-    if header.channels not in (1, 3):
-        raise UndecodableImage(f"Expected a gray or RGB JPEG. Received one of {header.channels} components.")
+def _decode_jpeg(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, ...], tuple[str, ...]]:
     if not header.complete:
         raise UndecodableImage("Expected a whole JPEG. Received one without all of its scans.")
-    # Strict: a JPEG that was cut and closed again is an error, not a film with a grey rest.
+    pixels, sloppy = _decode_whole(data, partial(_decode_strictly, header.channels))
+    if header.channels == 1:
+        return pixels[..., 0], (), sloppy
+    # Adobe's CMYK counts light, not ink: what its fourth channel lets through, as an alpha over black does.
+    return *_turn_gray(pixels, cv2.COLOR_RGB2GRAY), sloppy
+
+
+def _decode_whole(data: bytes, decode: Decode) -> tuple[Gray, tuple[str, ...]]:
     try:
-        if header.channels == 1:
-            return simplejpeg.decode_jpeg(data, "GRAY", strict=True)[..., 0], ()
-        colour = simplejpeg.decode_jpeg(data, "RGB", strict=True)
+        return decode(data), ()
     except ValueError as error:
-        raise UndecodableImage(f"Expected a whole JPEG. Received one that the decoder refused: {error}.") from None
-    return _turn_gray(colour, cv2.COLOR_RGB2GRAY)
+        refusal = error
+    for repaired in repair(data, decode):
+        try:
+            return decode(repaired.data), repaired.sloppy
+        except ValueError:
+            continue
+    raise UndecodableImage(f"Expected a whole JPEG. Received one that the decoder refused: {refusal}.")
 
 
-def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, ...]]:
+def _decode_strictly(channels: int, data: bytes) -> Gray:
+    """Decode a JPEG; strict: one that was cut and closed again is an error, not a film with a grey rest."""
+    pixels: Gray = simplejpeg.decode_jpeg(data, _JPEG_COLOURS[channels], strict=True)
+    return pixels
+
+
+def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, ...], tuple[str, ...]]:
     packed = pack_pixels(data)
     try:
         # UNCHANGED keeps what the gray modes drop: the low byte of 16-bit samples, and alpha.
@@ -101,9 +122,9 @@ def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarn
         pixels[pixels == packed.transparent_gray * spread] = 0
     bits, warnings = _bits_used(pixels)
     if pixels.ndim == 2:
-        return _scale_to_8_bit(pixels, bits), warnings
+        return _scale_to_8_bit(pixels, bits), warnings, ()
     gray, colour_warnings = _turn_gray(pixels, cv2.COLOR_BGR2GRAY, bits)
-    return gray, warnings + colour_warnings
+    return gray, warnings + colour_warnings, ()
 
 
 def _bits_used(samples: Samples) -> tuple[int, tuple[ImageWarning, ...]]:
@@ -118,7 +139,7 @@ def _bits_used(samples: Samples) -> tuple[int, tuple[ImageWarning, ...]]:
         return bits, ()
     return bits, (
         ImageWarning(
-            "reduced-bit-depth",
+            "few-gray-levels",
             f"The file has 16 bits a sample and its largest value is {maximum}: it was read as {bits}-bit.",
         ),
     )

@@ -62,6 +62,20 @@ def tiff(orientation, order="MM"):
     return order.encode() + struct.pack(sign + "HIH", 42, 8, 1) + entry + struct.pack(sign + "I", 0)
 
 
+def tiff_of(*entries, order="MM", rest=b""):
+    """An EXIF block of a directory with these entries, each of tag, TIFF type, count and four bytes of value."""
+    sign = ">" if order == "MM" else "<"
+    packed = b"".join(struct.pack(sign + "HHI4s", tag, kind, count, value) for tag, kind, count, value in entries)
+    return order.encode() + struct.pack(sign + "HIH", 42, 8, len(entries)) + packed + bytes(4) + rest
+
+
+def raw_profile(name, content):
+    """The text in which ImageMagick keeps a profile in a PNG."""
+    digits = content.hex()
+    lines = "\n".join(digits[start : start + 72] for start in range(0, len(digits), 72))
+    return f"\n{name}\n{len(content):8}\n{lines}\n".encode()
+
+
 def segment(marker, body=b""):
     return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
 
@@ -78,6 +92,33 @@ def with_frame(jpeg, *, width=None, height=None, precision=None, components=None
     for place, value in enumerate((precision, height, width, components)):
         frame[place] = frame[place] if value is None else value
     return jpeg[:start] + struct.pack(">BHHB", *frame) + jpeg[start + 6 :]
+
+
+def lossless_jpeg(samples):
+    """A lossless JPEG (ITU-T T.81, annex H) of gray samples, each as its difference from the one to its left."""
+    height, width = samples.shape
+    before = np.roll(samples.astype(int), 1, axis=1)
+    before[1:, 0] = samples[:-1, 0]
+    before[0, 0] = 128
+    bits = []
+    for difference in (samples.astype(int) - before).ravel():
+        size = int(abs(difference)).bit_length()
+        bits.append(f"{size:05b}")
+        if size:
+            bits.append(f"{difference if difference > 0 else difference + (1 << size) - 1:0{size}b}")
+    stream = "".join(bits)
+    stream += "1" * (-len(stream) % 8)
+    data = int(stream, 2).to_bytes(len(stream) // 8, "big").replace(b"\xff", b"\xff\0")
+    return b"".join(
+        (
+            b"\xff\xd8",
+            segment(0xC3, struct.pack(">BHHB3B", 8, height, width, 1, 1, 0x11, 0)),
+            segment(0xC4, bytes((0, 0, 0, 0, 0, 17, *[0] * 11, *range(17)))),
+            segment(0xDA, bytes((1, 1, 0, 1, 0, 0))),
+            data,
+            b"\xff\xd9",
+        )
+    )
 
 
 def one_scan(jpeg):

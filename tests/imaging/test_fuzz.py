@@ -21,6 +21,7 @@ from tests.imaging.crafted import (
     gradient,
     insert_segments,
     png,
+    raw_profile,
     segment,
     tiff,
 )
@@ -33,7 +34,12 @@ SEEDS = [
     encode(FILM, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
     encode(COLOUR, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_QUALITY, 30),
     insert_segments(encode(COLOUR, ".jpg", cv2.IMWRITE_JPEG_RST_INTERVAL, 2), segment(0xE1, b"Exif\0\0" + tiff(6))),
+    encode(FILM, ".jpg", cv2.IMWRITE_JPEG_RST_INTERVAL, 2)
+    .replace(b"\xff\xd1", b"\0\0\xff\xd1")
+    .replace(b"F\0\1", b"F\0\2"),
+    encode(FILM, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)[:-2] + b"\0" * 20,
     encode(FILM, ".png"),
+    png(gradient(), after=[chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw_profile("exif", tiff(6))))]),
     png(gradient(), 16, before=[chunk(b"eXIf", tiff(5, "II"))]),
     png(gradient(top=16), 4, PALETTE, before=PALETTE_CHUNKS, interlace=1),
     png(np.dstack([FILM, FILM]), 8, GRAY_ALPHA),
@@ -106,6 +112,23 @@ def test_arbitrary_bytes_are_refused_or_read(silent, start, rest):
 def test_damaged_files_are_refused_or_read(silent, data):
     """Bits flipped, pieces cut out, doubled or taken from other files."""
     read_or_refuse(data)
+
+
+@BOUNDED
+@given(st.binary(max_size=80), st.sampled_from(["MM", "II"]), st.integers(0, 40))
+def test_no_metadata_make_a_film_unreadable(silent, junk, order, place):
+    """Whatever stands in them, and wherever."""
+    block = tiff(6, order)
+    block = b"Exif\0\0" + block[:place] + junk + block[place + len(junk) :]
+    text = b"XML:com.adobe.xmp\0" + junk
+    for data in (
+        insert_segments(SEEDS[0], segment(0xE1, block), segment(0xE1, b"http://ns.adobe.com/xap/1.0/" + junk)),
+        png(
+            gradient(), before=[chunk(b"eXIf", block), chunk(b"iTXt", text), chunk(b"zTXt", text), chunk(b"tEXt", text)]
+        ),
+        png(gradient(), before=[chunk(b"tEXt", b"Raw profile type exif\0\nexif\n 9\n" + junk.hex().encode() + junk)]),
+    ):
+        assert read_film(data, width=150, height=150).pixels.shape == (150, 150)
 
 
 @BOUNDED

@@ -6,6 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 
 from app.errors import UndecodableImage
 from app.imaging.formats import read_header
@@ -22,6 +23,7 @@ from tests.imaging.crafted import (
     gradient,
     insert_segments,
     interlaced_rows,
+    lossless_jpeg,
     png,
     raw_rows,
     segment,
@@ -110,28 +112,60 @@ def test_a_jpeg_cut_at_any_point_is_refused(kind):
     assert all(point >= len(data) - 3 for point, _ in read_in_part)
 
 
-def test_a_jpeg_without_its_end_marker_is_refused():
-    """An image that ends early is refused even where all its pixels are there."""
-    with pytest.raises(UndecodableImage, match="Expected a whole JPEG"):
-        pixels(JPEG[:-2])
-
-
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (with_frame(JPEG, precision=12), "decoder refused"),
-        (with_frame(JPEG, precision=16), "decoder refused"),
-        (with_frame(JPEG, components=4), "gray or RGB JPEG. Received one of 4"),
-        (with_frame(JPEG, components=2), "gray or RGB JPEG. Received one of 2"),
+        (with_frame(JPEG, components=3), "Expected 9 bytes about 3 JPEG components. Received 3"),
+        (with_frame(JPEG, components=2), "gray, RGB or CMYK JPEG. Received one of 2"),
         (with_frame(JPEG, height=160), "decoder refused"),
         (JPEG.replace(b"\xff\xc0", b"\xff\xc3"), "decoder refused"),
         (JPEG.replace(b"\xff\xdb", b"\xff\xfe"), "decoder refused"),
     ],
 )
 def test_a_jpeg_that_gives_no_gray_frame_is_refused(data, said):
-    """12 bits, four components, lossless, or without its tables."""
+    """Of two components, of a size that its data do not fill, of another kind than its data, or without its tables."""
     with pytest.raises(UndecodableImage, match=said):
         pixels(data)
+
+
+def test_a_lossless_jpeg_gives_its_samples_back():
+    """To the last bit; where it is cut it is refused."""
+    data = lossless_jpeg(FILM)
+    assert np.array_equal(FILM, pixels(data))
+    with pytest.raises(UndecodableImage, match="premature end"):
+        pixels(data[: len(data) // 2] + b"\xff\xd9")
+
+
+def cmyk_jpeg(ink, black, *options):
+    """A JPEG as Photoshop writes it, of cyan, magenta and yellow alike: 255 is no ink."""
+    return simplejpeg.encode_jpeg(np.dstack([255 - ink] * 3 + [255 - black]), quality=100, colorspace="CMYK")
+
+
+def test_a_cmyk_jpeg_is_read_as_the_light_that_its_inks_let_through():
+    """Gray in black ink alone, or in three colours, is the same gray, and no colour picture."""
+    for data in (cmyk_jpeg(0 * FILM, 255 - FILM), cmyk_jpeg(255 - FILM, 0 * FILM)):
+        assert np.abs(FILM.astype(int) - pixels(data)).max() <= 3
+        assert codes(data) == []
+    half = cmyk_jpeg(FILM // 2, FILM // 2)
+    expected = (255 - FILM // 2) * ((255.0 - FILM // 2) / 255)
+    assert np.abs(expected - pixels(half)).max() <= 3
+
+
+def test_a_coloured_cmyk_jpeg_is_a_colour_picture():
+    """With the warning that others have."""
+    inks = np.dstack([FILM, FILM[::-1], FILM[:, ::-1], np.full_like(FILM, 255)])
+    data = simplejpeg.encode_jpeg(inks, colorspace="CMYK")
+    assert codes(data) == ["colour-image"]
+    rgb = np.dstack([inks[..., 2], inks[..., 1], inks[..., 0]])
+    assert np.abs(cv2.cvtColor(rgb, cv2.COLOR_BGR2GRAY).astype(int) - pixels(data)).max() <= 30
+
+
+def test_four_components_without_a_word_on_their_inks_are_refused():
+    """Read the wrong way round, a film would be its own negative."""
+    data = cmyk_jpeg(0 * FILM, FILM)
+    assert data[2:4] == b"\xff\xee"
+    with pytest.raises(UndecodableImage, match="whether 0 is full ink or none"):
+        read_header(data[:2] + data[4 + int.from_bytes(data[4:6], "big") :])
 
 
 @pytest.mark.parametrize("order", ["MM", "II"])
@@ -287,7 +321,7 @@ def test_16_bit_samples_are_scaled_by_the_bits_that_hold_their_maximum(maximum, 
     assert np.abs(expected - pixels(data)).max() <= 0.5 + 1e-6
     (_, warnings) = decode(data, read_header(data))
     told = [(w.code, f"largest value is {maximum}: it was read as {bits}-bit" in w.detail) for w in warnings]
-    assert told == ([] if bits == 16 else [("reduced-bit-depth", True)])
+    assert told == ([] if bits == 16 else [("few-gray-levels", True)])
 
 
 WHOLE = zlib.compress(raw_rows(COUNTING))
@@ -339,6 +373,18 @@ def test_words_from_a_file_never_reach_the_log(capfd):
     damaged = chunk(b"tEXt", b"Doe\0Jane")[:-1] + b"?"
     assert np.array_equal(COUNTING, pixels(png(COUNTING, before=[*named, damaged])))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"gAMA", b"sBIT", b"pHYs", b"tIME"])
+def test_a_chunk_beside_the_pixels_may_not_fit_its_checksum(kind):
+    """The picture is whole without it; that it was changed is said."""
+    damaged = chunk(kind, b"Doe\0Jane")[:-1] + b"?"
+    for data in (png(COUNTING, before=[damaged]), png(COUNTING, after=[damaged])):
+        decoded, warnings = decode(data, read_header(data))
+        assert np.array_equal(COUNTING, decoded)
+        assert [(warning.code, "does not fit its checksum" in warning.detail) for warning in warnings] == [
+            ("sloppy-file", True)
+        ]
 
 
 def test_pixels_in_many_chunks_are_one_picture():

@@ -1,0 +1,166 @@
+"""The segments of a JPEG: walked as decoders walk them, without decoding."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.errors import UndecodableImage
+
+MAX_SEGMENTS = 10_000
+SOI, EOI, SOS, DHT, DRI = 0xD8, 0xD9, 0xDA, 0xC4, 0xDD
+APP0, APP1, APP2, APP14, APP15, COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
+START, END = b"\xff\xd8", b"\xff\xd9"
+CUT = -1
+"""Stands for the marker of the end where the file stops without one."""
+
+SEQUENTIAL = frozenset({0xC0, 0xC1})
+_PROGRESSIVE = 0xC2
+# C0 to CF without DHT (C4), JPG (C8) and DAC (CC); DE, which stands before the frames of a hierarchical JPEG (ITU-T
+# T.81, table B.1); F7, that of JPEG-LS (ITU-T T.87).
+START_OF_FRAME = (frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}) | {0xDE, 0xF7}
+_UNREAD = {
+    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF, 0xDE), "a hierarchical JPEG"),
+    # By its rules this coding may leave bytes out at its end: the decoder reads one that was cut without a warning.
+    **dict.fromkeys((0xC9, 0xCA, 0xCB), "an arithmetic-coded JPEG"),
+    0xF7: "a JPEG-LS image",
+}
+# Markers that stand alone, without a length: TEM and RST0 to RST7.
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+# FF 00 is no marker, and of a run of FF the last one counts. One FF only: a repeated one would be tried again from each
+# of its places. Entropy-coded data escapes every FF by 00 and may hold restart markers.
+_MARKER = re.compile(b"\xff[^\xff\x00]", re.DOTALL)
+_END_OF_SCAN = re.compile(b"\xff[^\xff\x00\xd0-\xd7]", re.DOTALL)
+ENDS_EARLY = "Expected a JPEG with a frame and a scan. Received one whose header ends early."
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One marker of a JPEG with its `body`, and where in the file it lies.
+
+    From `begin` to `start` lies what belongs to no segment: behind an SOS the entropy-coded data of its scan, elsewhere
+    fill bytes at best. From `start` to `end` lie marker, length and body.
+    """
+
+    marker: int
+    body: bytes
+    begin: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The frame header: sizes in pixels, `bit_depth` in bits a sample, `components` as (name, h << 4 | v)."""
+
+    marker: int
+    width: int
+    height: int
+    bit_depth: int
+    components: tuple[tuple[int, int], ...]
+
+    @property
+    def unit(self) -> tuple[int, int]:
+        """Pixels across and down that one unit of an interleaved scan covers (ITU-T T.81, section A.2)."""
+        if len(self.components) == 1:
+            return 8, 8
+        samplings = [sampling for _, sampling in self.components]
+        return 8 * max(sampling >> 4 for sampling in samplings), 8 * max(sampling & 15 for sampling in samplings)
+
+
+def walk_segments(data: bytes) -> Iterator[Segment]:
+    """Yield every segment behind SOI up to EOI; `CUT` comes last where a scan runs to the end of the file.
+
+    Bytes that belong to no segment are passed over as libjpeg does, so that what is seen here is what it sees.
+
+    Raises:
+        UndecodableImage: the header ends early, or there are over `MAX_SEGMENTS`.
+    """
+    position, is_scan = 2, False
+    for _ in range(MAX_SEGMENTS):
+        match = (_END_OF_SCAN if is_scan else _MARKER).search(data, position)
+        if match is None:
+            if not is_scan:
+                raise UndecodableImage(ENDS_EARLY)
+            yield Segment(CUT, b"", position, len(data), len(data))
+            return
+        marker, end = data[match.start() + 1], match.end()
+        if marker not in _STANDALONE and marker != EOI:
+            length = int.from_bytes(data[end : end + 2], "big")
+            if marker == SOI or length < 2 or end + length > len(data):
+                raise UndecodableImage(ENDS_EARLY)
+            end += length
+        yield Segment(marker, data[match.end() + 2 : end], position, match.start(), end)
+        if marker == EOI:
+            return
+        position, is_scan = end, marker == SOS
+    raise UndecodableImage(f"Expected a JPEG of at most {MAX_SEGMENTS} segments. Received one of more.")
+
+
+def read_frame(segment: Segment) -> Frame:
+    """Read a frame header (ITU-T T.81, section B.2.2).
+
+    Raises:
+        UndecodableImage: it is none, or that of a kind of JPEG that is not read; the message names the kind.
+    """
+    if len(segment.body) < 6:
+        raise UndecodableImage("Expected a JPEG frame header of at least 6 bytes. Received a shorter one.")
+    bit_depth, height, width, count = struct.unpack(">BHHB", segment.body[:6])
+    unread = _UNREAD.get(segment.marker, "" if bit_depth == 8 else f"a {bit_depth}-bit JPEG")
+    if unread:
+        raise UndecodableImage(
+            "Expected a JPEG of 8 bits a sample that is baseline, progressive or lossless. "
+            f"Received {unread}: save it as one of these, or as PNG."
+        )
+    if count not in (1, 3, 4):
+        raise UndecodableImage(f"Expected a gray, RGB or CMYK JPEG. Received one of {count} components.")
+    if width == 0 or height == 0:
+        raise UndecodableImage(f"Expected a JPEG with a width and a height. Received {width} × {height}.")
+    parts = segment.body[6:]
+    if len(parts) != 3 * count:
+        raise UndecodableImage(f"Expected {3 * count} bytes about {count} JPEG components. Received {len(parts)}.")
+    return Frame(segment.marker, width, height, bit_depth, tuple(zip(parts[::3], parts[1::3], strict=True)))
+
+
+def is_jfif(segment: Segment) -> bool:
+    """Whether decoders take this for the JFIF segment, which says that colour is YCbCr."""
+    return segment.marker == APP0 and len(segment.body) >= 14 and segment.body.startswith(b"JFIF\0")
+
+
+def is_adobe(segment: Segment) -> bool:
+    """Whether decoders take this for the Adobe segment, whose last byte names the colours."""
+    return segment.marker == APP14 and len(segment.body) >= 12 and segment.body.startswith(b"Adobe")
+
+
+class Progress:
+    """Which coefficients of a JPEG its scans have brought, and how many low bits of each are still to come.
+
+    A file that was cut between two scans and closed again decodes without a warning, only coarser: nothing but
+    this tells it from a whole one. Source: ITU-T T.81, sections B.2.3 and G.1.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self._missing_bits = {component: bytearray(b"\xff" * 64) for component, _ in frame.components}
+        self._components = len(frame.components)
+        self._progressive = frame.marker == _PROGRESSIVE
+        self.is_whole = False
+        """A scan that is not progressive brought every component: decoders refuse another one behind it."""
+
+    def add(self, scan: bytes) -> None:
+        """Note what the header of a scan says that it brings."""
+        count = scan[0] if scan else 0
+        self.is_whole = self.is_whole or (count == self._components and not self._progressive)
+        components, rest = scan[1 : 1 + 2 * count : 2], scan[1 + 2 * count :]
+        if len(rest) < 3:
+            return
+        first, last, low = (rest[0], min(rest[1], 63), rest[2] & 15) if self._progressive else (0, 63, 0)
+        for component in components:
+            if component in self._missing_bits and first <= last:
+                self._missing_bits[component][first : last + 1] = bytes([low]) * (last + 1 - first)
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is left to come."""
+        return not any(any(missing) for missing in self._missing_bits.values())

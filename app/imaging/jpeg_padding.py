@@ -1,0 +1,99 @@
+"""Zeros that stand in the scan of a JPEG behind its data: where the data end, and the scan without them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging import jpeg
+
+Decode = Callable[[bytes], NDArray[np.uint8]]
+"""Decode a JPEG strictly: ValueError where the decoder refuses it, or warns of anything."""
+
+MAX_INTERVALS = 10_000
+"""Restart intervals of a scan that are decoded one by one."""
+
+_MAX_SIDE_PIXELS = 65_500
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan: the segments before its data, the data of each restart interval, the restart markers between them."""
+
+    head: bytes
+    intervals: tuple[bytes, ...]
+    restarts: tuple[bytes, ...]
+
+    def write(self) -> bytes:
+        """Join the parts again."""
+        markers = (b"", *(b"\xff" + restart for restart in self.restarts))
+        return self.head + b"".join(map(bytes.__add__, markers, self.intervals))
+
+
+def strip_zeros(scan: Scan) -> Scan:
+    """Leave out all zeros at the end of every interval, whether data end with some or not."""
+    return replace(scan, intervals=tuple(_strip(interval) for interval in scan.intervals))
+
+
+def fit_zeros(scan: Scan, decode: Decode) -> Scan | None:
+    """Leave out the zeros behind the data of every interval; None where their end cannot be told.
+
+    A zero may be the last byte of the data; but zeros may also stand where data were cut off, and decode to something.
+    So one is kept at most, and only if its last bit is read: where the data end within a byte, writers fill it with
+    ones (ITU-T T.81, section F.1.2.3). Every interval is decoded by itself, as a picture of one row of units.
+    """
+    frame, size_at, length, components = None, 0, 0, 0
+    for segment in jpeg.walk_segments(jpeg.START + scan.head + jpeg.END):
+        if segment.marker in jpeg.START_OF_FRAME:
+            frame, size_at = jpeg.read_frame(segment), segment.start + 5
+        elif segment.marker == jpeg.DRI:
+            length = int.from_bytes(segment.body, "big")
+        elif segment.marker == jpeg.SOS:
+            components = segment.body[0]
+    if frame is None or frame.marker not in jpeg.SEQUENTIAL or components != len(frame.components):
+        return None
+    across, down = frame.unit
+    units = -(-frame.width // across) * -(-frame.height // down)
+    length = length or units
+    if len(scan.intervals) != -(-units // length) or len(scan.intervals) > MAX_INTERVALS:
+        return None
+    fitted = []
+    for number, interval in enumerate(scan.intervals):
+        head = bytearray(jpeg.START + scan.head)
+        if len(scan.intervals) > 1:
+            width = across * min(length, units - number * length)
+            if width > _MAX_SIDE_PIXELS:
+                return None
+            head[size_at : size_at + 4] = down.to_bytes(2, "big") + width.to_bytes(2, "big")
+        end = _find_end(bytes(head), interval, decode)
+        if end is None:
+            return None
+        fitted.append(end)
+    return replace(scan, intervals=tuple(fitted))
+
+
+def _find_end(head: bytes, interval: bytes, decode: Decode) -> bytes | None:
+    """Answer the data of one interval without the zeros behind them; None where they do not end there."""
+
+    def try_with(ending: bytes) -> NDArray[np.uint8] | None:
+        try:
+            return decode(head + stripped + ending + jpeg.END)
+        except ValueError:
+            return None
+
+    stripped = _strip(interval)
+    if stripped == interval or try_with(b"") is not None:
+        return stripped
+    picture, other = try_with(b"\0"), try_with(b"\1")
+    if picture is None or (other is not None and np.array_equal(picture, other)):
+        return None
+    return stripped + b"\0"
+
+
+def _strip(interval: bytes) -> bytes:
+    stripped = interval.rstrip(b"\0")
+    # The zero that escapes an FF belongs to the data.
+    return stripped + b"\0" if stripped.endswith(b"\xff") and stripped != interval else stripped

@@ -1,0 +1,119 @@
+"""A JPEG that the strict decoder refused → the same written as the standard asks, where nothing is missing from it.
+
+libjpeg warns alike of what is harmless and of lost pixels, and the strict decoder takes every warning for an error.
+What is harmless is put right here, and the strict decoder has the last word on the result: nothing is put in the place
+of lost data, and nothing but zeros and fill bytes is taken out of a scan.
+
+| libjpeg's warning | what it means, and what happens |
+| --- | --- |
+| JFIF_MAJOR, ADOBE_XFORM, BOGUS_ICC, NOT_SEQUENTIAL | a number in the header that every decoder overlooks: set right |
+| EXTRANEOUS_DATA in the header | bytes that belong to nothing: left out |
+| EXTRANEOUS_DATA in a scan | zeros are padding: left out; others are the rest of a damaged film: refused |
+| JPEG_EOF | no end marker: set; refused where data are missing too |
+| HIT_MARKER, MUST_RESYNC, HUFF_BAD_CODE, ARITH_BAD_CODE, BOGUS_PROGRESSION | data are missing or damaged: refused |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.imaging import jpeg
+from app.imaging.jpeg_padding import Decode, Scan, fit_zeros, strip_zeros
+
+_WHOLE_SPECTRUM = bytes((0, 63, 0))
+_NO_END = "its end marker is missing"
+_RESTART = re.compile(b"\xff([\xd0-\xd7])")
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """A JPEG written anew, and what was wrong with it: clauses about the file."""
+
+    data: bytes
+    sloppy: tuple[str, ...]
+
+
+def repair(data: bytes, decode: Decode) -> Iterator[Repaired]:
+    """Yield the file written anew, first changed as little as may help, then more.
+
+    Args:
+        data: a JPEG whose header was read, and which `decode` refused.
+        decode: the strict decoder, to which the caller gives what is yielded, too.
+
+    Raises:
+        UndecodableImage: the file ends within a segment, or has too many.
+    """
+    scans, rest, sloppy = _write_anew(data)
+    stripped = [strip_zeros(scan) for scan in scans]
+    # Zeros at the end of a file that has no other end are no data: it was cut, or its disk space was set aside.
+    if sloppy and not (_NO_END in sloppy and stripped[-1:] != scans[-1:]):
+        yield Repaired(_join(scans, rest), sloppy)
+    if stripped == scans:
+        return
+    sloppy = (*sloppy, "zeros stand before a marker")
+    yield Repaired(_join(stripped, rest), sloppy)
+    fitted = fit_zeros(scans[0], decode) if len(scans) == 1 else None
+    if fitted:
+        yield Repaired(_join([fitted], rest), sloppy)
+
+
+def _join(scans: list[Scan], rest: bytes) -> bytes:
+    return b"".join((jpeg.START, *(scan.write() for scan in scans), rest, jpeg.END))
+
+
+def _write_anew(data: bytes) -> tuple[list[Scan], bytes, tuple[str, ...]]:
+    """Write the segments anew that decoders need: the scans, the segments behind the last, and what was wrong."""
+    segments = list(jpeg.walk_segments(data))
+    frame = next(jpeg.read_frame(segment) for segment in segments if segment.marker in jpeg.START_OF_FRAME)
+    scans: list[Scan] = []
+    head = bytearray()
+    sloppy = {} if _is_whole_profile(segments) else {"its colour profile is broken": None}
+    is_scan = False
+    for segment in segments:
+        between = data[segment.begin : segment.start]
+        if is_scan:
+            pieces = _RESTART.split(between)
+            # Data never end with FF: those are fill bytes of the marker behind.
+            intervals = tuple(piece.rstrip(b"\xff") for piece in pieces[::2])
+            scans.append(Scan(bytes(head), intervals, tuple(pieces[1::2])))
+            head.clear()
+        elif between.strip(b"\xff"):
+            sloppy["bytes that belong to nothing stand in its header"] = None
+        if segment.marker == jpeg.CUT:
+            sloppy[_NO_END] = None
+        if segment.marker in (jpeg.CUT, jpeg.EOI):
+            break
+        written, wrong = _correct(data[segment.start : segment.end], segment, frame)
+        head += written
+        if wrong:
+            sloppy[wrong] = None
+        is_scan = segment.marker == jpeg.SOS
+    return scans, bytes(head), tuple(sloppy)
+
+
+def _correct(written: bytes, segment: jpeg.Segment, frame: jpeg.Frame) -> tuple[bytes, str]:
+    """Write a segment as the standard asks, or not at all where no decoder needs it; and tell what was wrong."""
+    marker, body = segment.marker, segment.body
+    if jpeg.is_jfif(segment):
+        return (written, "") if body[5] == 1 else (written[:9] + b"\1" + written[10:], "its JFIF version is unknown")
+    if jpeg.is_adobe(segment):
+        # What decoders take an unknown number for: YCbCr of three components, YCCK of four.
+        known = {3: b"\1\0", 4: b"\2\0"}.get(len(frame.components), body[11:12])
+        if body[11] in known:
+            return written, ""
+        return written[:15] + known[:1] + written[16:], "its Adobe segment names unknown colours"
+    if jpeg.APP0 <= marker <= jpeg.APP15 or marker == jpeg.COMMENT:
+        return b"", ""
+    if marker == jpeg.SOS and frame.marker in jpeg.SEQUENTIAL and body[-3:] != _WHOLE_SPECTRUM:
+        return written[:-3] + _WHOLE_SPECTRUM, "its scan header is not that of a sequential JPEG"
+    return written, ""
+
+
+def _is_whole_profile(segments: list[jpeg.Segment]) -> bool:
+    """Whether the pieces of an ICC profile are numbered 1 to their count (ICC.1:2022, annex B.4), or there is none."""
+    name = b"ICC_PROFILE\0"
+    pieces = [part.body for part in segments if part.marker == jpeg.APP2 and part.body.startswith(name)]
+    numbers = sorted((body[12], body[13]) for body in pieces if len(body) > 13)
+    return numbers == [(number + 1, len(numbers)) for number in range(len(numbers))]
