@@ -50,6 +50,7 @@ def serve(
 
     from app.api.log import configure_logging
     from app.main import create_app
+    from app.process import prepare_process
     from app.server import make_server
     from app.settings import Settings
 
@@ -61,6 +62,7 @@ def serve(
             name = "_".join(str(part) for part in problem["loc"]).upper()
             typer.echo(f"PNEUMOSERVE_{name}: {problem['msg']}.", err=True)
         raise typer.Exit(2) from None
+    prepare_process()
     configure_logging(settings.log_format)
     refusals: list[Exception] = []
 

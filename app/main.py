@@ -19,7 +19,8 @@ from app.api.service import Service
 from app.api.telemetry import Telemetry
 from app.errors import ModelError, PneumoServeError
 from app.inference.reader import Reader, open_reader
-from app.inference.scheduler import Scheduler, granted_cores
+from app.inference.scheduler import Scheduler
+from app.process import granted_cores
 from app.settings import Settings
 
 _log = logging.getLogger("pneumoserve")
@@ -67,7 +68,6 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
         finally:
             loading.cancel()
             service.scheduler.close()
-            service.log.write()
 
     app = FastAPI(
         title="PneumoServe",

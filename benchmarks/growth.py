@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from app.inference.artifact import find_entry
-from app.inference.scheduler import granted_cores
+from app.process import granted_cores
 from benchmarks.cases import Ask, Case, make_ours
 from benchmarks.films import ROOT, STORE, draw_film, encode, find_films
 from benchmarks.load import LoadFailed, find_wrk, run_wrk

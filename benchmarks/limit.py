@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from app.imaging.preprocess import read_film
 from app.inference.artifact import Entry, find_entry
 from app.inference.engine import Engine, open_engine
-from app.inference.memory import keep_freed_memory
+from app.process import prepare_process
 from benchmarks.films import STORE
 from benchmarks.load import Answer
 from benchmarks.processes import parse_megabytes
@@ -135,8 +135,7 @@ def main() -> None:
     parser.add_argument("--decoder", choices=("ours", "cv2"), default="ours")
     arguments = parser.parse_args()
     # One film a thread and memory kept, as in the service.
-    cv2.setNumThreads(1)
-    keep_freed_memory()
+    prepare_process()
     entry = find_entry(STORE, arguments.model)
     engine = open_engine("openvino", entry.folder, entry.manifest.maps)
     films = [Path(line).read_bytes() for line in arguments.listing.read_text().splitlines()]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from app.inference.scheduler import granted_cores
+from app.process import granted_cores
 from benchmarks.figures import BESIDE, TURN_SECONDS, TURNS, judge
 from benchmarks.rows import Rounds, write_markdown, write_table
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rich.progress import Progress
 
 from app.inference.artifact import find_entry
-from app.inference.scheduler import granted_cores
+from app.process import granted_cores
 from benchmarks import cases, figures
 from benchmarks.films import STORE
 from benchmarks.measure import Bench, time_import, time_png

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-_NOTED = 64
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -35,41 +33,24 @@ class Metrics:
             buckets=[tenth / 10 for tenth in range(1, 11)],
             registry=registry,
         )
-        # One by one, between two films, counting costs several times what it costs in one go.
-        self._requests_noted: list[tuple[str, dict[str, float]]] = []
-        self._films_noted: list[float] = []
-        # Looking a label up costs more than counting; there are as few of them as outcomes and phases.
-        self._of_outcome = cache(self._requests.labels)
-        self._of_phase = cache(self._seconds.labels)
         Gauge("pneumoserve_in_flight", "Films decoded, waiting or computed", registry=registry).set_function(in_flight)
 
     def count_request(self, outcome: str, seconds: dict[str, float]) -> None:
-        """Count one finished request to /predict, at the latest when it is asked for.
+        """Count one finished request to /predict.
 
         Args:
             outcome: `ok`, `client-gone` or a problem's slug.
             seconds: spent, by phase.
         """
-        self._requests_noted.append((outcome, seconds))
-        if len(self._requests_noted) >= _NOTED:
-            self._count()
+        self._requests.labels(outcome).inc()
+        for phase, spent in seconds.items():
+            self._seconds.labels(phase).observe(spent)
 
     def count_film(self, probability: float) -> None:
-        """Count one film that was read, as a batch of one; likewise."""
-        self._films_noted.append(probability)
+        """Count one film that was read, as a batch of one."""
+        self._batch.observe(1)
+        self._probability.observe(probability)
 
     def expose(self) -> bytes:
         """Write all of it in Prometheus' text format."""
-        self._count()
         return generate_latest(self._registry)
-
-    def _count(self) -> None:
-        requests, self._requests_noted = self._requests_noted, []
-        films, self._films_noted = self._films_noted, []
-        for outcome, seconds in requests:
-            self._of_outcome(outcome).inc()
-            for phase, spent in seconds.items():
-                self._of_phase(phase).observe(spent)
-        for probability in films:
-            self._batch.observe(1)
-            self._probability.observe(probability)

@@ -22,9 +22,6 @@ router = APIRouter()
 Worked = tuple[bytes, dict[str, float], float]
 """An answer's JSON, the seconds spent on it by phase, and P(PNEUMONIA)."""
 
-FRESH = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
-"""Headers of every prediction."""
-
 _PARAMETERS = {
     "activation_maps": {
         "description": "Which maps to draw: of what drove the logit, of every layer's channels, both or none.",
@@ -86,8 +83,7 @@ async def predict(request: Request, service: ServiceDep) -> Response:
     asked = Asked(reader, maps, operating_point, headers.get("content-type", ""), headers.get("content-encoding", ""))
     body = admission.hold()
     try:
-        with service.scheduler.awake():
-            data = await admission.read_body(body, request.receive, _declared_length(request), account.begun)
+        data = await admission.read_body(body, request.receive, _declared_length(request), account.begun)
         now = monotonic()
         account.seconds["read"] = now - account.begun
         deadline = now + service.settings.deadline_seconds
@@ -103,7 +99,7 @@ async def predict(request: Request, service: ServiceDep) -> Response:
     (answer, spent, probability), waited = await service.scheduler.run(work, deadline=deadline, done=body.release)
     account.seconds.update(wait=waited, **spent)
     service.metrics.count_film(probability)
-    return Response(answer, headers={name.decode(): value.decode() for name, value in FRESH})
+    return Response(answer, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 @dataclass(frozen=True)

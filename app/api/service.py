@@ -1,4 +1,4 @@
-"""What the routes share: the settings, the model once it is loaded, the counters and the log."""
+"""What the routes share: the settings, the model once it is loaded, and the counters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.api.admission import Admission
-from app.api.log import RequestLog
 from app.api.metrics import Metrics
 from app.errors import NotReady
 from app.inference.reader import Reader
@@ -24,7 +23,6 @@ class Service:
         self.scheduler = scheduler
         self.admission = Admission(settings)
         self.metrics = Metrics(lambda: self.admission.in_flight)
-        self.log = RequestLog()
         self.reader: Reader | None = None
         self._started = monotonic()
 

@@ -35,7 +35,7 @@ class Telemetry:
             return
         state = scope.setdefault("state", {})
         sent_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        account = Account(self._service, scope["method"], scope["path"], sent_id, state.get("begun") or monotonic())
+        account = Account(self._service, scope["method"], scope["path"], sent_id, monotonic())
         state.update(account=account, outcome="ok")
 
         async def send_with_headers(message: Message) -> None:
@@ -63,7 +63,7 @@ class Account:
         """Begin to keep it.
 
         Args:
-            service: whose metrics count it, and whose log tells of it.
+            service: whose metrics count it.
             method: of the request.
             path: of the request.
             sent_id: the caller's own request id, empty where there is none; used where it is an acceptable one.
@@ -84,21 +84,20 @@ class Account:
         return headers
 
     def close(self, outcome: str) -> None:
-        """Count the request and note its log line."""
+        """Count the request and write its log line."""
         path = self._path if self._path in _KNOWN_PATHS else "other"
         self.seconds["total"] = total = monotonic() - self.begun
         if path == "/predict":
             self._service.metrics.count_request(outcome, self.seconds)
-        self._service.log.note(
-            {
-                "method": self._method if self._method.isalpha() else "other",
-                "path": path,
-                "status": self.status,
-                "outcome": outcome,
-                "request_id": self.request_id,
-                "milliseconds": round(total * 1e3, 2),
-            }
-        )
+        fields = {
+            "method": self._method if self._method.isalpha() else "other",
+            "path": path,
+            "status": self.status,
+            "outcome": outcome,
+            "request_id": self.request_id,
+            "milliseconds": round(total * 1e3, 2),
+        }
+        _log.info("request", extra={"fields": fields})
 
     def fail(self, error: BaseException) -> ProblemResponse:
         """Say where we failed, not with what: an error's own words can hold a path or a patient's name."""

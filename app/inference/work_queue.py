@@ -21,10 +21,6 @@ class WorkQueue(Generic[T]):
         self._waiting: deque[T] = deque()
         self._idle: list[SimpleQueue[T]] = []
 
-    def __len__(self) -> int:
-        """Count what waits for a worker."""
-        return len(self._waiting)
-
     def put(self, item: T) -> None:
         """Give it to an idle worker, or let it wait."""
         with self._lock:

@@ -18,7 +18,7 @@ from fastapi import FastAPI, Request
 
 from app.inference.artifact import find_entry
 from app.inference.engine import open_engine
-from app.inference.scheduler import granted_cores
+from app.process import granted_cores
 from benchmarks.films import STORE
 from benchmarks.limit import make_read
 from benchmarks.servers.entry import answer, find_decoder

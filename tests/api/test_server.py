@@ -1,15 +1,32 @@
+"""What the HTTP server does, through real sockets."""
+
 from __future__ import annotations
 
+import re
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import encode, film_pixels
-from tests.running import film_request, running, small_but_slow
+from tests.running import Running, film_request, running, small_but_slow, wait_until
 
 ALL_MAPS = "/predict?activation_maps=all"
+FILM = encode(film_pixels(1, 300, 300))
+LAST = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+def exchange(server: Running, *pieces: bytes, pause: float = 0.02) -> bytes:
+    """Send pieces, a moment between them, and a last request that closes; return all that the server said."""
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.settimeout(10)
+        with suppress(ConnectionError):  # it may have hung up before
+            for piece in (*pieces, LAST):
+                connection.sendall(piece)
+                time.sleep(pause)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /predict HTTP/1.1\r\nHost:"])
@@ -93,3 +110,110 @@ def test_an_offer_of_http_2_is_declined_and_the_film_read(tiny_store: Path, firs
         answer = b"".join(iter(lambda: kept.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200")
     assert b'"probability"' in answer
+
+
+@pytest.mark.parametrize("cuts", [[200], [400, 2000], list(range(20, 4000, 500))])
+def test_a_request_may_come_in_pieces(tiny_store: Path, cuts: list[int]) -> None:
+    """Cut within its header or within its body."""
+    sent = film_request(FILM)
+    pieces = [sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
+    with running(tiny_store) as server:
+        answers = exchange(server, *pieces, pause=0.005)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"200"]
+    assert answers.count(b'"probability"') == 1
+
+
+def test_pipelined_requests_are_answered_in_their_order(tiny_store: Path) -> None:
+    """In one packet or in several, with maps and without, one of a film that was cut."""
+    queries, cut = ["", "?activation_maps=all", "", "?activation_maps=cam", "", ""], 4
+    sent = b"".join(
+        film_request(FILM[: -500 if number == cut else None], f"X-Request-ID: n{number}", target=f"/predict{query}")
+        for number, query in enumerate(queries)
+    )
+    with running(tiny_store) as server:
+        for pieces in ([sent], [sent[:3000], sent[3000:]], [sent[: len(FILM) + 50], sent[len(FILM) + 50 :]]):
+            answers = exchange(server, *pieces)
+            assert re.findall(rb"x-request-id: (n\d)", answers) == [b"n%d" % number for number in range(6)]
+            assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [*[b"200"] * 4, b"422", b"200", b"200"]
+
+
+def test_a_client_gone_within_a_body_leaves_nothing_behind(tiny_store: Path) -> None:
+    """And is counted as gone."""
+    with running(tiny_store) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as left:
+            left.sendall(film_request(FILM)[:400])
+            wait_until(lambda: server.service.admission.bytes_held > 0)
+        admission = server.service.admission
+        wait_until(lambda: (admission.reading, admission.bytes_held) == (0, 0))
+        wait_until(lambda: b'pneumoserve_requests_total{outcome="client-gone"} 1.0' in server.service.metrics.expose())
+
+
+def test_nothing_is_held_after_an_answer_and_all_is_counted(tiny_store: Path) -> None:
+    """Of films that were read and of films that were refused."""
+    with running(tiny_store) as server:
+        for body in (FILM, FILM[:-500], FILM):
+            server.client.post("/predict", content=body)
+        admission = server.service.admission
+        assert (admission.reading, admission.bytes_held, admission.in_flight) == (0, 0, 0)
+        counted = server.service.metrics.expose()
+    assert b'pneumoserve_requests_total{outcome="ok"} 2.0' in counted
+    assert b'pneumoserve_requests_total{outcome="undecodable-image"} 1.0' in counted
+    assert b"pneumoserve_probability_count 2.0" in counted
+
+
+def test_a_film_in_work_is_answered_while_the_server_ends(tiny_store: Path) -> None:
+    """And its connection closes behind it."""
+    with socket.socket() as connection:
+        with running(tiny_store) as server:
+            connection.settimeout(10)
+            connection.connect(("127.0.0.1", server.port))
+            connection.sendall(film_request(small_but_slow()))
+            wait_until(lambda: server.service.admission.in_flight == 1)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_a_client_that_waits_for_100_continue_is_told_to_go_on(tiny_store: Path) -> None:
+    """As curl does for a large film."""
+    head, film = film_request(FILM, "Expect: 100-continue").split(b"\r\n\r\n", 1)
+    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.settimeout(10)
+        connection.sendall(head + b"\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 100")
+        connection.sendall(film)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+AMBIGUOUS = {
+    "length and encoding": b"POST /predict HTTP/1.1\r\nHost: x\r\n"
+    b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "two lengths": b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    "a bare LF": b"GET /livez HTTP/1.1\r\nHost: x\nX: y\r\n\r\n",
+    "nothing but bare LF": b"GET /livez HTTP/1.1\nHost: x\n\n",
+    "a bare LF before the end": b"GET /livez HTTP/1.1\r\nHost: x\r\n\n",
+    "a folded line": b"GET /livez HTTP/1.1\r\nHost: x\r\nX: y\r\n z\r\n\r\n",
+    "a space before the colon": b"GET /livez HTTP/1.1\r\nHost: x\r\nX : y\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("behind", [b"", film_request(FILM)], ids=["first", "behind another"])
+@pytest.mark.parametrize("sent", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_an_ambiguous_request_is_refused_and_its_connection_closed(
+    tiny_store: Path, sent: bytes, behind: bytes
+) -> None:
+    """A proxy in front may read it as another request, and so smuggle one in; pieces make no difference."""
+    with running(tiny_store) as server:
+        for pieces in ([behind + sent], [behind + sent[:-3], sent[-3:]]):
+            answers = exchange(server, *pieces)
+            assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"400"][not behind :]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.02])
+def test_a_header_over_its_limit_is_refused(tiny_store: Path, pause: float) -> None:
+    """At once or in pieces, before it fills the memory."""
+    sent = b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + bytes(70_000).replace(b"\0", b"a")
+    with running(tiny_store) as server:
+        answers = exchange(
+            server, *[sent[start : start + 16_384] for start in range(0, len(sent), 16_384)], pause=pause
+        )
+    assert answers == b"" or answers.startswith(b"HTTP/1.1 400")

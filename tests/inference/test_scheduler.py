@@ -1,18 +1,13 @@
 """Who waits, who works, and what is dropped."""
 
 import asyncio
-import os
 import threading
-import time
 from time import monotonic
 
 import pytest
 
 from app.errors import DeadlineExceeded, NotReady, UndecodableImage
-from app.inference import scheduler as scheduler_module
-from app.inference.scheduler import Scheduler, granted_cores
-
-HERE = len(os.sched_getaffinity(0))
+from app.inference.scheduler import Scheduler
 
 
 class Done:
@@ -41,44 +36,6 @@ async def settled(done, calls=1):
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.02)
     return len(done.threads)
-
-
-@pytest.mark.parametrize(
-    ("quota", "expected"),
-    [
-        ("max 100000", HERE),
-        ("100000 100000", 1),
-        ("50000 100000", 1),
-        ("199999 100000", 1),
-        (f"{HERE * 50000} 50000", HERE),
-        (f"{HERE * 900000} 100000", HERE),
-        ("0 100000", 1),
-        ("100000 0", HERE),
-        ("nonsense", HERE),
-        ("a b", HERE),
-        ("", HERE),
-    ],
-)
-def test_the_quota_of_cgroup_2_is_obeyed(tmp_path, quota, expected):
-    """Whole cores, at least one, never more than the process has; what can't be read is no quota."""
-    (tmp_path / "cpu.max").write_text(quota + "\n")
-    assert granted_cores(tmp_path) == expected
-
-
-@pytest.mark.parametrize(
-    ("quota", "expected"), [("-1", HERE), ("100000", 1), ("10000", 1), (str(HERE * 100000), HERE), ("x", HERE)]
-)
-def test_the_quota_of_cgroup_1_is_obeyed(tmp_path, quota, expected):
-    """In its own two files."""
-    (tmp_path / "cpu").mkdir()
-    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota + "\n")
-    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
-    assert granted_cores(tmp_path) == expected
-
-
-def test_without_a_quota_every_core_is_used(tmp_path):
-    """Of those that the process may run on."""
-    assert granted_cores(tmp_path) == HERE
 
 
 def test_a_piece_of_work_gives_its_result_and_how_long_it_waited(scheduler):
@@ -232,58 +189,3 @@ def test_every_worker_is_warmed_once(scheduler):
     names = []
     asyncio.run(scheduler.warm(lambda: names.append(threading.current_thread().name)))
     assert sorted(names) == ["film_0", "film_1"]
-
-
-@pytest.fixture
-def rests(monkeypatch):
-    """Collect how long the event loop's thread rested, each time."""
-    taken, sleep = [], time.sleep
-
-    def note(seconds):
-        taken.append(seconds)
-        sleep(seconds)
-
-    monkeypatch.setattr(scheduler_module.time, "sleep", note)
-    return taken
-
-
-def answer_films(scheduler, count, seconds):
-    """Let so many films be read, each for so long, and answer their results."""
-    hold = threading.Event()
-
-    async def main():
-        deadline = monotonic() + 10
-        works = [lambda number=number: (hold.wait(seconds), number)[1] for number in range(count)]
-        answers = await asyncio.gather(*(scheduler.run(work, deadline=deadline, done=Done()) for work in works))
-        return [result for result, _ in answers]
-
-    return asyncio.run(main())
-
-
-def test_while_many_films_wait_the_event_loop_rests(scheduler, rests):
-    """And answers meanwhile several in one go."""
-    assert answer_films(scheduler, 40, 0.004) == list(range(40))
-    assert 1 <= len(rests) <= 12
-
-
-@pytest.mark.parametrize(("film_seconds", "expected"), [(0.001, 0.002), (0.004, 0.008), (0.1, 0.02)])
-def test_it_rests_for_half_of_what_waits_and_20_ms_at_most(scheduler, rests, film_seconds, expected):
-    """So that no worker finds the queue empty."""
-    scheduler.film_seconds.extend([film_seconds, 0.2] * 4)
-    for _ in range(8):
-        scheduler._queue.put(None)
-    scheduler._rest()
-    assert rests == [expected]
-
-
-def test_where_few_films_wait_it_does_not(scheduler, rests):
-    """Two in work and seven that wait are too few for two workers."""
-    assert answer_films(scheduler, 9, 0.01) == list(range(9))
-    assert rests == []
-
-
-def test_while_a_body_is_read_piece_by_piece_it_does_not(scheduler, rests):
-    """Each piece would wait for its own rest."""
-    with scheduler.awake():
-        assert answer_films(scheduler, 40, 0.001) == list(range(40))
-    assert rests == []

@@ -1,43 +1,50 @@
-"""First come, first served, and of idle workers the warmest first."""
+"""First come, first served, and of idle workers the one that became idle last."""
 
 import threading
-import time
 from queue import SimpleQueue
 
 from app.inference.work_queue import WorkQueue
 
 
-def resting(queue, taken):
-    """Start a worker that takes one item, and wait until it rests."""
-    idle = len(queue._idle)
-    worker = threading.Thread(target=lambda: taken.append((worker, queue.get(SimpleQueue()))), daemon=True)
+class Signalling(SimpleQueue):
+    """A worker's own queue that says when the worker begins to wait."""
+
+    def __init__(self):
+        self.waits = threading.Event()
+
+    def get(self):
+        self.waits.set()
+        return super().get()
+
+
+def start_idle_worker(queue, taken):
+    """Start a worker that takes one item, and wait until it is idle."""
+    mine = Signalling()
+    worker = threading.Thread(target=lambda: taken.append((worker, queue.get(mine))), daemon=True)
     worker.start()
-    while len(queue._idle) == idle:
-        time.sleep(0.001)
+    assert mine.waits.wait(5)
     return worker
 
 
 def test_what_waits_is_taken_in_the_order_it_came():
-    """And counted meanwhile."""
     queue = WorkQueue()
     for item in "abc":
         queue.put(item)
-    assert len(queue) == 3
     assert [queue.get(SimpleQueue()) for _ in range(2)] == ["a", "b"]
     assert queue.take_all() == ["c"]
-    assert len(queue) == 0
+    assert queue.take_all() == []
 
 
-def test_the_worker_that_came_to_rest_last_is_served_first():
+def test_the_worker_that_became_idle_last_is_served_first():
     """Each item goes to one of them."""
     queue, taken = WorkQueue(), []
-    workers = [resting(queue, taken) for _ in range(3)]
+    workers = [start_idle_worker(queue, taken) for _ in range(3)]
     for worker, item in zip(reversed(workers), "abc", strict=True):
         queue.put(item)
         worker.join(5)
         assert taken.pop() == (worker, item)
     queue.put("d")
-    assert len(queue) == 1
+    assert queue.take_all() == ["d"]
 
 
 def test_nothing_is_lost_or_doubled_among_many_workers():

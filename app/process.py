@@ -1,0 +1,58 @@
+"""What is set once where a process starts: how many cores it may use, OpenCV's threads, the C library's memory."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+import cv2
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGEST_MMAP_THRESHOLD = 32 * 2**20
+
+
+def prepare_process() -> None:
+    """Set OpenCV to one thread a film and keep freed memory; call it once, before films are read in threads."""
+    # OpenCV's own threads would only compete with the other films.
+    cv2.setNumThreads(1)
+    keep_freed_memory()
+
+
+def granted_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return how many cores that this process may use: its affinity, cut to the container's CPU quota; at least 1.
+
+    Args:
+        cgroup: where the control group's files are (version 2 `cpu.max`, version 1 `cpu/cpu.cfs_quota_us`).
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return cores
+    # "max" and "-1" stand for no quota.
+    if not (quota.isdecimal() and period.isdecimal() and int(period)):
+        return cores
+    return max(1, min(cores, int(quota) // int(period)))
+
+
+def keep_freed_memory() -> bool:
+    """Let glibc keep up to 64 MB of freed memory for each worker, and ask the kernel anew only for blocks over 32 MB.
+
+    A film of 3 megapixels frees as much at once as glibc, left alone, gives back to the kernel, which hands it out
+    again page by page, each cleared: a third of such a film's time. These are the limits that glibc itself comes to
+    after one film of 32 MB (mallopt(3), M_MMAP_THRESHOLD), from the first film on.
+
+    Returns:
+        Whether it was done; another C library is left as it is.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is None:
+        return False
+    kept = mallopt(_M_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
+    return bool(kept and mallopt(_M_TRIM_THRESHOLD, 2 * _LARGEST_MMAP_THRESHOLD))
