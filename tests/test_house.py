@@ -24,7 +24,8 @@ ARROWS = {
     "app/inference": {"app.errors", "app.imaging"},
     "app/api": {"app.errors", "app.settings", "app.inference"},
     "app/main.py": {"app"},
-    "app/server.py": {"app.settings", "app.api.quick"},
+    "app/server.py": {"app.settings"},
+    "app/process.py": set(),
     # The figures of labelled films are worked out in one place.
     "batch": {"app.errors", "app.api.schemas", "training.metrics", "training.patients"},
     "training": {"app.errors", "app.imaging", "app.inference"},
@@ -34,7 +35,7 @@ PLACES = {
     ("fastapi", "starlette"): ["app/main.py", "app/api"],
     ("keras", "tensorflow"): ["app/inference/keras_graph.py", "app/inference/tensorflow_engine.py", "training"],
     ("openvino",): ["app/inference/engine.py", "app/inference/keras_graph.py"],
-    ("cv2",): ["app/imaging", "app/inference", "training"],
+    ("cv2",): ["app/imaging", "app/inference", "app/process.py", "training"],
     ("pydicom", "simplejpeg"): ["app/imaging"],
 }
 OURS = {"app", "batch", "training", "pneumoserve", "tests", "benchmarks"}
@@ -90,14 +91,9 @@ def test_a_library_is_known_in_its_place_only(libraries):
         f"{path.relative_to(ROOT)} imports {name}"
         for path in sources("app", "batch", "training", "pneumoserve.py")
         for name in sorted(imports(path))
-        if within(name, libraries) and path not in allowed and not _is_scheduler(path, name)
+        if within(name, libraries) and path not in allowed
     ]
     assert wrong == []
-
-
-def _is_scheduler(path, name):
-    # It tells OpenCV to leave the threads to it.
-    return name == "cv2" and path.name == "scheduler.py"
 
 
 def test_no_module_is_made_of_leftovers():

@@ -22,11 +22,15 @@ def exchange(server: Running, *pieces: bytes, pause: float = 0.02) -> bytes:
     """Send pieces, a moment between them, and a last request that closes; return all that the server said."""
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.settimeout(10)
-        with suppress(ConnectionError):  # it may have hung up before
+        with suppress(ConnectionError):  # the server may have closed it before
             for piece in (*pieces, LAST):
                 connection.sendall(piece)
                 time.sleep(pause)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
+        received = b""
+        with suppress(ConnectionError):
+            while piece := connection.recv(65536):
+                received += piece
+        return received
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /predict HTTP/1.1\r\nHost:"])
