@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
@@ -29,9 +29,6 @@ class PlainRoute(APIRoute):
 
 
 router = APIRouter(route_class=PlainRoute)
-
-Worked = tuple[bytes, dict[str, float], float]
-"""An answer's JSON, the seconds spent on it by phase, and P(PNEUMONIA)."""
 
 _PARAMETERS = {
     "activation_maps": {
@@ -92,15 +89,16 @@ async def predict(request: Request) -> Response:
     reader = service.ready()
     maps, operating_point = read_query(request.scope["query_string"], reader)
     headers, account, admission = request.headers, request.state.account, service.admission
-    asked = Asked(reader, maps, operating_point, headers.get("content-type", ""), headers.get("content-encoding", ""))
+    content_type = headers.get("content-type", "")
+    wanted = PredictRequest(reader, maps, operating_point, content_type, headers.get("content-encoding", ""))
     body = admission.hold()
     try:
         data = await admission.read_body(body, request.receive, _declared_length(request), account.begun)
         now = monotonic()
         account.seconds["read"] = now - account.begun
         deadline = now + service.settings.deadline_seconds
-        decoded = json_form.decoded_bytes(data, asked.content_type)
-        work = asked.make_work(data)
+        decoded = json_form.decoded_bytes(data, content_type)
+        work = wanted.make_work(data)
         del data
         admission.enter(body, decoded)
     except BaseException:
@@ -108,35 +106,44 @@ async def predict(request: Request) -> Response:
         raise
 
     # From here the film counts as in flight, and its bytes as held, until the worker lets go of it.
-    (answer, spent, probability), waited = await service.scheduler.run(work, deadline=deadline, done=body.release)
-    account.seconds.update(wait=waited, **spent)
-    service.metrics.count_film(probability)
-    return Response(answer, media_type="application/json", headers={"Cache-Control": "no-store"})
+    result, waited = await service.scheduler.run(work, deadline=deadline, done=body.release)
+    account.seconds.update(wait=waited, **result.seconds)
+    service.metrics.count_film(result.probability)
+    return Response(result.answer, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+class Predicted(NamedTuple):
+    """An answer as JSON, the seconds spent on it by phase, and P(PNEUMONIA)."""
+
+    answer: bytes
+    seconds: dict[str, float]
+    probability: float
 
 
 @dataclass(frozen=True)
-class Asked:
+class PredictRequest:
     """What a request asks for, known before its body."""
 
     reader: Reader
     maps: MapKind
     operating_point: str
     content_type: str
-    content_encoding: str = ""
+    content_encoding: str
 
-    def make_work(self, body: bytes) -> Callable[[], Worked]:
-        """Answer what a worker has to do once with a body: find the film in it, read it, and write the answer.
+    def make_work(self, body: bytes) -> Callable[[], Predicted]:
+        """Return what a worker has to do once with a body: find the film in it, read it, and write the answer.
 
-        That raises MissingFile, MalformedForm and UnsupportedFormat (see `find_upload`), and what `Reader.read` does.
+        The work raises MissingFile, MalformedForm and UnsupportedFormat (see `find_upload`), and what `Reader.read`
+        raises.
         """
         reader, held = self.reader, [body]
 
-        def work() -> Worked:
+        def work() -> Predicted:
             # Taken out: a form need not be held beside its film.
             upload = find_upload(held.pop(), self.content_type, self.content_encoding)
             reading = reader.read(upload.data, operating_point=self.operating_point, maps=self.maps)
             answer = encode_prediction(reading, reader.manifest, filename=upload.filename, prevalence=reader.prevalence)
-            return answer, reading.seconds, reading.decision.probability
+            return Predicted(answer, reading.seconds, reading.decision.probability)
 
         return work
 

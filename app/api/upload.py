@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
 FIELD = "file"
 MAX_PART_HEADER_BYTES = 16 * 1024
 _MAX_PARTS = 16
-_PLAIN_BOUNDARY_BYTES = 70
-"""The longest that RFC 2046 allows; the parser decides on others."""
-# Of a part as clients write it: a few headers of printable bytes, a space after each colon.
-_PLAIN_HEAD = re.compile(rb"((?:[A-Za-z-]{1,64}: [!-~\x80-\xff][ -~\x80-\xff]{0,1000}\r\n){1,4})\r\n")
 
 
 @dataclass(frozen=True)
@@ -65,8 +60,7 @@ def find_upload(body: bytes, content_type: str, content_encoding: str) -> Upload
             raise MissingFile("Expected the bytes of an image as the body. Received an empty body.")
         return Upload(body)
     boundary = options.get(b"boundary", b"")
-    plain = _cut_plain_form(body, boundary)
-    return _only_file(_parse_form(body, boundary) if plain is None else [plain])
+    return _only_file(_parse_form(body, boundary))
 
 
 def _only_file(parts: list[_Part]) -> Upload:
@@ -88,25 +82,6 @@ def _filename(raw: bytes) -> str | None:
     # Folders of either kind of system: some browsers send whole paths.
     name = raw.decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
     return name or None
-
-
-def _cut_plain_form(body: bytes, boundary: bytes) -> _Part | None:
-    """Cut the part out of a form of one plain part and nothing around it; None where the parser has to look.
-
-    The parser answers the same, at half as much again.
-    """
-    delimiter = b"\r\n--" + boundary
-    if not (
-        0 < len(boundary) <= _PLAIN_BOUNDARY_BYTES
-        and body.startswith(delimiter[2:] + b"\r\n")
-        and body.endswith(delimiter + b"--\r\n")
-    ):
-        return None
-    head, end = _PLAIN_HEAD.match(body, len(delimiter)), len(body) - len(delimiter) - 4
-    if head is None or body.find(delimiter, head.end()) != end:
-        return None
-    lines = (line.split(b": ", 1) for line in head[1].split(b"\r\n")[:-1])
-    return _Part({name.lower(): value for name, value in lines}, [body[head.end() : end]])
 
 
 def _parse_form(body: bytes, boundary: bytes) -> list[_Part]:

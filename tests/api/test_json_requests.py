@@ -116,7 +116,7 @@ def test_two_on_one_connection_are_answered_in_their_order(server: Running) -> N
     pieces = [film_request(sent, JSON_TYPE), film_request(other), film_request(as_json(other), JSON_TYPE)]
     answers = exchange(server, b"".join([*pieces, head, chunks]), 4)
 
-    found = [re.findall(rb'"probability": ([0-9.]+)', answer) for answer in answers]
+    found = [re.findall(rb'"probability":([0-9.]+)', answer) for answer in answers]
     assert all(found)
     assert found[0] == found[3]
     assert found[1] == found[2]
