@@ -1,5 +1,6 @@
 """`pneumoserve score` as a user calls it: results, exit statuses, what is printed."""
 
+import shutil
 import subprocess
 import sys
 
@@ -166,6 +167,22 @@ def test_byte_identical_films_count_once_in_the_metrics(call, films, capsys):
         assert "18 films scored" in told
         assert "12 labelled films: 6 NORMAL, 6 PNEUMONIA." in told
         assert "Excluded: 6, byte-identical copies of films that are counted." in told
+
+
+def test_a_set_that_lies_in_itself_once_more_counts_once(call, service, films, tmp_path, capsys):
+    """A set that lies in itself once more, as Kaggle's unpacks, has all its rows and counts once, resumed or not."""
+    shutil.copytree(films, films / "films")
+    (films / "__MACOSX/NORMAL").mkdir(parents=True)
+    (films / "__MACOSX/NORMAL/._person0_virus_1.jpeg").write_bytes(b"\0\5\x16\7")
+    service.plan[b"sick 3"] = [(500, "internal-error"), (500, "internal-error")]
+    counted = ("11 labelled films: 6 NORMAL, 5 PNEUMONIA.", "12 labelled films: 6 NORMAL, 6 PNEUMONIA.")
+    for status, line, copies in ((1, counted[0], 11), (0, counted[1], 12)):
+        assert call(labels="folders") == status
+        told = capsys.readouterr()
+        assert line in told.out
+        assert f"Excluded: {copies}, byte-identical copies" in told.out
+        assert "Passed over: 1 __MACOSX/." in told.err
+    assert len(rows_of(tmp_path / "out.csv")) == 24
 
 
 def test_labels_without_labelled_folders_are_a_wrong_call(call, films, capsys):
