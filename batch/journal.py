@@ -106,8 +106,8 @@ class Journal:
             return
         if not self._format:
             raise JournalRefused(
-                f"{self._out} is there without {self._out.name}.films, which tells what its films held: a version "
-                "before 0.2 wrote it, or something else. Name another --out, or replace it with --restart."
+                f"{self._out} is there without {self._out.name}.films, which tells what its films held: an older "
+                "version wrote it, or something else. Name another --out, or replace it with --restart."
             )
         status = self._out.stat()
         if not any(result.has_stat(status) for result in self._results):

@@ -147,7 +147,8 @@ class Scoring:
             tell(f"{counts['unread']} of {total} films could not be read, and were not sent.")
         if sent := counts["sent"]:
             cpu = time.process_time() - self.cpu_began
-            per_film = f"{1000 * cpu / sent:.2f} ms of this command's own CPU time a film"
+            worked_on = counts.total() - counts["changed"]  # those that could not be read cost time too
+            per_film = f"{1000 * cpu / worked_on:.2f} ms of this command's own CPU time a film"
             tell(f"{sent} sent in {seconds:.1f} s: {sent / seconds:.0f} films/s, {per_film}.")
         tell(f"Result: {self.out}" if is_replaced else f"Nothing changed. Result, as it was: {self.out}")
         if gone is not None:

@@ -364,16 +364,19 @@ def test_a_film_that_is_being_written_is_not_sent(call, folder, out, monkeypatch
     assert (status, len(sent)) == (0, 1)
 
 
-def test_only_what_was_sent_is_counted_as_sent(call, folder, capsys):
-    """Only what was sent is counted as sent; what could not be read has a line of its own."""
+def test_only_what_was_sent_is_counted_as_sent(call, folder, capsys, monkeypatch):
+    """Only what was sent is counted as sent; what could not be read has a line of its own, and its share of the CPU."""
     for number in range(50):
         (folder / f"dead{number}.png").symlink_to("/nowhere")
+    monkeypatch.setattr("time.process_time", iter([0.0, 5.3]).__next__)
     assert call()[0] == 1
     told = capsys.readouterr().out
     assert "\n3 sent in " in told
+    assert " 100.00 ms of this command's own CPU time a film.\n" in told
     assert "\n50 of 53 films could not be read, and were not sent.\n" in told
     for name in ("a", "b", "c"):
         (folder / f"{name}.png").unlink()
+    monkeypatch.undo()
     assert call(out=folder.with_name("dead.csv"))[0] == 1
     assert "films/s" not in capsys.readouterr().out
 
