@@ -14,7 +14,10 @@ Decode = Callable[[bytes], NDArray[np.uint8]]
 """Decode a JPEG strictly: ValueError where the decoder refuses it, or warns of anything."""
 
 MAX_INTERVALS = 10_000
-"""Restart intervals of a scan that are decoded one by one."""
+"""Restart intervals of a scan that are decoded one by one, each with the segments before the scan."""
+
+MAX_HEAD_BYTES = 8_192
+"""Bytes of these segments; the largest tables that four components can have take half of it."""
 
 _MAX_SIDE_PIXELS = 65_500
 
@@ -58,7 +61,9 @@ def fit_zeros(scan: Scan, decode: Decode) -> Scan | None:
     across, down = frame.unit
     units = -(-frame.width // across) * -(-frame.height // down)
     length = length or units
-    if len(scan.intervals) != -(-units // length) or len(scan.intervals) > MAX_INTERVALS:
+    if len(scan.intervals) != -(-units // length):
+        return None
+    if len(scan.intervals) > MAX_INTERVALS or len(scan.head) > MAX_HEAD_BYTES:
         return None
     fitted = []
     for number, interval in enumerate(scan.intervals):

@@ -95,8 +95,8 @@ def _decode_whole(data: bytes, decode: Decode) -> tuple[Gray, tuple[str, ...]]:
     for repaired in repair(data, decode):
         try:
             return decode(repaired.data), repaired.sloppy
-        except ValueError:
-            continue
+        except ValueError as error:
+            refusal = error
     raise UndecodableImage(f"Expected a whole JPEG. Received one that the decoder refused: {refusal}.")
 
 

@@ -221,7 +221,7 @@ def test_a_film_without_one_of_its_restart_intervals_is_refused():
     damaged += [data[: markers[4]] + b"\xff\xd0" + data[markers[4] + 2 :]]
     for film in damaged:
         for version in ((1, 1), (2, 1)):
-            with pytest.raises(UndecodableImage, match="decoder refused"):
+            with pytest.raises(UndecodableImage, match=r"premature end of data|instead of RST"):
                 read(with_version(film, *version))
 
 
@@ -246,7 +246,7 @@ def test_a_sloppy_header_hides_no_lost_data():
 def test_a_film_whose_second_scan_repeats_the_first_stays_refused():
     """What follows a whole scan is kept, for the decoder to judge."""
     data = with_version(FILMS["baseline"], 2, 1)
-    with pytest.raises(UndecodableImage, match="JFIF revision"):
+    with pytest.raises(UndecodableImage, match="decoder refused"):
         read(data[:-2] + one_scan(data) + END)
 
 
@@ -272,14 +272,16 @@ def test_a_zero_that_no_bit_was_read_of_to_the_last_is_no_data():
     assert end in found
 
 
-def test_no_more_intervals_are_tried_than_the_limit(monkeypatch):
-    """Nor any where their number is not what the header says."""
+def test_intervals_are_tried_one_by_one_within_limits(monkeypatch):
+    """Not where there are too many, or too much stands before them, or where their number is not the header's."""
     data = before_restarts(FILMS["restarts"], b"\0\0")
     head = data[2 : scan_start(data)]
     intervals = tuple(RESTART.split(data[scan_start(data) : -2]))
     scan = Scan(head, intervals, (b"\xd0",) * (len(intervals) - 1))
     assert fit_zeros(scan, lambda film: simplejpeg.decode_jpeg(film, "GRAY")) is not None
     assert fit_zeros(Scan(head, intervals[1:], scan.restarts[1:]), pytest.fail) is None
+    long = Scan(segment(0xFE, bytes(jpeg_padding.MAX_HEAD_BYTES)) + head, intervals, scan.restarts)
+    assert fit_zeros(long, pytest.fail) is None
     monkeypatch.setattr(jpeg_padding, "MAX_INTERVALS", len(intervals) - 1)
     assert fit_zeros(scan, pytest.fail) is None
 
