@@ -23,7 +23,6 @@ from app.imaging import jpeg
 from app.imaging.jpeg_padding import Decode, Scan, fit_zeros, strip_zeros
 
 _WHOLE_SPECTRUM = bytes((0, 63, 0))
-_NO_END = "its end marker is missing"
 _RESTART = re.compile(b"\xff([\xd0-\xd7])")
 
 
@@ -46,10 +45,9 @@ def repair(data: bytes, decode: Decode) -> Iterator[Repaired]:
         UndecodableImage: the file ends within a segment, or has too many.
     """
     scans, rest, sloppy = _write_anew(data)
-    stripped = [strip_zeros(scan) for scan in scans]
-    # Zeros at the end of a file that has no other end are no data: it was cut, or its disk space was set aside.
-    if sloppy and not (_NO_END in sloppy and stripped[-1:] != scans[-1:]):
+    if sloppy:
         yield Repaired(_join(scans, rest), sloppy)
+    stripped = [strip_zeros(scan) for scan in scans]
     if stripped == scans:
         return
     sloppy = (*sloppy, "zeros stand before a marker")
@@ -82,7 +80,7 @@ def _write_anew(data: bytes) -> tuple[list[Scan], bytes, tuple[str, ...]]:
         elif between.strip(b"\xff"):
             sloppy["bytes that belong to nothing stand in its header"] = None
         if segment.marker == jpeg.CUT:
-            sloppy[_NO_END] = None
+            sloppy["its end marker is missing"] = None
         if segment.marker in (jpeg.CUT, jpeg.EOI):
             break
         written, wrong = _correct(data[segment.start : segment.end], segment, frame)
