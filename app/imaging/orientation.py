@@ -21,7 +21,6 @@ MAX_TEXT_BYTES = 1 << 18
 _EXIF, _PROFILE, _XMP = range(3)
 """Whose word counts before whose."""
 
-_MAX_ENTRIES = 512
 _ORIENTATION = 0x0112
 # How a number is stored, by the TIFF type of its tag (TIFF 6.0, section 2): it should be a SHORT, and is found as any.
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I"}
@@ -109,7 +108,7 @@ def _read_exif(block: bytes) -> int | None:
         return _UNREADABLE
     (count,) = struct.unpack(order + "H", tiff[directory : directory + 2])
     told: int | None = None
-    for start in range(directory + 2, directory + 2 + 12 * min(count, _MAX_ENTRIES), 12):
+    for start in range(directory + 2, directory + 2 + 12 * count, 12):
         if start + 12 > len(tiff):
             return told or _UNREADABLE
         tag, kind, values = struct.unpack(order + "HHI", tiff[start : start + 8])

@@ -121,6 +121,21 @@ def lossless_jpeg(samples):
     )
 
 
+def jpeg_in_scans(*gray_jpegs):
+    """A sequential JPEG of several components, each in a scan of its own: those of gray JPEGs with the same tables."""
+    first = gray_jpegs[0]
+    frame, scan = first.index(b"\xff\xc0"), first.rindex(b"\xff\xda")
+    numbers = range(1, len(gray_jpegs) + 1)
+    components = b"".join(bytes((number, 0x11, 0)) for number in numbers)
+    header = segment(0xC0, first[frame + 4 : frame + 9] + bytes((len(gray_jpegs),)) + components)
+    tables = first[frame + 2 + int.from_bytes(first[frame + 2 : frame + 4], "big") : scan]
+    scans = [
+        segment(0xDA, bytes((1, number, 0, 0, 63, 0))) + one_scan(jpeg)[10:]
+        for number, jpeg in zip(numbers, gray_jpegs, strict=True)
+    ]
+    return first[:frame] + header + tables + b"".join(scans) + b"\xff\xd9"
+
+
 def one_scan(jpeg):
     """The last scan of a JPEG, with its header: the only one of a baseline JPEG."""
     return jpeg[jpeg.rindex(b"\xff\xda") : -2]

@@ -13,7 +13,7 @@ from app.imaging.formats import read_header
 from app.imaging.jpeg_padding import Scan, fit_zeros
 from app.imaging.raster import decode
 from tests.conftest import encode, film_pixels
-from tests.imaging.crafted import insert_segments, lossless_jpeg, one_scan, segment
+from tests.imaging.crafted import insert_segments, jpeg_in_scans, lossless_jpeg, one_scan, segment
 
 FILM = film_pixels(0, 300, 400)
 NOISE = np.random.default_rng(0).integers(0, 256, (96, 128), np.uint8)
@@ -31,6 +31,7 @@ FILMS = {
     "colour 4:4:4": encode(GRAY_IN_COLOUR, ".jpg", *RESTARTS, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111),
     "colour optimised": encode(GRAY_IN_COLOUR, ".jpg", *RESTARTS, cv2.IMWRITE_JPEG_OPTIMIZE, 1),
     "colour progressive": encode(GRAY_IN_COLOUR, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+    "in scans": jpeg_in_scans(*(encode(film) for film in (FILM, np.full_like(FILM, 128), np.full_like(FILM, 128)))),
     "CMYK": CMYK,
     "lossless": lossless_jpeg(FILM[:64, :80]),
 }
