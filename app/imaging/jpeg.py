@@ -121,6 +121,8 @@ def read_frame(segment: Segment) -> Frame:
     parts = segment.body[6:]
     if len(parts) != 3 * count:
         raise UndecodableImage(f"Expected {3 * count} bytes about {count} JPEG components. Received {len(parts)}.")
+    if not all(sampling >> 4 and sampling & 15 for sampling in parts[1::3]):
+        raise UndecodableImage("Expected JPEG components with samples. Received one that is sampled 0 times.")
     return Frame(segment.marker, width, height, bit_depth, tuple(zip(parts[::3], parts[1::3], strict=True)))
 
 

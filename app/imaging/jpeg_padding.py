@@ -17,7 +17,7 @@ MAX_INTERVALS = 10_000
 """Restart intervals of a scan that are decoded one by one, each with the segments before the scan."""
 
 MAX_HEAD_BYTES = 8_192
-"""Bytes of these segments; the largest tables that four components can have take half of it."""
+"""Bytes of these segments: over twice what the largest tables of four components take."""
 
 _MAX_SIDE_PIXELS = 65_500
 
@@ -48,15 +48,15 @@ def fit_zeros(scan: Scan, decode: Decode) -> Scan | None:
     So one is kept at most, and only if its last bit is read: where the data end within a byte, writers fill it with
     ones (ITU-T T.81, section F.1.2.3). Every interval is decoded by itself, as a picture of one row of units.
     """
-    frame, size_at, length, components = None, 0, 0, 0
+    frame, size_at, length, components = None, 0, 0, b""
     for segment in jpeg.walk_segments(jpeg.START + scan.head + jpeg.END):
         if segment.marker in jpeg.START_OF_FRAME:
             frame, size_at = jpeg.read_frame(segment), segment.start + 5
         elif segment.marker == jpeg.DRI:
             length = int.from_bytes(segment.body, "big")
         elif segment.marker == jpeg.SOS:
-            components = segment.body[0]
-    if frame is None or frame.marker not in jpeg.SEQUENTIAL or components != len(frame.components):
+            components = segment.body[:1]
+    if frame is None or frame.marker not in jpeg.SEQUENTIAL or components != bytes((len(frame.components),)):
         return None
     across, down = frame.unit
     units = -(-frame.width // across) * -(-frame.height // down)

@@ -298,6 +298,22 @@ def test_intervals_are_tried_one_by_one_within_limits(monkeypatch):
     assert fit_zeros(scan, pytest.fail) is None
 
 
+def test_a_padded_film_whose_header_makes_no_sense_is_refused():
+    """Sampling by nothing, a scan header of no byte, or of one."""
+    for data in (FILMS["colour restarts"], FILMS["restarts"]):
+        padded = data[:-2] + b"\0" * 30 + END
+        frame, scan = padded.index(b"\xff\xc0"), padded.index(b"\xff\xda")
+        no_sampling = bytearray(padded)
+        no_sampling[frame + 11 : frame + 10 + 3 * padded[frame + 9] : 3] = bytes(padded[frame + 9])
+        header = scan_start(padded)
+        for film in (
+            bytes(no_sampling),
+            *(padded[:scan] + segment(0xDA, body) + padded[header:] for body in (b"", b"\3")),
+        ):
+            with pytest.raises(UndecodableImage):
+                read(film)
+
+
 def test_millions_of_fill_bytes_in_a_scan_cost_one_pass():
     """The search for restart markers tries no run of them again from each of its places."""
     data = FILMS["restarts"]
