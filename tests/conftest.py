@@ -72,8 +72,8 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import keras
 
     from app.inference.artifact import finish_entry, set_default, staged_entry
-    from app.inference.keras_graph import export_serving, round_weights, save_network
     from app.inference.manifest import InputSpec, ManifestDraft
+    from training.serving_form import export_serving, round_weights, save_network
 
     store = tmp_path_factory.mktemp("store")
     films = np.stack([film_pixels(seed, 150, 150) for seed in range(8)])

@@ -34,7 +34,7 @@ ARROWS = {
 PLACES = {
     ("fastapi", "starlette"): ["app/main.py", "app/api"],
     ("keras", "tensorflow"): ["app/inference/keras_graph.py", "app/inference/tensorflow_engine.py", "training"],
-    ("openvino",): ["app/inference/engine.py", "app/inference/keras_graph.py"],
+    ("openvino",): ["app/inference/engine.py", "training/serving_form.py"],
     ("cv2",): ["app/imaging", "app/inference", "app/process.py", "training"],
     ("pydicom", "simplejpeg"): ["app/imaging"],
 }

@@ -10,9 +10,9 @@ import numpy as np
 from app.errors import ArtifactRefused
 from app.imaging.preprocess import RESIZE_RULE
 from app.inference.artifact import finish_entry, staged_entry
-from app.inference.keras_graph import export_serving, round_weights, save_network
 from app.inference.manifest import InputSpec, ManifestDraft
 from training.golden import draw_golden_films
+from training.serving_form import export_serving, round_weights, save_network
 
 
 def adopt(network_file: Path, store: Path, name: str, *, prevalence: float, intended_use: str) -> Path:

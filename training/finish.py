@@ -19,7 +19,6 @@ from app.errors import ArtifactRefused
 from app.imaging.preprocess import RESIZE_RULE
 from app.inference.artifact import find_entry, finish_entry, list_entries, staged_entry
 from app.inference.engine import open_engine
-from app.inference.keras_graph import export_serving, round_weights, save_network
 from app.inference.manifest import InputSpec, ManifestDraft, MapsSpec
 from training.card import write_card
 from training.choose import choose
@@ -33,6 +32,7 @@ from training.networks import Recipe
 from training.patients import Grouping
 from training.referral import WANTED_ACCURACY
 from training.report import write_learning_curves, write_report, write_text
+from training.serving_form import export_serving, round_weights, save_network
 from training.trust_plots import write_trust_plots
 from training.views import compute_views
 

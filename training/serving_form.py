@@ -1,0 +1,138 @@
+"""A Keras network → the files of a model_store entry: `model.keras`, and the form that OpenVINO serves."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from app.errors import ArtifactRefused
+from app.inference.keras_graph import Network, NetworkWithMaps, maps_of
+from app.inference.manifest import MapsSpec
+
+
+def round_weights(network: Network) -> None:
+    """Round every weight to the nearest value that float16 holds, in place.
+
+    `serving/` then stores half the bytes, exactly the same numbers, and an entry stays under its 18 MB. To be
+    done before the figures of a model are measured.
+    """
+    network.set_weights([np.asarray(w, np.float16).astype(w.dtype) for w in network.get_weights()])
+
+
+def export_serving(network: Network, folder: Path, layers: Sequence[str] | None = None) -> MapsSpec:
+    """Write the network for OpenVINO (`model.xml`, `model.bin`), with its maps as further outputs.
+
+    Args:
+        network: a Keras model with a layer `logit`, under the TensorFlow backend, its weights rounded by
+            `round_weights` (others grow the files, since they can't be stored in half the bytes).
+        folder: where to; made if absent.
+        layers: see `maps_of`.
+
+    Raises:
+        ArtifactRefused: the written graph does not answer what the Keras network answers.
+    """
+    import openvino
+
+    maps = maps_of(network, layers)
+    with_maps = NetworkWithMaps(network, maps)
+    _, height, width, _ = network.input_shape
+    probe = np.random.default_rng(0).integers(0, 256, (3, height, width, 1)).astype(np.float32)
+    expected = [np.asarray(output) for output in with_maps(probe)]
+    names = ["logit", *(["cam", "cam_bias"] if maps.cam else []), *(f"layer:{name}" for name in maps.layers)]
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as aside:
+        xml = str(Path(aside) / "model.xml")
+        signature = [keras.InputSpec(shape=(None, height, width, 1), dtype="float32")]
+        with _converter_on_python_3_13():
+            with_maps.export(xml, format="openvino", input_signature=signature, verbose=False)
+        graph = openvino.Core().read_model(xml)
+        for output, name in zip(sorted(graph.outputs, key=_position), names, strict=True):
+            output.tensor.set_names({name})
+        _store_halves(graph)
+        openvino.save_model(graph, folder / "model.xml", compress_to_fp16=False)
+
+    config = {"INFERENCE_PRECISION_HINT": "f32"}
+    answers = openvino.Core().compile_model(folder / "model.xml", "CPU", config)(probe)
+    for name, keras_output in zip(names, expected, strict=True):
+        exported = answers[name].reshape(keras_output.shape)
+        # The bias is what is left between the logit and the map's sum: its rounding is of their size, not of its own.
+        measured_by = expected[0] if name == "cam_bias" else keras_output
+        scale = max(1.0, float(np.abs(measured_by).max()))
+        if not np.allclose(exported, keras_output, atol=1e-3 * scale):
+            worst = float(np.abs(exported - keras_output).max())
+            raise ArtifactRefused(f"Expected the exported output {name} within 1e-3 of Keras'. It is {worst:.2g} off.")
+    return maps
+
+
+@contextmanager
+def _converter_on_python_3_13() -> Iterator[None]:
+    """Let OpenVINO's converter find TensorFlow's version.
+
+    OpenVINO 2026.4 does so with `exec("import tensorflow")` and `exec("del tensorflow")` in a function, where since
+    Python 3.13 (PEP 667) the second no longer sees what the first did.
+    """
+    from openvino.frontend.tensorflow import utils
+
+    original = utils.get_environment_setup
+    if sys.version_info >= (3, 13):
+        import tensorflow
+
+        utils.get_environment_setup = lambda _framework: {"tensorflow": tensorflow.__version__}
+    try:
+        yield
+    finally:
+        utils.get_environment_setup = original
+
+
+def _position(output: Any) -> int:
+    """Read the place of an output in the list that the network answers: `Identity:0`, `Identity_1:0` and so on.
+
+    The graph itself lists them by name, `Identity_10` before `Identity_2`.
+    """
+    return int(output.get_any_name().partition(":")[0].partition("_")[2] or 0)
+
+
+def _store_halves(graph: Any) -> None:
+    """Keep as float16 what float16 holds exactly. OpenVINO's own compression rounds the rest too: 1/255, say."""
+    import openvino
+    from openvino import opset16
+
+    for constant in graph.get_ops():
+        if constant.get_type_name() != "Constant" or constant.get_element_type() != openvino.Type.f32:
+            continue
+        values = constant.data
+        halves = values.astype(np.float16)
+        if values.size < 1000 or not np.array_equal(halves, values):
+            continue
+        wide = opset16.convert(opset16.constant(halves, openvino.Type.f16), "f32")
+        for reader in constant.output(0).get_target_inputs():
+            reader.replace_source_output(wide.output(0))
+
+
+def save_network(network: Network, path: Path) -> None:
+    """Save a network without its optimizer as a deflated `.keras`: rounded weights shrink by half.
+
+    Args:
+        network: any Keras model.
+        path: ends in `.keras`.
+    """
+    # The optimizer's state is as large as the weights, and only a training that goes on needs it.
+    optimizer, network.optimizer = getattr(network, "optimizer", None), None
+    try:
+        network.save(path)
+    finally:
+        network.optimizer = optimizer
+    with zipfile.ZipFile(path) as stored:
+        parts = [(part.filename, stored.read(part)) for part in stored.infolist()]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as deflated:
+        for name, content in parts:
+            deflated.writestr(name, content)
