@@ -374,30 +374,63 @@ def _validation_auc(metrics: dict[str, Any]) -> str:
 @models_app.command()
 def export(
     network: Annotated[
-        Path, typer.Argument(exists=True, help="A saved Keras model with a layer `logit`.", metavar="NETWORK.keras")
+        Path, typer.Argument(help="A network saved by Keras: a .keras file, or HDF5.", metavar="NETWORK.keras")
     ],
     name: Annotated[str, typer.Option(help="Of the new entry.")],
     prevalence: Annotated[
         float, typer.Option(min=0.001, max=0.999, help="Share of pneumonia among the films it was trained on.")
     ],
+    pneumonia_is: Annotated[
+        Literal["0", "1"],
+        typer.Option(help="Its class number of PNEUMONIA; folders in alphabetical order make it 1."),
+    ] = "1",
+    scale: Annotated[
+        Literal["none", "0-1", "-1-1", "torch", "caffe"],
+        typer.Option(help="What was done to the pixels, 0 to 255, outside the network; the last two as for ImageNet."),
+    ] = "none",
+    size: Annotated[
+        str | None, typer.Option(help="Of its films, if its input leaves it open.", metavar="HEIGHTxWIDTH")
+    ] = None,
+    logits: Annotated[
+        bool, typer.Option("--logits", help="It was trained from logits: no sigmoid or softmax at its end.")
+    ] = False,
     intended_use: Annotated[str, typer.Option(help="A sentence for /model.")] = "Unknown. Not a medical device.",
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Make a model_store entry of a network that was trained elsewhere. Needs the extra `train`."""
+    """Make a model_store entry of a network that was trained elsewhere. Needs the extra `train`.
+
+    It answers a film (height, width, 1 or 3) with one sigmoid or a softmax of two; its answers stay the same.
+    """
+    # See `train`. What is served is written under TensorFlow, whatever the network was trained with.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     from app.errors import PneumoServeError
     from app.inference.artifact import check_name
 
     try:
         check_name(name)
         from training.adopt import adopt
+        from training.foreign_network import Conventions, read_size
 
-        folder = adopt(network, store, name, prevalence=prevalence, intended_use=intended_use)
+        conventions = Conventions(1 if pneumonia_is == "1" else 0, scale, read_size(size), logits)
+        folder = adopt(
+            network,
+            store,
+            name,
+            prevalence=prevalence,
+            intended_use=intended_use,
+            conventions=conventions,
+            report=typer.echo,
+        )
     except ImportError as error:
         typer.echo(f"This needs {error.name}: run `make install-train`.", err=True)
         raise typer.Exit(2) from None
     except PneumoServeError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(2) from None
+    except OSError as error:
+        typer.echo(f"Expected a model store that can be written: {error.strerror}.", err=True)
+        raise typer.Exit(2) from None
     typer.echo(f"Wrote {folder}.")
 
 

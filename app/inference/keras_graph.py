@@ -134,7 +134,8 @@ class NetworkWithMaps(keras.Model):  # type: ignore[misc]  # Keras ships no type
 
     def call(self, films: Any) -> list[Any]:
         """Answer the outputs for films (N, height, width, 1), 0 to 255."""
-        logit, *rest = self.taps(films, training=False)
+        # Of a single output Keras returns no list.
+        logit, *rest = keras.tree.flatten(self.taps(films, training=False))
         if self._head is None:
             return [logit, *rest]
         (features, *hidden), layers = rest[: self._hidden], rest[self._hidden :]

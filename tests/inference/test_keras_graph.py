@@ -100,3 +100,12 @@ def test_feature_maps_of_unknown_size_are_left_to_occlusion():
     films = keras.Input((None, None, 1))
     pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, name="conv")(films))
     assert find_head(keras.Model(films, layers.Dense(1, name="logit")(pooled))) is None
+
+
+def test_a_network_with_no_map_at_all_answers_its_logit():
+    """As a list, like any other."""
+    model = network(layers.GlobalMaxPooling2D())
+    (logit,) = NetworkWithMaps(model, MapsSpec())(FILMS)
+    assert np.array_equal(
+        np.asarray(logit), np.asarray(keras.Model(model.inputs, model.get_layer("logit").output)(FILMS))
+    )

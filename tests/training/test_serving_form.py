@@ -91,3 +91,41 @@ def test_a_network_of_large_logits_exports(tmp_path):
 
     assert np.abs(logit).max() > 10_000 * np.abs(bias).max()
     assert export_serving(model, tmp_path / "serving").cam is not None
+
+
+def test_layers_that_look_at_shapes_or_draw_at_random_export(tmp_path):
+    """The converter makes outputs of what they compute for nothing; those are not answers."""
+
+    def body(films):
+        for layer in (
+            layers.RandomFlip(),
+            layers.RandomRotation(0.1),
+            layers.RandomBrightness(0.1),
+            layers.RandomCrop(14, 16),
+            layers.Resizing(12, 12),
+            layers.CenterCrop(10, 8),
+        ):
+            films = layer(films)
+        return layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, name="last")(films))
+
+    model = network(body)
+    maps = export_serving(model, tmp_path / "serving")
+    ours = open_engine("openvino", tmp_path, maps).maps(FILMS[..., 0].astype(np.uint8), cam=True, layers=True)
+    logit, cam, _, conv, last = (np.asarray(part) for part in NetworkWithMaps(model, maps)(FILMS))
+
+    assert np.abs(ours.logits - logit[:, 0]).max() < 1e-4
+    assert np.abs(ours.cam - cam).max() < 1e-4
+    assert np.abs(ours.layers["conv"] - conv).max() < 1e-4
+    assert np.abs(ours.layers["last"] - last).max() < 1e-4
+
+
+def test_weights_beyond_float16_export(tmp_path):
+    """They stay float32, and nothing is said of an overflow."""
+    model = network(lambda x: layers.Flatten()(layers.Rescaling(1e-6)(x)))
+    dense = model.get_layer("logit")
+    dense.set_weights([1e6 * dense.kernel.numpy(), dense.bias.numpy()])
+    maps = export_serving(model, tmp_path / "serving")
+    logits = open_engine("openvino", tmp_path, maps).logits(FILMS[..., 0].astype(np.uint8))
+
+    assert np.abs(dense.kernel.numpy()).max() > np.finfo(np.float16).max
+    assert np.abs(logits - np.asarray(NetworkWithMaps(model, maps)(FILMS)[0])[:, 0]).max() < 1e-3
