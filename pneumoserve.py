@@ -106,11 +106,11 @@ def predict(
     from app.api.problems import problem_of
     from app.api.schemas import encode_prediction
     from app.errors import ImageError, ModelError, RequestError
-    from app.inference.reader import open_reader
+    from app.inference.predictor import open_predictor
 
     try:
-        reader = open_reader(store, model, engine, prevalence=prevalence)
-        point = reader.point(operating_point)
+        predictor = open_predictor(store, model, engine, prevalence=prevalence)
+        point = predictor.point(operating_point)
     except (ModelError, RequestError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
@@ -128,17 +128,17 @@ def predict(
     for name in files:
         filename = None if name == STDIN else Path(name).name or name
         try:
-            reading = reader.read(_read_film(name), operating_point=point, maps=activation_maps)
+            prediction = predictor.predict(_read_film(name), operating_point=point, maps=activation_maps)
         except (ImageError, RequestError, OSError) as error:
             failed += 1
             slug = "unreadable-file" if isinstance(error, OSError) else problem_of(error).slug
             detail = error.strerror if isinstance(error, OSError) else str(error)
             typer.echo(json.dumps({"filename": filename, "error": slug, "detail": detail}))
             continue
-        answer = json.loads(encode_prediction(reading, reader.manifest, filename=filename, prevalence=prevalence))
+        answer = json.loads(encode_prediction(prediction, predictor.manifest, filename=filename, prevalence=prevalence))
         if save_maps is not None:
             try:
-                for drawn in reading.maps:
+                for drawn in prediction.maps:
                     target = save_maps / f"{_map_stem(name)}-{drawn.kind}-{drawn.layer or 'film'}.png"
                     target.write_bytes(drawn.png)
             except OSError as error:

@@ -18,7 +18,7 @@ from app.api.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, Prob
 from app.api.service import Service
 from app.api.telemetry import Telemetry
 from app.errors import ModelError, PneumoServeError
-from app.inference.reader import Reader, open_reader
+from app.inference.predictor import Predictor, open_predictor
 from app.inference.scheduler import Scheduler
 from app.process import granted_cores
 from app.settings import Settings
@@ -35,8 +35,8 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
     """
     service = Service(settings, Scheduler(granted_cores()))
 
-    def load() -> Reader:
-        return open_reader(
+    def load() -> Predictor:
+        return open_predictor(
             settings.model_store,
             settings.model,
             settings.engine,
@@ -46,9 +46,9 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
 
     async def make_ready() -> None:
         try:
-            reader = await asyncio.to_thread(load)
-            film = np.zeros((1, *reader.manifest.shape), np.uint8)
-            await service.scheduler.warm(lambda: reader.engine.logits(film))
+            predictor = await asyncio.to_thread(load)
+            film = np.zeros((1, *predictor.manifest.shape), np.uint8)
+            await service.scheduler.warm(lambda: predictor.engine.logits(film))
         except Exception as error:
             # Whatever it is: a service that stays not ready for ever, and does not say why, helps nobody.
             reason = str(error) if isinstance(error, ModelError) else f"unexpected {type(error).__name__}"
@@ -56,8 +56,8 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
             if refused is not None:
                 refused(error)
             return
-        service.reader = reader
-        fields = {"model": reader.entry.label, "engine": reader.engine.name, "workers": service.scheduler.workers}
+        service.predictor = predictor
+        fields = {"model": predictor.entry.label, "engine": predictor.engine.name, "workers": service.scheduler.workers}
         _log.info("ready", extra={"fields": fields})
 
     @asynccontextmanager

@@ -127,13 +127,13 @@ def test_serving_with_openvino_imports_neither_keras_nor_tensorflow(tiny_store, 
         from pathlib import Path
         from app.main import create_app
         from app.settings import Settings
-        from app.inference.reader import open_reader
+        from app.inference.predictor import open_predictor
 
         store, film = Path(sys.argv[1]), Path(sys.argv[2]).read_bytes()
         create_app(Settings(model_store=store))
         for name in ("pooled", "dense", "tanh"):
-            reading = open_reader(store, name).read(film, operating_point="half", maps="all")
-            print(name, len(reading.maps))
+            prediction = open_predictor(store, name).predict(film, operating_point="half", maps="all")
+            print(name, len(prediction.maps))
         trained = {"keras", "tensorflow", "training", "sklearn", "matplotlib", "scipy", "pandas", "torch", "jax"}
         print(sorted(trained & {module.partition(".")[0] for module in sys.modules}))
     """

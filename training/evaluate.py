@@ -12,7 +12,7 @@ from rich.table import Table
 
 from app.errors import InvalidParameter
 from app.inference.artifact import find_entry, open_verified
-from app.inference.reader import Reader
+from app.inference.predictor import Predictor
 from training.assess import Assessment, assess
 from training.audit import Subject, audit
 from training.audit_files import AUDIT_FILES, write_audit
@@ -127,7 +127,7 @@ def evaluate(options: EvaluateOptions, console: Console) -> Evaluation:
     console.print(f"Wrote report.txt, metrics.json, {', '.join(plots)} into {out}.", highlight=False)
     if page:
         command = _describe_command(options)
-        study = Study(Reader(entry, engine), folder, data, films, grouping, unreadable, assessment, command)
+        study = Study(Predictor(entry, engine), folder, data, films, grouping, unreadable, assessment, command)
         write_site_report(study, page)
         console.print(f"Wrote {PAGE_FILE} and {INDEX_FILE} into {page.folder}.", highlight=False)
     places = (out, entry.folder) if options.into_entry else (out,)

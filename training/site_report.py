@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.imaging.preprocess import inspect_film, shrink
 from app.imaging.raster import decode
 from app.inference.explain import draw_cam
-from app.inference.reader import Reader
+from app.inference.predictor import Predictor
 from training.assess import Assessment
 from training.data import Films, Unreadable
 from training.drift import Scores, find_drift, read_validation_scores
@@ -53,7 +53,7 @@ class Study:
     """A model and the films that it was measured on.
 
     Attributes:
-        reader: of the model.
+        predictor: of the model.
         folder: that the films' paths start from.
         data: what the folder is called in words.
         films: that could be read.
@@ -63,7 +63,7 @@ class Study:
         command: that asked for the page.
     """
 
-    reader: Reader
+    predictor: Predictor
     folder: Path
     data: str
     films: Films
@@ -80,8 +80,8 @@ def write_site_report(study: Study, options: SiteReportOptions) -> None:
     in the order of their paths; the index, which stays in the house, says which number is which file.
     """
     options.folder.mkdir(parents=True, exist_ok=True)
-    assessment, manifest, groups = study.assessment, study.reader.manifest, study.grouping.groups
-    training = read_validation_scores(study.reader.entry.folder)
+    assessment, manifest, groups = study.assessment, study.predictor.manifest, study.grouping.groups
+    training = read_validation_scores(study.predictor.entry.folder)
     here = Scores(assessment.logits.astype(np.float64), assessment.labels.astype(np.int64), groups)
     band = manifest.refer_band
     referral = find_referral(assessment, groups, band) if band is not None else None
@@ -102,7 +102,7 @@ def write_site_report(study: Study, options: SiteReportOptions) -> None:
     )
     count = " and ".join(f"{number} {label}" for label, number in study.films.count().items())
     page = Page(
-        title=f"How {study.reader.entry.label} reads your films",
+        title=f"How {study.predictor.entry.label} reads your films",
         summary=f"{len(study.films)} films ({count}) of {_count_patients(study)}, {_today()}.",
         findings=findings,
         threshold=find_threshold(assessment, groups, options.wanted_sensitivity),
@@ -123,10 +123,10 @@ def _draw(study: Study, index: int, is_referred: bool, options: SiteReportOption
     rows, columns = gray.shape
     scale = min(1.0, _LONGEST_SIDE / max(rows, columns))
     film = shrink(gray, width=max(1, round(columns * scale)), height=max(1, round(rows * scale)))
-    reading = study.reader.read(data, operating_point=study.assessment.default, maps="cam")
+    prediction = study.predictor.predict(data, operating_point=study.assessment.default, maps="cam")
     # The model sees the film squeezed to a square: its map, stretched back, lies where it belongs.
-    values = np.array(reading.maps[0].values, np.float32)
-    drawn = draw_cam(film, values, method=reading.maps[0].method, layer=None, bias=None)
+    values = np.array(prediction.maps[0].values, np.float32)
+    drawn = draw_cam(film, values, method=prediction.maps[0].method, layer=None, bias=None)
     over = cv2.imdecode(np.frombuffer(drawn.png, np.uint8), cv2.IMREAD_COLOR)
     return Picture(
         number=index + 1,
@@ -148,7 +148,7 @@ def _encode(picture: NDArray[np.uint8]) -> bytes:
 
 def _write_index(study: Study, refer: NDArray[np.bool_], path: Path) -> None:
     said = study.assessment.predicted(study.assessment.default)
-    labels = study.reader.manifest.labels
+    labels = study.predictor.manifest.labels
     with path.open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
         table.writerow(["film", "path", "probability", "class", "refer", "error"])
@@ -162,9 +162,9 @@ def _write_index(study: Study, refer: NDArray[np.bool_], path: Path) -> None:
 
 
 def _state_facts(study: Study) -> list[tuple[str, str]]:
-    manifest = study.reader.manifest
+    manifest = study.predictor.manifest
     facts = [
-        ("Model", f"{study.reader.entry.label}, made {manifest.created[:10]}"),
+        ("Model", f"{study.predictor.entry.label}, made {manifest.created[:10]}"),
         ("sha256 of its weights", manifest.sha256.model_keras),
         ("Films", f"{study.data}: {study.films.count()}".replace("{", "").replace("}", "").replace("'", "")),
         ("Patients", f"{_count_patients(study)}; {study.grouping.rule}"),
@@ -183,7 +183,7 @@ def _state_facts(study: Study) -> list[tuple[str, str]]:
 
 
 def _state_limits(study: Study) -> list[str]:
-    manifest = study.reader.manifest
+    manifest = study.predictor.manifest
     return [
         manifest.intended_use,
         *(notice.detail for notice in manifest.notices),

@@ -22,12 +22,12 @@ _NO_STORE = {"Cache-Control": "no-store"}
 @router.get("/health", responses=_NOT_READY)
 async def health(service: ServiceDep, response: Response) -> Health:
     """Tell that a golden prediction has passed, and with which model and engine."""
-    reader = service.ready()
+    predictor = service.ready()
     response.headers.update(_NO_STORE)
     return Health(
         status="ok",
-        model=ModelIdentity(**identify(reader.manifest)),
-        engine=reader.engine.name,
+        model=ModelIdentity(**identify(predictor.manifest)),
+        engine=predictor.engine.name,
         uptime_seconds=round(service.uptime_seconds, 3),
     )
 

@@ -15,5 +15,5 @@ router = APIRouter()
 @router.get("/model", responses=document(PROBLEMS[NotReady]))
 async def model(service: ServiceDep) -> ModelDescription:
     """Tell the model's input, labels, operating points, measured figures and intended use."""
-    reader = service.ready()
-    return describe(reader.manifest, reader.prevalence)
+    predictor = service.ready()
+    return describe(predictor.manifest, predictor.prevalence)

@@ -17,7 +17,7 @@ from app.api.schemas import Prediction, encode_prediction
 from app.api.service import Service
 from app.api.upload import FIELD, find_upload
 from app.errors import InvalidParameter
-from app.inference.reader import MAP_KINDS, MapKind, Reader
+from app.inference.predictor import MAP_KINDS, MapKind, Predictor
 
 
 class PlainRoute(APIRoute):
@@ -86,11 +86,11 @@ async def predict(request: Request) -> Response:
     Not a medical device.
     """
     service: Service = request.app.state.service
-    reader = service.ready()
-    maps, operating_point = read_query(request.scope["query_string"], reader)
+    predictor = service.ready()
+    maps, operating_point = read_query(request.scope["query_string"], predictor)
     headers, account, admission = request.headers, request.state.account, service.admission
     content_type = headers.get("content-type", "")
-    wanted = PredictRequest(reader, maps, operating_point, content_type, headers.get("content-encoding", ""))
+    wanted = PredictRequest(predictor, maps, operating_point, content_type, headers.get("content-encoding", ""))
     body = admission.hold()
     try:
         data = await admission.read_body(body, request.receive, _declared_length(request), account.begun)
@@ -124,7 +124,7 @@ class Predicted(NamedTuple):
 class PredictRequest:
     """What a request asks for, known before its body."""
 
-    reader: Reader
+    predictor: Predictor
     maps: MapKind
     operating_point: str
     content_type: str
@@ -133,29 +133,30 @@ class PredictRequest:
     def make_work(self, body: bytes) -> Callable[[], Predicted]:
         """Return what a worker has to do once with a body: find the film in it, read it, and write the answer.
 
-        The work raises MissingFile, MalformedForm and UnsupportedFormat (see `find_upload`), and what `Reader.read`
-        raises.
+        The work raises what `find_upload` and `Predictor.predict` raise.
         """
-        reader, held = self.reader, [body]
+        predictor, held = self.predictor, [body]
 
         def work() -> Predicted:
             # Taken out: a form need not be held beside its film.
             upload = find_upload(held.pop(), self.content_type, self.content_encoding)
-            reading = reader.read(upload.data, operating_point=self.operating_point, maps=self.maps)
-            answer = encode_prediction(reading, reader.manifest, filename=upload.filename, prevalence=reader.prevalence)
-            return Predicted(answer, reading.seconds, reading.decision.probability)
+            prediction = predictor.predict(upload.data, operating_point=self.operating_point, maps=self.maps)
+            answer = encode_prediction(
+                prediction, predictor.manifest, filename=upload.filename, prevalence=predictor.prevalence
+            )
+            return Predicted(answer, prediction.seconds, prediction.decision.probability)
 
         return work
 
 
-def read_query(query_string: bytes, reader: Reader) -> tuple[MapKind, str]:
+def read_query(query_string: bytes, predictor: Predictor) -> tuple[MapKind, str]:
     """Read the parameters strictly: one that is ignored would be one that a caller relies on in vain.
 
     Raises:
         InvalidParameter: one is unknown, came twice, or has a value that is not accepted.
     """
     if not query_string:
-        return "none", reader.point(None)
+        return "none", predictor.point(None)
     items = QueryParams(query_string).multi_items()
     query = dict(items)
     accepted = ", ".join(_PARAMETERS)
@@ -167,7 +168,7 @@ def read_query(query_string: bytes, reader: Reader) -> tuple[MapKind, str]:
     maps = next((kind for kind in MAP_KINDS if kind == wanted), None)
     if maps is None:
         raise InvalidParameter(f"activation_maps: expected one of {', '.join(MAP_KINDS)}. Received another.")
-    return maps, reader.point(query.get("operating_point"))
+    return maps, predictor.point(query.get("operating_point"))
 
 
 def _declared_length(request: Request) -> int | None:

@@ -1,4 +1,4 @@
-"""Request and response models, and the one place where a reading becomes an answer."""
+"""Request and response models, and the one place where a prediction becomes an answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.inference.explain import ActivationMap as DrawnMap
 from app.inference.manifest import Manifest
-from app.inference.reader import Reading
+from app.inference.predictor import FilmPrediction
 
 
 class OperatingPoint(BaseModel):
@@ -20,7 +20,7 @@ class OperatingPoint(BaseModel):
 
 
 class Warning(BaseModel):  # the contract's own word
-    """Something that the reader should know: of this film, or of the model whatever the film."""
+    """Something that the caller should know: of this film, or of the model whatever the film."""
 
     code: str
     detail: str
@@ -126,19 +126,19 @@ def describe(manifest: Manifest, prevalence: float | None) -> ModelDescription:
 
 
 def encode_prediction(
-    reading: Reading, manifest: Manifest, *, filename: str | None, prevalence: float | None = None
+    predicted: FilmPrediction, manifest: Manifest, *, filename: str | None, prevalence: float | None = None
 ) -> bytes:
-    """Return a reading as the JSON of `Prediction`; `prevalence` stands in it only where one is given."""
-    decision = reading.decision
+    """Return what was predicted as the JSON of `Prediction`; `prevalence` stands in it only where one is given."""
+    decision = predicted.decision
     prediction = Prediction(
         label=decision.label,
         probability=round(decision.probability, 6),
         operating_point=OperatingPoint(name=decision.operating_point, threshold=round(decision.threshold, 6)),
         refer=decision.refer,
-        warnings=[Warning(code=warning.code, detail=warning.detail) for warning in reading.warnings],
+        warnings=[Warning(code=warning.code, detail=warning.detail) for warning in predicted.warnings],
         filename=filename,
         model=ModelIdentity(**identify(manifest)),
-        activation_maps=[_map_of(drawn) for drawn in reading.maps],
+        activation_maps=[_map_of(drawn) for drawn in predicted.maps],
         **({} if prevalence is None else {"prevalence": prevalence}),
     )
     return prediction.model_dump_json(by_alias=True, exclude_unset=True).encode()

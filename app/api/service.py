@@ -10,20 +10,20 @@ from fastapi import Depends, Request
 from app.api.admission import Admission
 from app.api.metrics import Metrics
 from app.errors import NotReady
-from app.inference.reader import Reader
+from app.inference.predictor import Predictor
 from app.inference.scheduler import Scheduler
 from app.settings import Settings
 
 
 class Service:
-    """One running service; `reader` is None until a verified model stands ready."""
+    """One running service; `predictor` is None until a verified model stands ready."""
 
     def __init__(self, settings: Settings, scheduler: Scheduler) -> None:
         self.settings = settings
         self.scheduler = scheduler
         self.admission = Admission(settings)
         self.metrics = Metrics(lambda: self.admission.in_flight)
-        self.reader: Reader | None = None
+        self.predictor: Predictor | None = None
         self._started = monotonic()
 
     @property
@@ -31,15 +31,15 @@ class Service:
         """Seconds since the service was made."""
         return monotonic() - self._started
 
-    def ready(self) -> Reader:
+    def ready(self) -> Predictor:
         """Answer the model.
 
         Raises:
             NotReady: it is still loading.
         """
-        if self.reader is None:
+        if self.predictor is None:
             raise NotReady("Expected a loaded model. It is still loading: try again in a second.")
-        return self.reader
+        return self.predictor
 
 
 async def find_service(request: Request) -> Service:

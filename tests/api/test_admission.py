@@ -43,8 +43,8 @@ class HeldEngine:
 def holding(store: Path, **settings: float) -> Iterator[tuple[Running, HeldEngine]]:
     engine = HeldEngine()
     with running(store, **settings) as server:
-        assert server.service.reader is not None
-        server.service.reader.engine = engine  # type: ignore[assignment]
+        assert server.service.predictor is not None
+        server.service.predictor.engine = engine  # type: ignore[assignment]
         try:
             yield server, engine
         finally:

@@ -151,7 +151,7 @@ def test_an_unexpected_failure_while_loading_is_told(
         raise MemoryError("a path, perhaps")
 
     told: list[Exception] = []
-    monkeypatch.setattr(main, "open_reader", fail)
+    monkeypatch.setattr(main, "open_predictor", fail)
     app = main.create_app(Settings(model_store=tiny_store), refused=told.append)
 
     async def start() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from app.api.schemas import Prediction
 from app.inference.artifact import find_entry
-from app.inference.reader import open_reader
+from app.inference.predictor import open_predictor
 from tests.conftest import encode, film_pixels
 from tests.running import Running, running
 
@@ -129,11 +129,11 @@ def test_films_sent_at_once_get_their_own_answers(client: httpx.Client) -> None:
 
 
 def test_the_command_line_answers_what_the_server_answers(client: httpx.Client, tiny_store: Path) -> None:
-    """One reader stands behind both."""
-    reading = open_reader(tiny_store, None).read(JPEG, operating_point="half")
+    """One predictor stands behind both."""
+    prediction = open_predictor(tiny_store, None).predict(JPEG, operating_point="half")
     answer = client.post("/predict?operating_point=half", content=JPEG).json()
 
-    assert answer["probability"] == round(reading.decision.probability, 6)
+    assert answer["probability"] == round(prediction.decision.probability, 6)
 
 
 def test_a_colour_picture_is_read_with_a_warning(client: httpx.Client) -> None:

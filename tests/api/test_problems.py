@@ -173,9 +173,9 @@ def test_another_method_is_405_and_names_the_right_ones(client: httpx.Client, me
 def test_our_own_failure_is_500_without_its_words(tiny_store: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Neither the answer nor the log repeats what the error said; the next request is served."""
     with running(tiny_store) as server:
-        reader = server.service.reader
-        assert reader is not None
-        working = reader.engine
+        predictor = server.service.predictor
+        assert predictor is not None
+        working = predictor.engine
 
         class Broken:
             name = "openvino"
@@ -183,12 +183,12 @@ def test_our_own_failure_is_500_without_its_words(tiny_store: Path, caplog: pyte
             def logits(self, films: np.ndarray) -> np.ndarray:
                 raise RuntimeError("/data/Mueller_Anna.jpeg is broken")
 
-        reader.engine = Broken()  # type: ignore[assignment]
+        predictor.engine = Broken()  # type: ignore[assignment]
         with caplog.at_level("INFO", "pneumoserve"):
             response = server.client.post("/predict", files={"file": ("Mueller_Anna.jpeg", JPEG)})
             wait_until(lambda: any(record.getMessage() == "request" for record in caplog.records))
         assert_problem(response, "internal-error", 500)
-        reader.engine = working
+        predictor.engine = working
         assert server.client.post("/predict", content=JPEG).status_code == 200
         assert server.service.admission.in_flight == 0
 

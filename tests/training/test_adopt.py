@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from app.errors import ArtifactRefused
 from app.imaging.preprocess import read_film
 from app.inference.artifact import Entry, find_entry, open_verified
-from app.inference.reader import open_reader
+from app.inference.predictor import open_predictor
 from pneumoserve import app
 from tests.conftest import encode, film_pixels
 from tests.training.foreign import FILMS, HEIGHT, WIDTH, functional, sequential, transferred, varied
@@ -70,9 +70,11 @@ def test_both_engines_answer_a_film_as_the_network_did(tmp_path, network, conven
     expected = 1 / (1 + np.exp(-answer[0])) if conventions.is_logit else answer[0]
 
     for engine in ("openvino", "tensorflow"):
-        reading = open_reader(tmp_path / "store", "mine", engine).read(FILM, operating_point="half", maps="all")
-        assert reading.decision.probability == pytest.approx(expected, abs=1e-5)
-        assert [drawn.kind for drawn in reading.maps][:1] == ["cam"]
+        prediction = open_predictor(tmp_path / "store", "mine", engine).predict(
+            FILM, operating_point="half", maps="all"
+        )
+        assert prediction.decision.probability == pytest.approx(expected, abs=1e-5)
+        assert [drawn.kind for drawn in prediction.maps][:1] == ["cam"]
     assert entry.manifest.shape == (HEIGHT, WIDTH)
 
 
@@ -92,7 +94,7 @@ def test_a_network_of_224_pixels_in_three_channels_is_served_at_its_own_size(tmp
         )
     )
     status, printed, _ = run(save(tmp_path, foreign), "--model-store", tmp_path / "store")
-    reading = open_reader(tmp_path / "store", "mine").read(FILM, operating_point="half", maps="all")
+    prediction = open_predictor(tmp_path / "store", "mine").predict(FILM, operating_point="half", maps="all")
     pixels = read_film(FILM, width=224, height=224).pixels.astype(np.float32)
     expected = np.asarray(foreign(np.repeat(pixels[np.newaxis, ..., np.newaxis], 3, axis=3)))[0, 1]
 
@@ -103,8 +105,8 @@ def test_a_network_of_224_pixels_in_three_channels_is_served_at_its_own_size(tmp
         "Maps: class activation map (Zhou 2016) at second. Layers: first, second.",
         f"Wrote {tmp_path / 'store' / 'mine' / '1'}.",
     ]
-    assert reading.decision.probability == pytest.approx(expected, abs=1e-5)
-    assert [(drawn.kind, drawn.width) for drawn in reading.maps[:1]] == [("cam", 224)]
+    assert prediction.decision.probability == pytest.approx(expected, abs=1e-5)
+    assert [(drawn.kind, drawn.width) for drawn in prediction.maps[:1]] == [("cam", 224)]
 
 
 def test_every_option_of_the_command_reaches_the_network(tmp_path):

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from app.api.schemas import encode_prediction
 from app.inference.manifest import Notice
-from app.inference.reader import open_reader
+from app.inference.predictor import open_predictor
 from tests.conftest import encode
 from tests.drawn import draw_film, write_kaggle_layout
 from tests.training.tiny import TINY
@@ -87,14 +87,16 @@ def test_the_band_keeps_its_promise(manifest):
 
 def test_the_answer_refers_and_warns_as_the_manifest_says(entry, manifest):
     """The service reads calibration, band and notice from the entry alone."""
-    reader = open_reader(entry.parents[1], "trusted-cnn")
+    predictor = open_predictor(entry.parents[1], "trusted-cnn")
     band = manifest["refer_band"]
     for label in ("NORMAL", "PNEUMONIA"):
-        reading = reader.read(encode(draw_film(label, 500)), operating_point="balanced")
-        answer = json.loads(encode_prediction(reading, reader.manifest, filename=None))
-        assert answer["refer"] is (band["low"] < reading.logit < band["high"])
+        prediction = predictor.predict(encode(draw_film(label, 500)), operating_point="balanced")
+        answer = json.loads(encode_prediction(prediction, predictor.manifest, filename=None))
+        assert answer["refer"] is (band["low"] < prediction.logit < band["high"])
         assert answer["warnings"] == [NOTICE.model_dump()]
-        assert answer["probability"] == pytest.approx(reader.manifest.calibration.probability(reading.logit), abs=1e-6)
+        assert answer["probability"] == pytest.approx(
+            predictor.manifest.calibration.probability(prediction.logit), abs=1e-6
+        )
 
 
 def test_the_card_tells_all_of_it_and_is_made_again_from_the_files(entry, manifest):

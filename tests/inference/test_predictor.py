@@ -13,30 +13,30 @@ import pytest
 from app.api.schemas import encode_prediction
 from app.errors import ArtifactRefused, InvalidParameter, ModelNotFound, TooManyPixels
 from app.imaging.preprocess import read_film
-from app.inference import reader
+from app.inference import predictor
 from app.inference.artifact import find_entry, open_verified
-from app.inference.reader import MAP_KINDS, Reader, open_reader
+from app.inference.predictor import MAP_KINDS, Predictor, open_predictor
 from tests.conftest import encode, film_pixels
 
 FILM = encode(film_pixels(7))
 
 
 @pytest.fixture(scope="module")
-def readers(tiny_store):
-    """A reader of every network."""
-    return {name: open_reader(tiny_store, name) for name in ("pooled", "dense", "tanh")}
+def predictors(tiny_store):
+    """A predictor of every network."""
+    return {name: open_predictor(tiny_store, name) for name in ("pooled", "dense", "tanh")}
 
 
 @pytest.mark.parametrize("name", ["pooled", "dense", "tanh"])
-def test_a_film_has_one_logit_whatever_is_drawn(readers, name):
+def test_a_film_has_one_logit_whatever_is_drawn(predictors, name):
     """And one class and one probability, which are those of the engine's logit."""
-    reader = readers[name]
-    readings = [reader.read(FILM, operating_point="balanced", maps=kind) for kind in MAP_KINDS]
-    expected = reader.engine.logits(read_film(FILM, width=150, height=150).pixels[np.newaxis])[0]
-    for reading in readings:
-        assert reading.logit == pytest.approx(float(expected), abs=1e-5)
-        assert reading.decision.probability == reader.manifest.calibration.probability(reading.logit)
-        assert reading.decision.label == readings[0].decision.label
+    predictor = predictors[name]
+    predictions = [predictor.predict(FILM, operating_point="balanced", maps=kind) for kind in MAP_KINDS]
+    expected = predictor.engine.logits(read_film(FILM, width=150, height=150).pixels[np.newaxis])[0]
+    for prediction in predictions:
+        assert prediction.logit == pytest.approx(float(expected), abs=1e-5)
+        assert prediction.decision.probability == predictor.manifest.calibration.probability(prediction.logit)
+        assert prediction.decision.label == predictions[0].decision.label
 
 
 @pytest.mark.parametrize(
@@ -49,42 +49,42 @@ def test_a_film_has_one_logit_whatever_is_drawn(readers, name):
         ("tanh", "all", [("cam", None), ("layer", "conv1")]),
     ],
 )
-def test_the_maps_that_were_asked_for_are_drawn(readers, name, kind, drawn):
+def test_the_maps_that_were_asked_for_are_drawn(predictors, name, kind, drawn):
     """The cam first, then the layers in the order of the network."""
-    reading = readers[name].read(FILM, operating_point="half", maps=kind)
-    assert [(drawn.kind, drawn.layer) for drawn in reading.maps] == drawn
-    for one in reading.maps:
+    prediction = predictors[name].predict(FILM, operating_point="half", maps=kind)
+    assert [(drawn.kind, drawn.layer) for drawn in prediction.maps] == drawn
+    for one in prediction.maps:
         shape = cv2.imdecode(np.frombuffer(one.png, np.uint8), cv2.IMREAD_UNCHANGED).shape
         assert shape == (one.height, one.width, 3)
 
 
 @pytest.mark.parametrize("name", ["pooled", "dense"])
-def test_values_and_bias_of_an_exact_map_sum_to_the_logit(readers, name):
+def test_values_and_bias_of_an_exact_map_sum_to_the_logit(predictors, name):
     """Rounded as they are answered."""
-    reading = readers[name].read(FILM, operating_point="half", maps="cam")
-    (cam,) = reading.maps
-    assert np.sum(cam.values) + cam.bias == pytest.approx(reading.logit, abs=1e-3)
+    prediction = predictors[name].predict(FILM, operating_point="half", maps="cam")
+    (cam,) = prediction.maps
+    assert np.sum(cam.values) + cam.bias == pytest.approx(prediction.logit, abs=1e-3)
 
 
-def test_occlusion_names_itself_and_claims_no_bias(readers):
+def test_occlusion_names_itself_and_claims_no_bias(predictors):
     """A head that can't be shared out is explained without a sum."""
-    (cam,) = readers["tanh"].read(FILM, operating_point="half", maps="cam").maps
+    (cam,) = predictors["tanh"].predict(FILM, operating_point="half", maps="cam").maps
     assert (cam.method, cam.bias, np.shape(cam.values)) == ("occlusion (Zeiler and Fergus 2014)", None, (10, 10))
 
 
-def test_the_default_operating_point_is_the_models(readers):
+def test_the_default_operating_point_is_the_models(predictors):
     """And every point has its own threshold, calibrated as the answer is."""
-    reader = readers["pooled"]
-    assert [reader.point(wanted) for wanted in (None, "half", "balanced")] == ["balanced", "half", "balanced"]
-    decision = reader.read(FILM, operating_point="half").decision
+    predictor = predictors["pooled"]
+    assert [predictor.point(wanted) for wanted in (None, "half", "balanced")] == ["balanced", "half", "balanced"]
+    decision = predictor.predict(FILM, operating_point="half").decision
     assert (decision.operating_point, decision.threshold) == ("half", 0.5)
 
 
 @pytest.mark.parametrize("wanted", ["", "Half", "sensitive", "half "])
-def test_an_unknown_operating_point_lists_the_accepted_ones(readers, wanted):
+def test_an_unknown_operating_point_lists_the_accepted_ones(predictors, wanted):
     """In the order of the manifest, without what came."""
     with pytest.raises(InvalidParameter) as caught:
-        readers["pooled"].point(wanted)
+        predictors["pooled"].point(wanted)
     assert str(caught.value) == "operating_point: expected one of half, balanced. Received another."
 
 
@@ -96,19 +96,19 @@ def test_another_resize_rule_is_refused(tiny_store, tmp_path):
     manifest["input"]["resize"] = "letterbox"
     path.write_text(json.dumps(manifest))
     with pytest.raises(ArtifactRefused, match=r"expected the resize rule squeeze-inter-area\. Received letterbox"):
-        open_reader(store, "pooled")
+        open_predictor(store, "pooled")
 
 
 def test_a_model_that_is_not_there_is_not_opened(tiny_store):
-    """The reader asks the store."""
+    """The predictor asks the store."""
     with pytest.raises(ModelNotFound):
-        open_reader(tiny_store, "pooled/2")
+        open_predictor(tiny_store, "pooled/2")
 
 
-def test_the_prevalence_moves_the_probability_and_no_class(tiny_store, readers):
+def test_the_prevalence_moves_the_probability_and_no_class(tiny_store, predictors):
     """With its threshold, under another prevalence."""
-    rare = open_reader(tiny_store, "pooled", prevalence=0.05).read(FILM, operating_point="half").decision
-    fitted = readers["pooled"].read(FILM, operating_point="half").decision
+    rare = open_predictor(tiny_store, "pooled", prevalence=0.05).predict(FILM, operating_point="half").decision
+    fitted = predictors["pooled"].predict(FILM, operating_point="half").decision
     assert rare.label == fitted.label
     assert rare.probability < fitted.probability
     assert rare.threshold < fitted.threshold
@@ -117,26 +117,26 @@ def test_the_prevalence_moves_the_probability_and_no_class(tiny_store, readers):
 def test_the_pixel_limit_is_the_readers(tiny_store):
     """As it was set, not as it is by default."""
     entry = find_entry(tiny_store, "pooled")
-    reader = Reader(entry, open_verified(entry), max_pixels=300 * 400 - 1)
+    predictor = Predictor(entry, open_verified(entry), max_pixels=300 * 400 - 1)
     with pytest.raises(TooManyPixels):
-        reader.read(FILM, operating_point="half")
+        predictor.predict(FILM, operating_point="half")
 
 
-def test_warnings_and_seconds_come_with_the_reading(readers):
+def test_warnings_and_seconds_come_with_the_reading(predictors):
     """Each phase that there was, and what was noticed of the film."""
     colour = encode(np.dstack([film_pixels(seed) for seed in range(3)]))
-    reading = readers["pooled"].read(colour, operating_point="half", maps="cam")
-    assert [warning.code for warning in reading.warnings] == ["colour-image"]
-    assert list(reading.seconds) == ["decode", "infer", "explain"]
-    assert list(readers["pooled"].read(FILM, operating_point="half").seconds) == ["decode", "infer"]
-    assert min(reading.seconds.values()) > 0
+    prediction = predictors["pooled"].predict(colour, operating_point="half", maps="cam")
+    assert [warning.code for warning in prediction.warnings] == ["colour-image"]
+    assert list(prediction.seconds) == ["decode", "infer", "explain"]
+    assert list(predictors["pooled"].predict(FILM, operating_point="half").seconds) == ["decode", "infer"]
+    assert min(prediction.seconds.values()) > 0
 
 
 def test_the_largest_films_are_decoded_one_at_a_time(tiny_store, monkeypatch):
     """However many threads read, two large films are never in memory at once; small ones pass beside them."""
-    reading = open_reader(tiny_store, None)
-    monkeypatch.setattr(reader, "LARGE_FILM_BYTES", 20_000)
-    load, lock = reader.load_film, threading.Lock()
+    opened = open_predictor(tiny_store, None)
+    monkeypatch.setattr(predictor, "LARGE_FILM_BYTES", 20_000)
+    load, lock = predictor.load_film, threading.Lock()
     now, most = {"large": 0, "all": 0}, {"large": 0, "all": 0}
 
     def load_and_count(data, header, **size):
@@ -151,10 +151,10 @@ def test_the_largest_films_are_decoded_one_at_a_time(tiny_store, monkeypatch):
                 now[kind] -= 1
         return load(data, header, **size)
 
-    monkeypatch.setattr(reader, "load_film", load_and_count)
+    monkeypatch.setattr(predictor, "load_film", load_and_count)
     films = [encode(film_pixels(1, side, side), ".png") for side in (200, 100) * 8]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda film: reading.read(film, operating_point="half"), films))
+        list(pool.map(lambda film: opened.predict(film, operating_point="half"), films))
 
     assert most["large"] == 1
     assert most["all"] > 1
@@ -166,10 +166,10 @@ def test_the_models_notices_stand_in_every_answer(tiny_store, tmp_path):
     path = store / "pooled" / "1" / "model.json"
     notice = {"code": "children-only", "detail": "Trained on children."}
     path.write_text(json.dumps(json.loads(path.read_text()) | {"notices": [notice]}))
-    noticing = open_reader(store, "pooled")
+    noticing = open_predictor(store, "pooled")
     colour = encode(np.dstack([film_pixels(seed) for seed in range(3)]))
 
-    plain, coloured = (noticing.read(film, operating_point="half") for film in (FILM, colour))
+    plain, coloured = (noticing.predict(film, operating_point="half") for film in (FILM, colour))
 
     assert json.loads(encode_prediction(plain, noticing.manifest, filename=None))["warnings"] == [notice]
     assert [warning.code for warning in coloured.warnings] == ["colour-image", "children-only"]
@@ -182,4 +182,4 @@ def test_a_manifest_without_notices_is_as_good_as_before(tiny_store, tmp_path):
     manifest = json.loads(path.read_text())
     del manifest["notices"]
     path.write_text(json.dumps(manifest))
-    assert open_reader(store, "pooled").read(FILM, operating_point="half").warnings == ()
+    assert open_predictor(store, "pooled").predict(FILM, operating_point="half").warnings == ()

@@ -29,7 +29,7 @@ MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
 
 
 @dataclass(frozen=True)
-class Reading:
+class FilmPrediction:
     """What a model says of one film.
 
     `warnings` hold what was noticed of the film, then the model's standing notices; `seconds` are those spent, by
@@ -43,7 +43,7 @@ class Reading:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-class Reader:
+class Predictor:
     """A verified model, ready to read films from any thread."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Reader:
             raise InvalidParameter(f"operating_point: expected one of {', '.join(points)}. Received another.")
         return wanted
 
-    def read(self, data: bytes, *, operating_point: str, maps: MapKind = "none") -> Reading:
+    def predict(self, data: bytes, *, operating_point: str, maps: MapKind = "none") -> FilmPrediction:
         """Read one film.
 
         Args:
@@ -106,7 +106,7 @@ class Reader:
             refer_band=self.manifest.refer_band,
             prevalence=self.prevalence,
         )
-        return Reading(decision, logit, (*film.warnings, *self.manifest.notices), drawn, seconds)
+        return FilmPrediction(decision, logit, (*film.warnings, *self.manifest.notices), drawn, seconds)
 
     def _explain(
         self, film: Films, kind: MapKind, seconds: dict[str, float]
@@ -128,21 +128,21 @@ class Reader:
         return logit, tuple(drawn)
 
 
-def open_reader(
+def open_predictor(
     store: Path,
     wanted: str | None,
     engine: EngineName = "openvino",
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     prevalence: float | None = None,
-) -> Reader:
+) -> Predictor:
     """Find a model in a store, verify it and make it ready; see `find_entry` and `open_verified` for the arguments.
 
     Raises:
         ModelError: it cannot be had; the message is one line.
     """
     entry = find_entry(store, wanted)
-    return Reader(entry, open_verified(entry, engine), max_pixels=max_pixels, prevalence=prevalence)
+    return Predictor(entry, open_verified(entry, engine), max_pixels=max_pixels, prevalence=prevalence)
 
 
 @contextmanager
