@@ -232,7 +232,7 @@ def score(
 
 @app.command()
 def train(
-    data: Annotated[str, typer.Option(help="A folder in the Kaggle layout, or `kaggle` to download that set.")],
+    data: Annotated[str, typer.Option(help="As for `evaluate`; or `kaggle` to download that set.")],
     network: Annotated[str, typer.Option(help="The network and its recipe; a wrong name lists them.")] = "pneumonet",
     test: Annotated[
         Path | None,

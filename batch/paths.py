@@ -13,13 +13,20 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from batch.errors import NothingNamed
-from batch.kinds import FILM_ENDINGS, begins_like_film, has_film_ending, is_system_folder, name_kind, read_beginning
 from batch.lists import exists
+from training.kinds import (
+    FILM_ENDINGS,
+    begins_like_film,
+    describe_kinds,
+    has_film_ending,
+    is_system_folder,
+    name_kind,
+    read_beginning,
+)
 
 # A spreadsheet takes a cell that begins so for a formula; "./" in front names the same file and is none.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 _HALF_PAIRS = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # what no undecodable byte becomes
-_KINDS_TOLD = 12
 _NO_FILE = "Expected a file. Received a device, a pipe or a socket."
 
 
@@ -45,12 +52,7 @@ class Found:
 
     def tell_passed_over(self) -> str | None:
         """Return one line that counts what was passed over, the frequent kinds first, or None where nothing was."""
-        if not self.passed_over:
-            return None
-        ranked = sorted(self.passed_over.items(), key=lambda kind: (-kind[1], kind[0]))
-        counts = [f"{count} {kind}" for kind, count in ranked[:_KINDS_TOLD]]
-        rest = sum(count for _, count in ranked[_KINDS_TOLD:])
-        return f"Passed over: {', '.join(counts)}{f', {rest} others' if rest else ''}."
+        return describe_kinds(self.passed_over)
 
 
 def find_films(named: Sequence[str]) -> Found:

@@ -29,13 +29,14 @@ def read_or_draw(recipe: Recipe, count: int) -> Films:
     """Answer `count` films as the recipe reads them: of the Kaggle set where it is at hand, else drawn ones."""
     import numpy as np
 
-    from training.data import Films, list_films, read_these_films
+    from training.data import Films, read_these_films
     from training.layout import LABELS
+    from training.listing import list_films
 
     width, height = recipe.source_side or recipe.width, recipe.source_side or recipe.height
     for folder in FOLDERS:
         if folder.is_dir():
-            paths = list_films(folder)
+            paths = list_films(folder).paths
             return read_these_films(folder, paths[:: max(1, len(paths) // count)][:count], width=width, height=height)
     pixels = np.stack([draw_film(seed, width * height, aspect=width / height) for seed in range(count)])
     labels = np.arange(count, dtype=np.uint8) % 2

@@ -26,8 +26,9 @@ ARROWS = {
     "app/main.py": {"app"},
     "app/server.py": {"app.settings"},
     "app/process.py": set(),
-    # The figures of labelled films are worked out in one place.
-    "batch": {"app.errors", "app.api.schemas", "training.metrics", "training.patients"},
+    # What a labelled film is, and the figures of such films, are worked out in one place.
+    "batch": {"app.errors", "app.api.schemas"}
+    | {f"training.{module}" for module in ("kinds", "layout", "metrics", "patients")},
     "training": {"app.errors", "app.imaging", "app.inference"},
 }
 # Where a library may be imported, at the top of a file or within a function.

@@ -14,8 +14,9 @@ from rich.console import Console
 from app.errors import InvalidParameter
 from app.inference.engine import Engine
 from app.inference.manifest import Manifest
-from training.data import list_films, read_these_films
-from training.layout import find_labelled
+from training.data import read_these_films
+from training.layout import LABELS
+from training.listing import list_films
 from training.logits import compute_logits
 
 
@@ -63,9 +64,9 @@ def compare_copies(
     """Compare each film with its namesake in another folder, both read as the service reads them.
 
     Args:
-        folder: holds one sub-folder a class.
-        copies: likewise; the files with the same class and name are compared.
-        evaluated: `<label>/<file name>` of the films that the rest of the audit is about.
+        folder: of labelled films.
+        copies: likewise; the files at the same path, whatever the case of the class in it, are compared.
+        evaluated: the paths below `folder` of the films that the rest of the audit is about.
         manifest: of the model.
         engine: of the model.
         point: the operating point at which classes are given.
@@ -73,33 +74,42 @@ def compare_copies(
 
     Raises:
         InvalidParameter: no file of one folder has its namesake in the other.
-        WrongLayout: `copies` has no such sub-folders.
+        WrongLayout: `copies` has no labelled films.
     """
-    copies = find_labelled(copies)
-    shared = sorted(set(list_films(folder)) & set(list_films(copies)))
+    listings = [list_films(place) for place in (folder, copies)]
+    first, second = ({_key(path): path for path in listing.paths} for listing in listings)
+    shared = sorted(first.keys() & second.keys())
     if not shared:
         raise InvalidParameter(
             f"Expected copies in {copies} with the file names of {folder}. Received none of that class and name."
         )
     size = {"width": manifest.input.width, "height": manifest.input.height}
-    films, others = (read_these_films(place, shared, **size, console=console) for place in (folder, copies))
-    paths = sorted(set(films.paths) & set(others.paths))
+    films, others = (
+        read_these_films(listing.folder, [named[key] for key in shared], **size, console=console)
+        for listing, named in zip(listings, (first, second), strict=True)
+    )
+    places = [{_key(path): number for number, path in enumerate(side.paths)} for side in (films, others)]
+    keys = sorted(places[0].keys() & places[1].keys())
     logits = []
-    for side in (films, others):
-        place = {path: number for number, path in enumerate(side.paths)}
-        pixels = side.pixels[[place[path] for path in paths]]
+    for side, place in zip((films, others), places, strict=True):
+        pixels = side.pixels[[place[key] for key in keys]]
         logits.append(compute_logits(engine, pixels, console))
     said = np.stack(logits)
     calibrate = manifest.calibration.probability
     probabilities = np.array([[calibrate(logit) for logit in row] for row in said.tolist()])
     changed = np.logical_xor(*(said >= manifest.operating_points[point]))
-    chosen = np.isin(paths, list(evaluated))
+    chosen = np.isin(keys, [_key(path) for path in evaluated])
     return Copies(
         every=_difference(probabilities, changed),
         evaluated=_difference(probabilities[:, chosen], changed[chosen]) if chosen.any() else None,
-        unreadable=len(shared) - len(paths),
+        unreadable=len(shared) - len(keys),
         probabilities=probabilities,
     )
+
+
+def _key(path: str) -> str:
+    """Return a path with the names of classes as they are written here: folders may spell them in two ways."""
+    return "/".join(name.upper() if name.upper() in LABELS else name for name in path.split("/"))
 
 
 def _difference(probabilities: NDArray[np.float64], changed: NDArray[np.bool_]) -> Difference:

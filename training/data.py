@@ -15,18 +15,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.errors import ImageError
+from app.errors import ImageError, PneumoServeError
 from app.imaging.formats import read_header
 from app.imaging.preprocess import read_film, shrink
-from training.layout import LABELS, WrongLayout
+from training.layout import LABELS, WrongLayout, class_folder, show_path
+from training.listing import Listing, Unreadable
 
 
-@dataclass(frozen=True)
-class Unreadable:
-    """A file that is no film: its path below the folder that was read, and the reason in a sentence."""
-
-    path: str
-    reason: str
+class FilmsChanged(PneumoServeError):
+    """Films are other files than when they were read before."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +31,12 @@ class Films:
     """Labelled films in memory, in the order of their paths.
 
     Attributes:
-        paths: `<label>/<file name>` of each film.
+        paths: of each film, below the folder that was read; a folder named after its class is in it.
         pixels: uint8 of shape (films, height, width), 0 to 255, as the service would read them.
         labels: uint8 of shape (films,), 1 for PNEUMONIA.
         sha256: of each file's bytes.
         sizes: int64 of shape (films, 3): the file's own width and height in pixels, and its bytes.
-        unreadable: the files that could not be read, and why.
+        unreadable: what could not be read, and why.
     """
 
     paths: tuple[str, ...]
@@ -74,14 +71,14 @@ class Films:
     def fingerprint(self) -> str:
         """Answer the SHA-256 over the sorted (path, SHA-256 of the file) pairs: which films these are."""
         pairs = "".join(f"{path}\0{digest}\n" for path, digest in sorted(zip(self.paths, self.sha256, strict=True)))
-        return hashlib.sha256(pairs.encode()).hexdigest()
+        return hashlib.sha256(pairs.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def read_films(folder: Path, *, width: int, height: int, console: Console | None = None) -> Films:
-    """Read every film of `folder/NORMAL` and `folder/PNEUMONIA` with the service's own function.
+def read_films(listing: Listing, *, width: int, height: int, console: Console | None = None) -> Films:
+    """Read every film of a listing with the service's own function; what cannot be read is in `unreadable`.
 
     Args:
-        folder: holds one sub-folder a class; hidden files (`._film.jpeg`, `.DS_Store`) are passed over.
+        listing: of a labelled folder.
         width: pixels across, as the model wants them.
         height: pixels down.
         console: where the progress bar goes; none without it.
@@ -89,38 +86,44 @@ def read_films(folder: Path, *, width: int, height: int, console: Console | None
     Raises:
         WrongLayout: not one film can be read.
     """
-    return read_these_films(folder, list_films(folder), width=width, height=height, console=console)
-
-
-def list_films(folder: Path) -> tuple[str, ...]:
-    """Answer `<label>/<file name>` of every file that may be a film, in the order in which they are read."""
-    files = [file for label in LABELS for file in sorted((folder / label).glob("*"))]
-    return tuple(f"{file.parent.name}/{file.name}" for file in files if not file.name.startswith("."))
+    films = read_these_films(listing.folder, listing.paths, width=width, height=height, console=console)
+    return replace(films, unreadable=(*listing.unreadable, *films.unreadable))
 
 
 def read_these_films(
     folder: Path, paths: Sequence[str], *, width: int, height: int, console: Console | None = None
 ) -> Films:
-    """Do as `read_films`, with the files `<label>/<file name>` alone, in the order of `paths`."""
-    files = [folder / path for path in paths]
+    """Do as `read_films`, with the files at `paths` below a folder, in that order."""
     read: list[_Read] = []
     unreadable: list[Unreadable] = []
-    for file, outcome in _read_in_threads(files, width, height, console):
-        path = f"{file.parent.name}/{file.name}"
+    for path, outcome in _read_in_threads(folder, paths, width, height, console):
         if isinstance(outcome, str):
-            unreadable.append(Unreadable(path, outcome))
+            unreadable.append(Unreadable(show_path(path), outcome))
         else:
             read.append(_Read(path, *outcome))
     if not read:
-        raise WrongLayout(f"Expected films. Received {len(files)} files of which not one can be read.")
+        reasons = " ".join(f"{file.path}: {file.reason}" for file in unreadable[:3])
+        raise WrongLayout(f"Expected films. Received {len(paths)} files of which not one can be read. {reasons}")
     return Films(
         tuple(film.path for film in read),
         np.stack([film.pixels for film in read]),
-        np.array([LABELS.index(film.path.split("/")[0]) for film in read], np.uint8),
+        np.array([LABELS.index(class_folder(film.path)[1]) for film in read], np.uint8),
         tuple(film.sha256 for film in read),
         np.array([film.size for film in read], np.int64),
         tuple(unreadable),
     )
+
+
+def read_again(folder: Path, films: Films, *, width: int, height: int, console: Console | None = None) -> Films:
+    """Read films of a folder again, at another size.
+
+    Raises:
+        FilmsChanged: these are no longer the same files.
+    """
+    again = read_these_films(folder, films.paths, width=width, height=height, console=console)
+    if again.sha256 != films.sha256:
+        raise FilmsChanged(f"Expected the {len(films)} films of {folder} to stay as they were. Received others.")
+    return again
 
 
 _Outcome = tuple[NDArray[np.uint8], str, tuple[int, int, int]]
@@ -134,13 +137,13 @@ class _Read(NamedTuple):
 
 
 def _read_in_threads(
-    files: list[Path], width: int, height: int, console: Console | None
-) -> Iterator[tuple[Path, _Outcome | str]]:
-    """Yield each file with its pixels, SHA-256 and size, or with the reason why it cannot be read, in order."""
+    folder: Path, paths: Sequence[str], width: int, height: int, console: Console | None
+) -> Iterator[tuple[str, _Outcome | str]]:
+    """Yield each path with its pixels, SHA-256 and size, or with the reason why it cannot be read, in order."""
 
-    def read(file: Path) -> _Outcome | str:
+    def read(path: str) -> _Outcome | str:
         try:
-            data = file.read_bytes()
+            data = (folder / path).read_bytes()
             film = read_film(data, width=width, height=height)
         except ImageError as error:
             return str(error)
@@ -154,5 +157,5 @@ def _read_in_threads(
         ThreadPoolExecutor(os.cpu_count()) as pool,
         Progress(*columns, console=console, disable=console is None, transient=True) as progress,
     ):
-        outcomes = progress.track(pool.map(read, files), len(files), description="Reading films")
-        yield from zip(files, outcomes, strict=True)
+        outcomes = progress.track(pool.map(read, paths), len(paths), description="Reading films")
+        yield from zip(paths, outcomes, strict=True)

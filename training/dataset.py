@@ -1,4 +1,4 @@
-"""A folder in the Kaggle layout → training films, validation films, and the facts about them that a card tells."""
+"""A labelled folder → training films, validation films, and the facts about them that a card tells."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from app.errors import PneumoServeError
-from training.data import Films, Unreadable, read_films
-from training.layout import KAGGLE_DATASET, LABELS, find_kaggle_root
+from training.data import Films, read_films
+from training.layout import KAGGLE_DATASET, LABELS, expect_both_classes
+from training.listing import Listing, Unreadable, list_films
 from training.metrics import binary_metrics
+from training.patient_table import PatientTable
 from training.patients import (
     Grouping,
     are_kaggle_names,
@@ -25,11 +26,12 @@ from training.patients import (
 
 @dataclass(frozen=True)
 class Dataset:
-    """Films split by patient; `facts` go to `training_data` of `model.json` as they are.
+    """Films of one folder, split by patient; `facts` go to `training_data` of `model.json` as they are.
 
     `unreadable` are the files of which there is no film.
     """
 
+    folder: Path
     training: Films
     validation: Films
     validation_patients: Grouping
@@ -38,31 +40,31 @@ class Dataset:
 
 
 def read_dataset(
-    folder: Path, *, width: int, height: int, patients: dict[str, str] | None, share: float, seed: int, console: Console
+    folder: Path, *, width: int, height: int, patients: PatientTable | None, share: float, seed: int, console: Console
 ) -> Dataset:
-    """Read `train` of the Kaggle layout and split validation films off it, by patient and without copies across.
+    """Read a labelled folder and split validation films off it, by patient and without copies across.
 
     Args:
-        folder: holds `train/NORMAL` and `train/PNEUMONIA`, or one folder `chest_xray` that does.
+        folder: in the Kaggle layout, of which `train` is read, or with films in no split's folder; see `list_films`.
         width: pixels across, as the network wants them.
         height: pixels down.
-        patients: path or file name → patient; None goes by file names.
+        patients: None goes by file names.
         share: of the films for validation, 0 to 1.
         seed: of the split.
         console: is told what was read, and what could not be.
 
     Raises:
-        WrongLayout: the folder is no such layout.
-        PneumoServeError: a class has too few films or patients to be split.
+        WrongLayout: the folder has no such films, or none of one class.
+        BadPatientTable: the table is of other films, or knows two patients of one.
+        PneumoServeError: a class has too few patients to be split.
     """
-    root = find_kaggle_root(folder)
-    if (root / "val").is_dir():
+    listing = list_films(folder, "train", None)
+    if "val" in listing.splits:
         console.print("val/ is ignored: it is too small; validation films are split off train/.", soft_wrap=True)
-    films = read_films(root / "train", width=width, height=height, console=console)
-    tell_unreadable(films.unreadable, console)
-    if 0 in films.count().values():
-        raise PneumoServeError(f"Expected films of both classes in train/. Received {films.count()}.")
-    grouping = group_by_patient(films.paths, patients)
+    films = read_listed(listing, width=width, height=height, console=console)
+    if patients is not None:
+        patients.check(films.paths, listing.folder)
+    grouping = group_by_patient(films.paths, patients, listing.folder)
     joined, copies = join_copies(grouping.groups, films)
     learn, watch = split_by_group(films.labels, joined, share, seed)
     training, validation = films.take(learn), films.take(watch)
@@ -94,15 +96,30 @@ def read_dataset(
             },
         },
     }
-    return Dataset(training, validation, Grouping(groups_of["validation"], grouping.rule), facts, films.unreadable)
+    patients_of_validation = Grouping(groups_of["validation"], grouping.rule)
+    return Dataset(listing.folder, training, validation, patients_of_validation, facts, films.unreadable)
 
 
-def tell_unreadable(unreadable: tuple[Unreadable, ...], console: Console) -> None:
-    """Name and count the files that could not be read."""
-    if unreadable:
-        console.print(f"{len(unreadable)} files cannot be read and are left out:")
-        for file in unreadable:
+def read_listed(
+    listing: Listing, *, width: int, height: int, console: Console, needs_both_classes: bool = True
+) -> Films:
+    """Do as `read_films`, and tell what is left out and what could not be read.
+
+    Raises:
+        WrongLayout: a class that is needed has no film that can be read.
+    """
+    if needs_both_classes:
+        expect_both_classes(listing.folder, listing.count(), listing.remarks)
+    for remark in listing.remarks:
+        console.print(remark, markup=False, highlight=False, soft_wrap=True)
+    films = read_films(listing, width=width, height=height, console=console)
+    if films.unreadable:
+        console.print(f"{len(films.unreadable)} files cannot be read and are left out:")
+        for file in films.unreadable:
             console.print(f"  {file.path}: {file.reason}", markup=False, highlight=False, soft_wrap=True)
+    if needs_both_classes:
+        expect_both_classes(listing.folder, films.count())
+    return films
 
 
 def _describe_files(films: Films) -> dict[str, Any]:

@@ -17,14 +17,15 @@ from training.assess import Assessment, assess
 from training.audit import Subject, audit
 from training.audit_files import AUDIT_FILES, write_audit
 from training.audit_text import print_audit
-from training.data import Unreadable, read_films
-from training.dataset import tell_unreadable
-from training.layout import find_labelled, make_writable
+from training.dataset import read_listed
+from training.layout import make_writable, show_path
+from training.listing import Unreadable, list_films
 from training.logits import compute_logits
 from training.matched import measure_matched
 from training.matched_text import OUTSIDE_FILE, print_matched, write_outside
 from training.own_validation import OWN_VALIDATION, read_own_validation
-from training.patients import group_by_patient, read_patient_table
+from training.patient_table import read_patient_table
+from training.patients import group_by_patient
 from training.report import metric_rows, write_classification, write_metrics, write_report
 from training.site_report import INDEX_FILE, PAGE_FILE, SiteReportOptions, Study, write_site_report
 
@@ -37,7 +38,7 @@ class EvaluateOptions:
     """What is to be evaluated.
 
     Attributes:
-        data: a folder with a sub-folder a class, or the Kaggle layout, of which `split` is read.
+        data: a folder with films in folders named after their classes, or the Kaggle layout, of which `split` is read.
         store: the model store.
         model: `name/version` or `name`; None: the store's default.
         out: where report, plots and `metrics.json` go; None: the site's report's folder, or one of `work/` named after
@@ -86,7 +87,7 @@ def evaluate(options: EvaluateOptions, console: Console) -> Evaluation:
         raise InvalidParameter("Expected --audit or --matched with --into-entry. Received --into-entry alone.")
     table = read_patient_table(options.patients) if options.patients else None
     is_own = options.split == OWN_VALIDATION
-    folder = options.data if is_own else find_labelled(options.data, options.split)
+    listing = None if is_own else list_films(options.data, options.split)
     entry = find_entry(options.store, options.model)
     manifest = entry.manifest
     shown = options.operating_point or manifest.default_operating_point
@@ -94,14 +95,23 @@ def evaluate(options: EvaluateOptions, console: Console) -> Evaluation:
         known = ", ".join(manifest.operating_points)
         raise InvalidParameter(f"Expected one of the operating points of {entry.label}: {known}. Received {shown!r}.")
     engine = open_verified(entry)
-    if is_own:
+    if listing is None:
         folder, films, grouping, unreadable = read_own_validation(manifest, options.data, table, console)
     else:
-        films = read_films(folder, width=manifest.input.width, height=manifest.input.height, console=console)
-        tell_unreadable(films.unreadable, console)
-        grouping, unreadable = group_by_patient(films.paths, table), films.unreadable
-    data = OWN_VALIDATION if is_own else folder.name
-    name = "-".join([*entry.label.split("/"), folder.parent.name, data])
+        films = read_listed(
+            listing,
+            width=manifest.input.width,
+            height=manifest.input.height,
+            console=console,
+            # A site's page says of each figure whether it is defined.
+            needs_both_classes=options.site_report is None,
+        )
+        folder, unreadable = listing.folder, films.unreadable
+        if table is not None:
+            table.check(films.paths, folder)
+        grouping = group_by_patient(films.paths, table, folder)
+    data = OWN_VALIDATION if is_own else show_path(folder.name)
+    name = "-".join([*entry.label.split("/"), show_path(folder.parent.name), data])
     page = options.site_report
     out = options.out or (page.folder if page else Path("work") / f"evaluate-{name}")
     for written in (out, page.folder if page else out):
@@ -161,7 +171,7 @@ def _describe_command(options: EvaluateOptions) -> str:
     """Answer the command line that asks for this page, by the names of folders, not by where they lie."""
     page = options.site_report
     given = {
-        "--data": options.data.name,
+        "--data": show_path(options.data.name),
         "--split": options.split,
         "--model": options.model,
         "--operating-point": options.operating_point,

@@ -10,9 +10,10 @@ from rich.console import Console
 from app.errors import InvalidParameter
 from app.inference.manifest import Manifest
 from training.alterations import SOURCE_SIDE
-from training.data import Films, Unreadable, read_these_films
+from training.data import Films, read_again
 from training.dataset import read_dataset
-from training.layout import find_kaggle_root
+from training.listing import Unreadable
+from training.patient_table import PatientTable
 from training.patients import Grouping
 
 OWN_VALIDATION = "validation"
@@ -29,13 +30,13 @@ class OwnValidation(NamedTuple):
 
 
 def read_own_validation(
-    manifest: Manifest, data: Path, patients: dict[str, str] | None, console: Console
+    manifest: Manifest, data: Path, patients: PatientTable | None, console: Console
 ) -> OwnValidation:
     """Read a model's training set again, and answer exactly the films that it was validated on.
 
     Args:
         manifest: of the model; its `training_data` tells how the films were split, and their fingerprints.
-        data: that set, in the Kaggle layout.
+        data: that set, as it was named for the training.
         patients: the table of patients, where the training had one.
         console: is told what was read.
 
@@ -49,7 +50,6 @@ def read_own_validation(
     if not split:
         raise InvalidParameter(f"Expected a model that knows its validation films. Received {label}, which does not.")
     size = {"width": manifest.input.width, "height": manifest.input.height}
-    folder = find_kaggle_root(data) / "train"
     # Copies are found by their pixels, at the size that the training read: one of these two.
     for sizes in (size, {"width": SOURCE_SIDE, "height": SOURCE_SIDE}):
         dataset = read_dataset(
@@ -65,8 +65,8 @@ def read_own_validation(
         if films.fingerprint() != split["validation"]["fingerprint"]:
             continue
         if sizes != size:
-            films = read_these_films(folder, films.paths, **size, console=console)
-        return OwnValidation(folder, films, dataset.validation_patients, dataset.unreadable)
+            films = read_again(dataset.folder, films, **size, console=console)
+        return OwnValidation(dataset.folder, films, dataset.validation_patients, dataset.unreadable)
     raise InvalidParameter(
         f"Expected the split of {label}: {split['rule']}. These films split otherwise: "
         f"{found['split']['rule']}. Give the --patients that it was trained with."

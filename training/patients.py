@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import posixpath
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +14,13 @@ from numpy.typing import NDArray
 
 from app.errors import PneumoServeError
 from training.data import Films
+from training.layout import class_folder
+from training.patient_table import PatientTable
 
 # personN_virus_M and personN_bacteria_M are two numberings, and so are IM-N and NORMAL2-IM-N: merging them by the
 # bare number is coarser than needed, and safe.
 _KAGGLE = re.compile(r"(?:person|(?:NORMAL2-)?IM-)(\d+)[-_]", re.IGNORECASE)
 _NIH = re.compile(r"(\d{8})_\d{3}\.")
-
-
-class BadPatientTable(PneumoServeError):
-    """The table of patients cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -32,32 +31,15 @@ class Grouping:
     rule: str
 
 
-def read_patient_table(table: Path) -> dict[str, str]:
-    """Read a CSV with the columns `path` (or `file`) and `patient`.
-
-    Raises:
-        BadPatientTable: it has no such columns, or cannot be read as CSV.
-    """
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadPatientTable(f"Expected a CSV of patients. Received: {error}.") from None
-    columns = list(rows[0]) if rows else []
-    key = next((name for name in ("path", "file") if name in columns), None)
-    if key is None or "patient" not in columns:
-        raise BadPatientTable(f"Expected a CSV with the columns path (or file) and patient. Received {columns}.")
-    return {Path(row[key]).as_posix(): row["patient"] for row in rows}
-
-
-def group_by_patient(paths: tuple[str, ...], table: dict[str, str] | None = None) -> Grouping:
+def group_by_patient(paths: Sequence[str], table: PatientTable | None = None, folder: Path | None = None) -> Grouping:
     """Group films by patient: from `table` where there is one, else from Kaggle or NIH file names, else by image.
 
     Args:
-        paths: `<label>/<file name>` of each film.
-        table: path (as in `paths`, or the bare file name) → patient.
+        paths: of the films, below a folder and with that of the class in them: `NORMAL/a.jpeg`.
+        table: of `read_patient_table`.
+        folder: that the paths start from, for the table.
     """
-    patients = [_patient_of(path, table) for path in paths]
+    patients = [_patient_by_name(path) if table is None else table.patient_of(path, folder) for path in paths]
     unknown = patients.count(None)
     keys = [patient or f"image {path}" for patient, path in zip(patients, paths, strict=True)]
     groups = np.unique(np.array(keys), return_inverse=True)[1].astype(np.int64)
@@ -134,12 +116,10 @@ def split_by_group(
     return np.flatnonzero(~in_second), np.flatnonzero(in_second)
 
 
-def _patient_of(path: str, table: dict[str, str] | None) -> str | None:
-    label, _, name = path.rpartition("/")
-    if table is not None:
-        return next((patient for key in (path, name) if (patient := table.get(key))), None)
+def _patient_by_name(path: str) -> str | None:
+    name = posixpath.basename(path)
     if match := _NIH.match(name):
         return f"NIH {match[1]}"
     if match := _KAGGLE.match(name):
-        return f"Kaggle {label} {int(match[1])}"
+        return f"Kaggle {class_folder(path)[1]} {int(match[1])}"
     return None

@@ -57,6 +57,7 @@ def write_classification(assessment: Assessment, operating_point: str) -> str:
     report = classification_report(
         assessment.labels, said, labels=[0, 1], target_names=LABELS, digits=3, zero_division=np.nan
     )
+    report = report.replace("nan", "  –")  # a share of no films
     lines = [report.rstrip(), "", f"{'confusion matrix':>20}   said NORMAL   said PNEUMONIA"]
     for label, (normal, pneumonia) in zip(LABELS, assessment.confusion(operating_point), strict=True):
         lines.append(f"{label:>20} {normal:13d} {pneumonia:16d}")
@@ -73,7 +74,7 @@ def write_report(assessment: Assessment, folder: Path, title: str, prefix: str =
         prefix: before each file name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{prefix}report.txt").write_text(write_text(assessment, title))
+    (folder / f"{prefix}report.txt").write_text(write_text(assessment, title), "utf-8")
     figure, axes = make_panels(title, 2, 2)
     _draw_confusion(axes[0], assessment)
     _draw_roc(axes[1], assessment)

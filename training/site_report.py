@@ -18,8 +18,10 @@ from app.imaging.raster import decode
 from app.inference.explain import draw_cam
 from app.inference.predictor import Predictor
 from training.assess import Assessment
-from training.data import Films, Unreadable
+from training.data import Films
 from training.drift import Scores, find_drift, read_validation_scores
+from training.layout import LABELS, show_path
+from training.listing import Unreadable
 from training.patients import Grouping
 from training.site_figures import check_calibration, find_referral, find_threshold, most_confident_mistakes
 from training.site_page import Page, Picture, render
@@ -130,8 +132,8 @@ def _draw(study: Study, index: int, is_referred: bool, options: SiteReportOption
     over = cv2.imdecode(np.frombuffer(drawn.png, np.uint8), cv2.IMREAD_COLOR)
     return Picture(
         number=index + 1,
-        name=path if options.show_names else None,
-        label=path.partition("/")[0],
+        name=show_path(path) if options.show_names else None,
+        label=LABELS[study.films.labels[index]],
         probability=float(study.assessment.probabilities[index]),
         is_referred=is_referred,
         film=_encode(film),
@@ -155,7 +157,7 @@ def _write_index(study: Study, refer: NDArray[np.bool_], path: Path) -> None:
         for index, name in enumerate(study.films.paths):
             probability = f"{study.assessment.probabilities[index]:.6f}"
             table.writerow(
-                [index + 1, name, probability, labels[int(said[index])], str(bool(refer[index])).lower(), ""]
+                [index + 1, show_path(name), probability, labels[int(said[index])], str(bool(refer[index])).lower(), ""]
             )
         for file in study.unreadable:
             table.writerow(["", file.path, "", "", "", file.reason])

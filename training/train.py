@@ -11,13 +11,15 @@ from rich.console import Console
 
 from app.errors import ArtifactRefused, PneumoServeError
 from app.inference.artifact import check_name
-from training.data import read_films
-from training.dataset import read_dataset, tell_unreadable
+from training.data import read_again
+from training.dataset import read_dataset, read_listed
 from training.finish import TestLook, find_finished, finish
 from training.fit import fit
-from training.layout import download_kaggle, find_labelled, make_writable
+from training.layout import download_kaggle, expect_both_classes, make_writable, show_path
+from training.listing import list_films
 from training.networks import RECIPES, Recipe
-from training.patients import group_by_patient, read_patient_table
+from training.patient_table import read_patient_table
+from training.patients import group_by_patient
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class TrainOptions:
     """What a training is asked for; None takes the recipe's own value.
 
     Attributes:
-        data: a folder in the Kaggle layout, or `kaggle` to download the set.
+        data: a labelled folder, in the Kaggle layout or without splits, or `kaggle` to download the set.
         store: the model store that receives the entry.
         runs: where checkpoints are kept; the same options and films resume there.
         name: of the entry.
@@ -75,8 +77,11 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
         raise PneumoServeError(str(error)) from None
     for written in (options.store, options.runs):
         make_writable(written)
-    test_folder = find_labelled(options.test) if options.test else None
     table = read_patient_table(options.patients) if options.patients else None
+    listing = list_films(options.test) if options.test else None
+    if listing is not None:
+        expect_both_classes(listing.folder, listing.count(), listing.remarks)
+        group_by_patient(listing.paths, table, listing.folder)
     folder = download_kaggle() if options.data == "kaggle" else Path(options.data)
     size = {"width": recipe.width, "height": recipe.height}
     side = recipe.source_side
@@ -111,11 +116,10 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
         console.print(f"This training was finished before: {finished}. Remove that folder to write it anew.")
         return finished
     look = None
-    if test_folder is not None:
-        films = read_films(test_folder, width=recipe.width, height=recipe.height, console=console)
-        tell_unreadable(films.unreadable, console)
-        source = read_films(test_folder, width=side, height=side, console=console) if side else None
-        look = TestLook(_show(str(options.test)), films, group_by_patient(films.paths, table), source)
+    if listing is not None:
+        films = read_listed(listing, width=recipe.width, height=recipe.height, console=console)
+        source = read_again(listing.folder, films, width=side, height=side, console=console) if side else None
+        look = TestLook(_show(str(options.test)), films, group_by_patient(films.paths, table, listing.folder), source)
     return finish(
         fitted,
         recipe,
@@ -143,4 +147,4 @@ def describe_command(options: TrainOptions, recipe: Recipe) -> str:
 
 
 def _show(path: str) -> str:
-    return Path(path).name if Path(path).is_absolute() else path
+    return show_path(Path(path).name if Path(path).is_absolute() else path)

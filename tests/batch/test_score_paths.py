@@ -6,8 +6,8 @@ import stat
 import pytest
 
 from batch.errors import NothingNamed
-from batch.kinds import read_beginning
 from batch.paths import find_films, shown
+from training.kinds import read_beginning
 
 
 def named(arguments):

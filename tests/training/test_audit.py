@@ -150,7 +150,7 @@ def test_a_model_that_was_trained_elsewhere_has_no_validation_films(site):
 def test_films_of_one_class_are_not_audited(site, tmp_path):
     """Half of every figure would be undefined."""
     shutil.copytree(site.data / "train" / "NORMAL", tmp_path / "NORMAL")
-    with pytest.raises(PneumoServeError, match="both classes for an audit"):
+    with pytest.raises(PneumoServeError, match="films of one class: 13 of NORMAL and none of PNEUMONIA"):
         evaluate(EvaluateOptions(tmp_path, site.store, "pooled/1", tmp_path / "out", audit=True), QUIET)
 
 

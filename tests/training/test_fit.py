@@ -22,6 +22,7 @@ from training.augment import AffineAugmentation
 from training.batches import FilmBatches
 from training.data import Films, read_films
 from training.fit import Fitted, Plateau, fit
+from training.listing import list_films
 from training.looks import LookBorrowing, Looks, borrow_look
 
 QUIET = Console(quiet=True)
@@ -37,7 +38,7 @@ run(read(Path(sys.argv[1])), Path(sys.argv[2]), epochs=EPOCHS)
 
 def read(folder: Path) -> Films:
     """Read at the tiny network's size."""
-    return read_films(folder / "train", width=64, height=64)
+    return read_films(list_films(folder, "train"), width=64, height=64)
 
 
 def run(films: Films, runs: Path, epochs: int, reduce_lr: bool = False) -> Fitted:

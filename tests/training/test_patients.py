@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from app.errors import PneumoServeError
 from tests.drawn import write_kaggle_layout
 from training.data import read_films
-from training.patients import BadPatientTable, group_by_patient, join_copies, read_patient_table, split_by_group
+from training.listing import list_films
+from training.patients import group_by_patient, join_copies, split_by_group
 
 
 def test_kaggle_numberings_are_merged_within_a_class():
@@ -47,23 +48,17 @@ def test_unknown_names_are_grouped_by_image_and_it_is_said():
     assert "1 of 2 films have no patient there" in mixed.rule
 
 
-@pytest.mark.parametrize("column", ["path", "file"])
-def test_table_of_patients_wins_over_names(tmp_path, column):
-    """A CSV groups by its own patients, by path or by file name."""
-    table = tmp_path / "patients.csv"
-    key = "NORMAL/IM-0001-0001.jpeg" if column == "path" else "IM-0001-0001.jpeg"
-    table.write_text(f"{column},patient\n{key},anna\nIM-0002-0001.jpeg,anna\n")
-    grouping = group_by_patient(("NORMAL/IM-0001-0001.jpeg", "NORMAL/IM-0002-0001.jpeg"), read_patient_table(table))
-    assert grouping.groups[0] == grouping.groups[1]
-    assert grouping.rule == "by patient, from the table given"
-
-
-@pytest.mark.parametrize("content", ["", "film,person\na,b\n"])
-def test_table_without_its_columns_is_refused(tmp_path, content):
-    """The message names the columns that were expected."""
-    (tmp_path / "p.csv").write_text(content)
-    with pytest.raises(BadPatientTable, match=r"path \(or file\) and patient"):
-        read_patient_table(tmp_path / "p.csv")
+def test_folders_between_class_and_film_part_no_patient():
+    """Nor does the case of the class, or the place where a set lies."""
+    groups = group_by_patient(
+        (
+            "PNEUMONIA/virus/person7_virus_1.jpeg",
+            "PNEUMONIA/bacteria/person7_bacteria_2.jpeg",
+            "x/Pneumonia/person7_virus_3.jpeg",
+            "normal/NORMAL2-IM-0007-0001.jpeg",
+        )
+    ).groups
+    assert groups[0] == groups[1] == groups[2] != groups[3]
 
 
 def test_copies_join_their_patients(tmp_path):
@@ -71,7 +66,7 @@ def test_copies_join_their_patients(tmp_path):
     write_kaggle_layout(tmp_path, 6)
     folder = tmp_path / "train" / "NORMAL"
     shutil.copy(folder / "IM-0001-0001.jpeg", folder / "IM-0009-0001.jpeg")
-    films = read_films(tmp_path / "train", width=64, height=64)
+    films = read_films(list_films(tmp_path, "train"), width=64, height=64)
     groups, copies = join_copies(group_by_patient(films.paths).groups, films)
     group_of = dict(zip(films.paths, groups.tolist(), strict=True))
     assert copies == 1

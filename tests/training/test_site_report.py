@@ -19,6 +19,7 @@ from tests.drawn import LABELS, write_kaggle_layout
 from training.data import read_films
 from training.drift import SCORES_FILE, Scores, find_drift, read_validation_scores, write_validation_scores
 from training.evaluate import EvaluateOptions, evaluate
+from training.listing import list_films
 from training.site_figures import choose_threshold
 from training.site_report import SiteReportOptions
 
@@ -45,7 +46,7 @@ def site(tmp_path_factory, tiny_store):
     (folder / "films" / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"no film")
     shutil.copytree(tiny_store, folder / "store")
     entry = find_entry(folder / "store", "pooled")
-    films = read_films(folder / "films" / "train", width=150, height=150)
+    films = read_films(list_films(folder / "films", "train"), width=150, height=150)
     logits = open_verified(entry).logits(films.pixels)
     middle = float(np.median(logits))
     manifest = json.loads((entry.folder / "model.json").read_text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +21,7 @@ from tests.drawn import write_kaggle_layout
 from tests.training.tiny import TINY
 from training.evaluate import EvaluateOptions, evaluate
 from training.layout import WrongLayout
+from training.site_report import SiteReportOptions
 from training.train import TrainOptions, train
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +133,7 @@ def test_nothing_is_left_where_finishing_fails(trained, tmp_path, monkeypatch):
 def test_wrong_test_folder_shows_before_the_training(tmp_path):
     """Nobody trains for an hour to be told then."""
     options = TrainOptions("nowhere", tmp_path, test=tmp_path)
-    with pytest.raises(WrongLayout, match="one folder a class"):
+    with pytest.raises(WrongLayout, match="each in a folder with the name of its class"):
         train(options, replace(TINY, epochs=0), Console(quiet=True))
 
 
@@ -147,6 +149,42 @@ def test_evaluation_repeats_the_figures_of_the_look(trained, tmp_path):
         assert found["operating_points"][name]["confusion_matrix"] == figures["confusion_matrix"]
         assert found["operating_points"][name]["auc"]["value"] == pytest.approx(figures["auc"]["value"], abs=1e-4)
     assert {path.name for path in tmp_path.iterdir()} == {"metrics.json", "report.txt", "report.png"}
+
+
+def test_evaluation_of_one_class_says_what_is_missing(trained, tmp_path):
+    """Instead of figures that are not numbers; a file of the other class that is no film changes nothing."""
+    folder, _, _ = trained
+    shutil.copytree(folder / "data" / "test" / "NORMAL", tmp_path / "films" / "NORMAL")
+    shutil.copytree(folder / "data" / "test" / "PNEUMONIA", tmp_path / "films" / "sick")
+    options = EvaluateOptions(tmp_path / "films", folder / "store", "tiny-cnn/1", tmp_path / "out")
+    with pytest.raises(WrongLayout, match=r"40 of NORMAL and none of PNEUMONIA. 40 films .* left out: 40 in sick/"):
+        evaluate(options, Console(quiet=True))
+    (tmp_path / "films" / "PNEUMONIA").mkdir()
+    (tmp_path / "films" / "PNEUMONIA" / "cut.jpeg").write_bytes(b"no film")
+    with pytest.raises(WrongLayout, match="40 of NORMAL and none of PNEUMONIA"):
+        evaluate(options, Console(quiet=True))
+    assert not (tmp_path / "out").exists()
+
+
+def test_evaluation_reads_what_a_file_server_left(trained, tmp_path):
+    """Names that are no text, folders within folders; the figures are those of the plain folder."""
+    folder, _, _ = trained
+    data = tmp_path / os.fsdecode(b"r\xf6ntgen")
+    shutil.copytree(folder / "data" / "test" / "NORMAL", data / "normal")
+    shutil.copytree(folder / "data" / "test" / "PNEUMONIA", data / "PNEUMONIA" / os.fsdecode(b"\xe9"))
+    (data / "normal" / "Thumbs.db").write_bytes(b"thumbnails")
+    (data / "normal" / os.fsdecode(b"\xe9\n.jpeg")).write_bytes(b"no film")
+    told = Console(record=True, quiet=False, file=io.StringIO(), width=200)
+    options = EvaluateOptions(data, folder / "store", "tiny-cnn/1", tmp_path / "out")
+    options = replace(options, site_report=SiteReportOptions(tmp_path / "page", show_names=True))
+    evaluation = evaluate(options, told)
+    plain = evaluate(EvaluateOptions(folder / "data", folder / "store", "tiny-cnn/1", tmp_path, split="test"), told)
+    assert evaluation.assessment.to_json() == plain.assessment.to_json()
+    text = told.export_text()
+    assert "Passed over: 1 .db." in text
+    assert r"normal/\xe9\n.jpeg: Expected the bytes" in text
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["unreadable"][0]["path"] == r"normal/\xe9\n.jpeg"
+    assert r"PNEUMONIA/\xe9/person" in (tmp_path / "page" / "index.csv").read_text("utf-8")
 
 
 def test_evaluate_command_needs_no_tensorflow(trained, tmp_path):

@@ -1,4 +1,4 @@
-"""Which files are films: by their ending, and where that says nothing, by their first bytes."""
+"""Which files are films, for every command: by their ending, and where that says nothing, by their first bytes."""
 
 # ruff: noqa: PTH122
 # Paths stay the strings that were named, byte for byte; Path would change them.
@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 
 FILM_ENDINGS = (".jpg", ".jpeg", ".png", ".dcm", ".jpe", ".jfif", ".dicom")
 BYTES_THAT_TELL = 512
+KINDS_TOLD = 12
 # What systems keep beside a user's files: thumbnails, resource forks, snapshots, deleted and recovered files.
 _SYSTEM_FOLDERS = frozenset(
     {
@@ -69,3 +71,13 @@ def name_kind(name: str) -> str:
     ending = os.path.splitext(name)[1].lower()
     tells = ending[1:].isalnum() and not ending[1:].isdigit() and len(ending) <= 10
     return ending if tells else "without an ending"
+
+
+def describe_kinds(passed_over: Mapping[str, int]) -> str | None:
+    """Return one line that counts what was passed over, the frequent kinds first; None where nothing was."""
+    if not passed_over:
+        return None
+    ranked = sorted(passed_over.items(), key=lambda kind: (-kind[1], kind[0]))
+    counts = [f"{count} {kind}" for kind, count in ranked[:KINDS_TOLD]]
+    rest = sum(count for _, count in ranked[KINDS_TOLD:])
+    return f"Passed over: {', '.join(counts)}{f', {rest} others' if rest else ''}."
