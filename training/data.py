@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.errors import ImageError, PneumoServeError
 from app.imaging.formats import read_header
-from app.imaging.preprocess import read_film, shrink
+from app.imaging.preprocess import read_film
 from training.layout import LABELS, WrongLayout, class_folder, show_path
 from training.listing import Listing, Unreadable
 
@@ -58,11 +58,6 @@ class Films:
             tuple(self.sha256[index] for index in indices),
             self.sizes[indices],
         )
-
-    def shrink(self, *, width: int, height: int) -> Films:
-        """Answer the same films at the model's size, by the service's own rule."""
-        pixels = np.stack([shrink(film, width=width, height=height) for film in self.pixels])
-        return replace(self, pixels=pixels)
 
     def count(self) -> dict[str, int]:
         """Answer how many films each class has."""

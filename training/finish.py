@@ -72,7 +72,7 @@ def finish(
     Args:
         fitted: the trained network.
         recipe: what it was trained by.
-        dataset: its validation films are of the network's size.
+        dataset: its validation films are of the network's size, as the service reads them.
         source: the validation films at `alterations.SOURCE_SIDE`, to be altered; None: they are seen as sent alone.
         name: of the entry.
         store: that receives it.

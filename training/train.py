@@ -93,7 +93,9 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
         seed=options.seed,
         console=console,
     )
-    plain = replace(dataset, validation=dataset.validation.shrink(**size))
+    # Chosen on what the service will see: straight from the file, not by way of `source_side`.
+    seen = read_again(dataset.folder, dataset.validation, **size, console=console) if side else dataset.validation
+    plain = replace(dataset, validation=seen)
     fitted = fit(
         recipe,
         dataset.training,

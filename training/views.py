@@ -70,7 +70,8 @@ def compute_views(
     Args:
         compute: uint8 films (films, height, width) → logits (films,).
         films: at the network's size, as the service reads them.
-        source: the same films at `alterations.SOURCE_SIDE`; None: as sent alone.
+        source: the same films at `alterations.SOURCE_SIDE`, in whose pixels alterations are measured; None: as sent
+            alone.
         patients: of the films.
     """
     height, width = films.pixels.shape[1:]

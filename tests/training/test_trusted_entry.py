@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+import training.finish
 from app.api.schemas import encode_prediction
+from app.imaging.preprocess import shrink
 from app.inference.manifest import Notice
 from app.inference.predictor import open_predictor
 from tests.conftest import encode
@@ -16,7 +19,10 @@ from tests.drawn import draw_film, write_kaggle_layout
 from tests.training.tiny import TINY
 from training.alterations import VALIDATION
 from training.card import describe
+from training.choose import choose
+from training.data import read_again
 from training.degrade import WorldAugmentation
+from training.own_validation import read_own_validation
 from training.train import TrainOptions, train
 from training.views import BORROWED
 
@@ -35,18 +41,48 @@ TRUSTED = replace(
 
 
 @pytest.fixture(scope="module")
-def entry(tmp_path_factory):
+def trained(tmp_path_factory):
+    """The folder of an entry, trained on films larger than `source_side`, and the views that all was chosen on."""
     folder = tmp_path_factory.mktemp("trusted")
     write_kaggle_layout(folder / "data", 60, ("train", "test"))
     options = TrainOptions(
         str(folder / "data"), folder / "store", folder / "runs", test=folder / "data" / "test", validation_share=0.4
     )
-    return train(options, TRUSTED, Console(quiet=True))
+    chosen_on = []
+
+    def watch(recipe, views, prevalence):
+        chosen_on.append(views)
+        return choose(recipe, views, prevalence)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.finish, "choose", watch)
+        entry = train(options, TRUSTED, Console(quiet=True))
+    return entry, chosen_on[0]
+
+
+@pytest.fixture(scope="module")
+def entry(trained):
+    return trained[0]
 
 
 @pytest.fixture(scope="module")
 def manifest(entry):
     return json.loads((entry / "model.json").read_text())
+
+
+def test_everything_was_chosen_on_films_as_the_service_reads_them(trained):
+    """The logit of each validation film is the service's: shrunk once, not by way of `source_side`."""
+    entry, chosen_on = trained
+    reader = open_reader(entry.parents[1], "trusted-cnn")
+    quiet = Console(quiet=True)
+    own = read_own_validation(reader.manifest, entry.parents[2] / "data", None, quiet)
+    served = [
+        reader.read((own.folder / path).read_bytes(), operating_point="balanced").logit for path in own.films.paths
+    ]
+    assert chosen_on.logits[0].tolist() == pytest.approx(served, abs=1e-4)
+    larger = read_again(own.folder, own.films, width=224, height=224).pixels
+    twice = reader.engine.logits(np.stack([shrink(film, width=64, height=64) for film in larger]))
+    assert np.max(np.abs(twice - served)) > 1e-3
 
 
 def test_everything_was_chosen_on_films_as_sent_and_altered(manifest):
