@@ -314,7 +314,7 @@ def evaluate(
     try:
         from training.evaluate import EvaluateOptions
         from training.evaluate import evaluate as evaluate_model
-        from training.site_report import SiteReportOptions
+        from training.reports.site_report import SiteReportOptions
     except ImportError as error:
         typer.echo(f"evaluate needs {error.name}, which is not installed: run `make install-train`.", err=True)
         raise typer.Exit(2) from None
@@ -409,8 +409,8 @@ def export(
 
     try:
         check_name(name)
-        from training.adopt import adopt
-        from training.foreign_network import Conventions, read_size
+        from training.publishing.adopt import adopt
+        from training.publishing.foreign_network import Conventions, read_size
 
         conventions = Conventions(1 if pneumonia_is == "1" else 0, scale, read_size(size), logits)
         folder = adopt(
@@ -442,7 +442,7 @@ def card(
     """Write a model's MODEL_CARD.md anew from the other files of its entry."""
     from app.errors import ModelError
     from app.inference.artifact import find_entry
-    from training.card import write_card
+    from training.reports.card import write_card
 
     try:
         entry = find_entry(store, model)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from batch.errors import NothingNamed
 from batch.paths import Film
 from batch.results import Row
-from training.layout import LABELS, label_folders
+from training.data.layout import LABELS, label_folders
 
 
 class _Scored(NamedTuple):
@@ -76,8 +76,8 @@ class Labelled:
             return lines
         import numpy as np
 
-        from training.metrics import binary_metrics
-        from training.patients import group_by_patient
+        from training.data.patients import group_by_patient
+        from training.evaluation.metrics import binary_metrics
 
         names, labels, probabilities, predicted = zip(*films, strict=True)
         grouping = group_by_patient(names)

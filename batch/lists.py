@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from batch.errors import CallError, NothingNamed, WrongList
-from training.kinds import begins_like_film
+from training.data.kinds import begins_like_film
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

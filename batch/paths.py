@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from batch.errors import NothingNamed
 from batch.lists import exists
-from training.kinds import (
+from training.data.kinds import (
     FILM_ENDINGS,
     begins_like_film,
     describe_kinds,

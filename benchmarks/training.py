@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.films import ROOT, draw_film
 
 if TYPE_CHECKING:
-    from training.data import Films
-    from training.networks import Recipe
+    from training.data.films import Films
+    from training.networks.recipes import Recipe
 
 WANTED_SHARE = 0.10
 FOLDERS = (ROOT / "data" / "kermany-224" / "train", ROOT.parent / "shared" / "data" / "kermany-224" / "train")
@@ -29,9 +29,9 @@ def read_or_draw(recipe: Recipe, count: int) -> Films:
     """Answer `count` films as the recipe reads them: of the Kaggle set where it is at hand, else drawn ones."""
     import numpy as np
 
-    from training.data import Films, read_these_films
-    from training.layout import LABELS
-    from training.listing import list_films
+    from training.data.films import Films, read_these_films
+    from training.data.layout import LABELS
+    from training.data.listing import list_films
 
     width, height = recipe.source_side or recipe.width, recipe.source_side or recipe.height
     for folder in FOLDERS:
@@ -64,7 +64,7 @@ def main() -> None:
     import tensorflow as tf
     from rich.console import Console
 
-    from training.batches import FilmBatches
+    from training.fitting.batches import FilmBatches
     from training.train import find_recipe
 
     console = Console()

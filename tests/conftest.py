@@ -73,7 +73,7 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from app.inference.artifact import finish_entry, set_default, staged_entry
     from app.inference.manifest import InputSpec, ManifestDraft
-    from training.serving_form import export_serving, round_weights, save_network
+    from training.publishing.serving_form import export_serving, round_weights, save_network
 
     store = tmp_path_factory.mktemp("store")
     films = np.stack([film_pixels(seed, 150, 150) for seed in range(8)])

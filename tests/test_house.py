@@ -28,17 +28,20 @@ ARROWS = {
     "app/process.py": set(),
     # What a labelled film is, and the figures of such films, are worked out in one place.
     "batch": {"app.errors", "app.api.schemas"}
-    | {f"training.{module}" for module in ("kinds", "layout", "metrics", "patients")},
+    | {f"training.{module}" for module in ("data.kinds", "data.layout", "data.patients", "evaluation.metrics")},
     "training": {"app.errors", "app.imaging", "app.inference"},
 }
 # Where a library may be imported, at the top of a file or within a function.
 PLACES = {
     ("fastapi", "starlette"): ["app/main.py", "app/api"],
     ("keras", "tensorflow"): ["app/inference/keras_graph.py", "app/inference/tensorflow_engine.py", "training"],
-    ("openvino",): ["app/inference/engine.py", "training/serving_form.py"],
+    ("openvino",): ["app/inference/engine.py", "training/publishing/serving_form.py"],
     ("cv2",): ["app/imaging", "app/inference", "app/process.py", "training"],
     ("pydicom", "simplejpeg"): ["app/imaging"],
 }
+# A room of training imports only rooms that are listed before it.
+ROOMS = ["data", "augmentation", "networks", "fitting", "evaluation", "audit", "reports", "publishing"]
+TOP_OF_TRAINING = {"__init__.py", "train.py", "evaluate.py"}
 OURS = {"app", "batch", "training", "pneumoserve", "tests", "benchmarks"}
 
 
@@ -81,6 +84,25 @@ def test_arrows_point_one_way(part):
             if name.partition(".")[0] in OURS and not is_parent and not within(name, allowed):
                 wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert wrong == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_training_knows_only_those_before_it(room):
+    """And none knows the commands on top."""
+    allowed = {f"training.{before}" for before in ROOMS[: ROOMS.index(room) + 1]}
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources(f"training/{room}")
+        for name in sorted(imports(path))
+        if within(name, {"training"}) and name != "training" and not within(name, allowed)
+    ]
+    assert wrong == []
+
+
+def test_every_part_of_training_has_its_room():
+    """On top stand the commands alone."""
+    assert {path.name for path in (ROOT / "training").glob("*.py")} <= TOP_OF_TRAINING
+    assert {path.parent.name for path in (ROOT / "training").glob("*/*.py")} == set(ROOMS)
 
 
 @pytest.mark.parametrize("libraries", PLACES, ids=lambda libraries: libraries[0])

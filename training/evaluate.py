@@ -13,21 +13,21 @@ from rich.table import Table
 from app.errors import InvalidParameter
 from app.inference.artifact import find_entry, open_verified
 from app.inference.predictor import Predictor
-from training.assess import Assessment, assess
-from training.audit import Subject, audit
-from training.audit_files import AUDIT_FILES, write_audit
-from training.audit_text import print_audit
-from training.dataset import read_listed
-from training.layout import make_writable, show_path
-from training.listing import Unreadable, list_films
-from training.logits import compute_logits
-from training.matched import measure_matched
-from training.matched_text import OUTSIDE_FILE, print_matched, write_outside
-from training.own_validation import OWN_VALIDATION, read_own_validation
-from training.patient_table import read_patient_table
-from training.patients import group_by_patient
-from training.report import metric_rows, write_classification, write_metrics, write_report
-from training.site_report import INDEX_FILE, PAGE_FILE, SiteReportOptions, Study, write_site_report
+from training.audit.audit import Subject, audit
+from training.audit.files import AUDIT_FILES, write_audit
+from training.audit.matched import measure_matched
+from training.audit.matched_text import OUTSIDE_FILE, print_matched, write_outside
+from training.audit.text import print_audit
+from training.data.dataset import read_listed
+from training.data.layout import make_writable, show_path
+from training.data.listing import Unreadable, list_films
+from training.data.patient_table import read_patient_table
+from training.data.patients import group_by_patient
+from training.data.validation_split import OWN_VALIDATION, read_own_validation
+from training.evaluation.assessment import Assessment, assess
+from training.evaluation.logits import compute_logits
+from training.evaluation.report import metric_rows, write_classification, write_metrics, write_report
+from training.reports.site_report import INDEX_FILE, PAGE_FILE, SiteReportOptions, Study, write_site_report
 
 _IDENTITY = ("model", "model_sha256", "data_fingerprint")
 """What is kept in an entry beside figures: no path of a film."""

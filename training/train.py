@@ -11,15 +11,15 @@ from rich.console import Console
 
 from app.errors import ArtifactRefused, PneumoServeError
 from app.inference.artifact import check_name
-from training.data import read_again
-from training.dataset import read_dataset, read_listed
-from training.finish import TestLook, find_finished, finish
-from training.fit import fit
-from training.layout import download_kaggle, expect_both_classes, make_writable, show_path
-from training.listing import list_films
-from training.networks import RECIPES, Recipe
-from training.patient_table import read_patient_table
-from training.patients import group_by_patient
+from training.data.dataset import read_dataset, read_listed
+from training.data.films import read_again
+from training.data.layout import download_kaggle, expect_both_classes, make_writable, show_path
+from training.data.listing import list_films
+from training.data.patient_table import read_patient_table
+from training.data.patients import group_by_patient
+from training.fitting.fit import fit
+from training.networks.recipes import RECIPES, Recipe
+from training.publishing.finish import TestLook, find_finished, finish
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from batch.labels import Labelled
 from batch.paths import find_films
 from batch.results import Row
-from training.listing import list_films
+from training.data.listing import list_films
 
 JPEG = b"\xff\xd8\xff\xe0"
 

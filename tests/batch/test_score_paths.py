@@ -7,7 +7,7 @@ import pytest
 
 from batch.errors import NothingNamed
 from batch.paths import find_films, shown
-from training.kinds import read_beginning
+from training.data.kinds import read_beginning
 
 
 def named(arguments):

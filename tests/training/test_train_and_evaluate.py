@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-import training.finish
+import training.publishing.finish
 from app.errors import InvalidParameter
 from app.inference.artifact import find_entry, open_verified
 from tests.drawn import write_kaggle_layout
 from tests.training.tiny import TINY
+from training.data.layout import WrongLayout
 from training.evaluate import EvaluateOptions, evaluate
-from training.layout import WrongLayout
-from training.site_report import SiteReportOptions
+from training.reports.site_report import SiteReportOptions
 from training.train import TrainOptions, train
 
 ROOT = Path(__file__).parents[2]
@@ -122,7 +122,9 @@ def test_nothing_is_left_where_finishing_fails(trained, tmp_path, monkeypatch):
     folder, _, _ = trained
     options = TrainOptions(str(folder / "data"), tmp_path, folder / "runs", validation_share=0.25)
     with monkeypatch.context() as broken:
-        broken.setattr(training.finish, "write_card", lambda folder: (folder / "nowhere" / "card").write_text(""))
+        broken.setattr(
+            training.publishing.finish, "write_card", lambda folder: (folder / "nowhere" / "card").write_text("")
+        )
         with pytest.raises(FileNotFoundError):
             train(options, TINY, Console(quiet=True))
     assert not list(tmp_path.rglob("*"))

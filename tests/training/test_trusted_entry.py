@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import training.finish
+import training.publishing.finish
 from app.api.schemas import encode_prediction
 from app.imaging.preprocess import shrink
 from app.inference.manifest import Notice
@@ -17,14 +17,14 @@ from app.inference.predictor import open_predictor
 from tests.conftest import encode
 from tests.drawn import draw_film, write_kaggle_layout
 from tests.training.tiny import TINY
-from training.alterations import VALIDATION
-from training.card import describe
-from training.choose import choose
-from training.data import read_again
-from training.degrade import WorldAugmentation
-from training.own_validation import read_own_validation
+from training.augmentation.acquisition import WorldAugmentation
+from training.augmentation.perturbations import VALIDATION
+from training.data.films import read_again
+from training.data.validation_split import read_own_validation
+from training.evaluation.choose import choose
+from training.evaluation.perturbed_sets import BORROWED
+from training.reports.card import describe
 from training.train import TrainOptions, train
-from training.views import BORROWED
 
 NOTICE = Notice(code="drawn-only", detail="Trained on drawn films.")
 TRUSTED = replace(
@@ -55,7 +55,7 @@ def trained(tmp_path_factory):
         return choose(recipe, views, prevalence)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.finish, "choose", watch)
+        patch.setattr(training.publishing.finish, "choose", watch)
         entry = train(options, TRUSTED, Console(quiet=True))
     return entry, chosen_on[0]
 
@@ -73,15 +73,16 @@ def manifest(entry):
 def test_everything_was_chosen_on_films_as_the_service_reads_them(trained):
     """The logit of each validation film is the service's: shrunk once, not by way of `source_side`."""
     entry, chosen_on = trained
-    reader = open_reader(entry.parents[1], "trusted-cnn")
+    predictor = open_predictor(entry.parents[1], "trusted-cnn")
     quiet = Console(quiet=True)
-    own = read_own_validation(reader.manifest, entry.parents[2] / "data", None, quiet)
+    own = read_own_validation(predictor.manifest, entry.parents[2] / "data", None, quiet)
     served = [
-        reader.read((own.folder / path).read_bytes(), operating_point="balanced").logit for path in own.films.paths
+        predictor.predict((own.folder / path).read_bytes(), operating_point="balanced").logit
+        for path in own.films.paths
     ]
     assert chosen_on.logits[0].tolist() == pytest.approx(served, abs=1e-4)
     larger = read_again(own.folder, own.films, width=224, height=224).pixels
-    twice = reader.engine.logits(np.stack([shrink(film, width=64, height=64) for film in larger]))
+    twice = predictor.engine.logits(np.stack([shrink(film, width=64, height=64) for film in larger]))
     assert np.max(np.abs(twice - served)) > 1e-3
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from training.augment import AffineAugmentation
-from training.networks import Recipe
+from training.augmentation.affine import AffineAugmentation
+from training.networks.recipes import Recipe
 
 
 def build_tiny(height: int, width: int) -> keras.Model:

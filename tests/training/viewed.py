@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.patients import Grouping
-from training.views import Views
+from training.data.patients import Grouping
+from training.evaluation.perturbed_sets import Views
 
 
 def draw_views(films: int = 600, slope: float = 1.0, intercept: float = 0.0, seed: int = 0) -> Views:

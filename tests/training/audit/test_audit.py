@@ -1,0 +1,169 @@
+"""`evaluate --audit` measures, prints, plots and keeps; on exactly the films that a model was validated on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from app.errors import InvalidParameter, PneumoServeError
+from app.inference.artifact import find_entry
+from tests.drawn import write_kaggle_layout
+from training.audit.corruptions import AXES
+from training.audit.robustness import FIGURES
+from training.data.dataset import read_dataset
+from training.data.validation_split import read_own_validation
+from training.evaluate import EvaluateOptions, evaluate
+
+QUIET = Console(quiet=True)
+SIZE = {"width": 150, "height": 150}
+
+
+@pytest.fixture(scope="module")
+def site(tiny_store, tmp_path_factory):
+    """Drawn films, and a store whose model says that it was trained on them; as options of an evaluation."""
+    folder = tmp_path_factory.mktemp("site")
+    write_kaggle_layout(folder / "data", 12)
+    (folder / "data" / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"no film")
+    shutil.copytree(tiny_store, folder / "store")
+    dataset = read_dataset(folder / "data", **SIZE, patients=None, share=0.5, seed=4, console=QUIET)
+    path = folder / "store" / "pooled" / "1" / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "training_data": dataset.facts}))
+    return EvaluateOptions(folder / "data", folder / "store", "pooled/1", folder / "out", split="validation")
+
+
+@pytest.fixture(scope="module")
+def audited(site):
+    """The audit on the model's own validation films, compared with themselves; what was told, and audit.json."""
+    console = Console(record=True, quiet=False, file=(site.data.parent / "told").open("w"), width=200)
+    with console.file:
+        options = replace(site, audit=True, copies=site.data / "train", into_entry=True)
+        evaluation = evaluate(options, console)
+    return evaluation, console.export_text(), json.loads((site.out / "audit.json").read_text())
+
+
+def test_the_audit_is_whole(audited, site):
+    """The model, the films, every axis, four looks, both classes' markers, both masks, and what the baselines reach."""
+    _, _, told = audited
+    manifest = find_entry(site.store, "pooled/1").manifest
+    assert (told["model"], told["model_sha256"]) == ("pooled/1", manifest.sha256.model_keras)
+    assert told["data_fingerprint"] == manifest.training_data["split"]["validation"]["fingerprint"]
+    assert told["films"] == manifest.training_data["split"]["validation"]["films"]
+    assert [len(axis["views"]) for axis in told["axes"]] == [len(axis.steps) for axis in AXES]
+    assert [baseline["name"] for baseline in told["baselines"]] == ["file", "statistics"]
+    assert [view["name"] for view in told["markers"]] == [
+        f"R top {corner}, {label}" for corner in ("left", "right") for label in ("NORMAL", "PNEUMONIA")
+    ]
+    assert len(told["looks"]) == 4
+    assert len(told["masks"]) == 2
+    for view in (
+        [view for axis in told["axes"] for view in axis["views"]] + told["looks"] + told["markers"] + told["masks"]
+    ):
+        assert all(0 <= view[figure] <= 1 for figure in FIGURES)
+    assert told["promise"]["is_kept"] == all(abs(move["by"]) <= 0.03 for move in told["promise"]["worst"])
+
+
+def test_sections_are_tables_of_words(audited):
+    """The card and the console show the same: as many cells as columns, in every row."""
+    _, told, audit = audited
+    assert len(audit["sections"]) == 7
+    for section in audit["sections"]:
+        assert set(section) == {"title", "text", "columns", "rows"}
+        assert section["rows"]
+        for row in section["rows"]:
+            assert len(row) == len(section["columns"])
+            assert all(isinstance(cell, str) for cell in row)
+            assert row[0] in told
+        assert section["title"] in told
+
+
+def test_reading_at_the_size_of_the_audit_moves_no_figure_far(audited):
+    """What altered films are compared with has the figures of the evaluation, to a film or two."""
+    evaluation, _, told = audited
+    figures = evaluation.assessment.metrics["balanced"]
+    for figure in FIGURES:
+        assert told["unaltered"][figure]["value"] == pytest.approx(figures[figure].value, abs=0.1)
+
+
+def test_a_marker_moves_the_figure_of_its_class_alone(audited):
+    """Films of the other class stay as they are."""
+    _, _, told = audited
+    for view in told["markers"]:
+        still = "sensitivity" if view["name"].endswith("NORMAL") else "specificity"
+        assert view[still] == told["unaltered"][still]["value"]
+
+
+def test_identical_copies_differ_by_nothing(audited):
+    """All pairs of the folder are compared, the validation films told apart, and the unreadable one counted."""
+    evaluation, _, told = audited
+    copies = told["copies"]
+    assert copies["every"] == {"films": 24, "median": 0.0, "largest": 0.0, "classes_changed": 0}
+    assert copies["evaluated"]["films"] == len(evaluation.assessment.labels) < 24
+    assert copies["unreadable"] == 1
+
+
+def test_the_audit_is_kept_beside_the_model_and_repeats_itself(audited, site, tmp_path):
+    """The same bytes, and the entry still opens."""
+    entry = find_entry(site.store, "pooled/1").folder
+    evaluate(replace(site, audit=True, copies=site.data / "train", out=tmp_path), QUIET)
+    for name in ("audit.json", "audit.png"):
+        assert (entry / name).read_bytes() == (site.out / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_exactly_the_validation_films_are_read_again(site):
+    """Those that the split of the training took, in the same order, and with their patients."""
+    dataset = read_dataset(site.data, **SIZE, patients=None, share=0.5, seed=4, console=QUIET)
+    own = read_own_validation(find_entry(site.store, "pooled/1").manifest, site.data, None, QUIET)
+    assert own.films.paths == dataset.validation.paths
+    np.testing.assert_array_equal(own.patients.groups, dataset.validation_patients.groups)
+    assert own.folder == site.data / "train"
+    assert [file.path for file in own.unreadable] == ["NORMAL/broken.jpeg"]
+
+
+def test_other_films_are_refused(site, tmp_path):
+    """The message tells both sets by number and fingerprint."""
+    write_kaggle_layout(tmp_path, 10)
+    with pytest.raises(InvalidParameter, match=r"trained on: .*12, .* Received others: .*10, "):
+        evaluate(replace(site, data=tmp_path), QUIET)
+
+
+def test_another_split_is_refused(site, tmp_path):
+    """The same films with a table of patients that the training had not."""
+    table = tmp_path / "patients.csv"
+    films = sorted((site.data / "train").glob("*/*.jpeg"))
+    lines = [f"{film.parent.name}/{film.name},{number}" for number, film in enumerate(films)]
+    table.write_text("\n".join(["path,patient", *lines]))
+    with pytest.raises(InvalidParameter, match=r"Expected the split of pooled/1: by patient, from Kaggle"):
+        evaluate(replace(site, patients=table), QUIET)
+
+
+def test_a_model_that_was_trained_elsewhere_has_no_validation_films(site):
+    """It says so."""
+    with pytest.raises(InvalidParameter, match=r"Received dense/1, which does not"):
+        evaluate(replace(site, model="dense/1"), QUIET)
+
+
+def test_films_of_one_class_are_not_audited(site, tmp_path):
+    """Half of every figure would be undefined."""
+    shutil.copytree(site.data / "train" / "NORMAL", tmp_path / "NORMAL")
+    with pytest.raises(PneumoServeError, match="films of one class: 13 of NORMAL and none of PNEUMONIA"):
+        evaluate(EvaluateOptions(tmp_path, site.store, "pooled/1", tmp_path / "out", audit=True), QUIET)
+
+
+def test_copies_without_a_namesake_are_refused(site, tmp_path):
+    """Before any film is altered."""
+    write_kaggle_layout(tmp_path, 2, ("val", "test"), seed=50)
+    for film in (tmp_path / "test").glob("*/*.jpeg"):
+        film.rename(film.with_name(f"other-{film.name}"))
+    with pytest.raises(InvalidParameter, match="Received none of that class and name"):
+        evaluate(replace(site, audit=True, copies=tmp_path / "test", out=tmp_path / "out"), QUIET)
+
+
+def test_options_of_the_audit_are_refused_without_it(site):
+    """Nobody waits for a comparison that is not made."""
+    with pytest.raises(InvalidParameter, match="Expected --audit"):
+        evaluate(replace(site, copies=site.data), QUIET)

@@ -1,0 +1,127 @@
+"""Films are matched so that brightness, contrast and sharpness tell nothing; what is left is the model's own."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import cv2
+import numpy as np
+import pytest
+from rich.console import Console
+
+import training.audit.matched
+from training.audit.matched import TooFewPairs, measure_matched
+from training.audit.matched_text import conclude, print_matched, write_outside
+from training.audit.matching import best_balanced, match_pairs, mean_differences
+from training.data.films import Films
+from training.data.patients import Grouping
+
+COUNT = 240
+
+
+@pytest.fixture(scope="module")
+def confounded():
+    """Statistics of which the first two give the class away, labels, and patients of two films each."""
+    rng = np.random.default_rng(0)
+    labels = (np.arange(600) % 2).astype(np.uint8)
+    statistics = rng.normal(0, 1, (600, 4))
+    statistics[:, :2] += labels[:, np.newaxis] * [1.0, -0.7]
+    return statistics, labels, rng.permutation(600) // 2
+
+
+@pytest.fixture(scope="module")
+def films():
+    """Films that differ in noise by class, by so much that it overlaps; one a patient."""
+    rng = np.random.default_rng(1)
+    labels = (np.arange(COUNT) % 2).astype(np.uint8)
+    noise = rng.normal(20, 5, COUNT) + 5 * labels
+    smooth = [cv2.resize(rng.uniform(60, 190, (6, 6)).astype(np.float32), (150, 150)) for _ in range(COUNT)]
+    pixels = [gray + rng.normal(0, 1, gray.shape) * amount for gray, amount in zip(smooth, noise, strict=True)]
+    sizes = np.column_stack([np.full(COUNT, 150), np.full(COUNT, 150), rng.integers(5000, 9000, COUNT)])
+    names = tuple(f"{'PNEUMONIA' if label else 'NORMAL'}/{number}.png" for number, label in enumerate(labels))
+    digests = tuple(f"{number:064x}" for number in range(COUNT))
+    stacked = np.clip(np.stack(pixels), 0, 255).astype(np.uint8)
+    return Films(names, stacked, labels, digests, sizes.astype(np.int64)), noise
+
+
+@pytest.fixture(autouse=True)
+def few_orders(monkeypatch):
+    monkeypatch.setattr(training.audit.matched, "ORDERS", 4)
+
+
+def test_matching_balances_a_planted_confounder(confounded):
+    """What lay a standard deviation apart lies within a tenth."""
+    statistics, labels, groups = confounded
+    pairs = best_balanced(statistics, labels, [match_pairs(statistics, labels, groups, seed) for seed in range(10)])
+    before, after = mean_differences(statistics, labels, pairs)
+    assert np.abs(before).max() > 0.8
+    assert np.abs(after).max() < 0.1
+    assert len(pairs) > 50
+
+
+def test_pairs_are_one_to_one_with_one_film_a_patient(confounded):
+    """No film and no patient stands in two pairs, and each pair has one film of either class."""
+    statistics, labels, groups = confounded
+    pairs = match_pairs(statistics, labels, groups, 1)
+    every = np.concatenate([pairs.normal, pairs.pneumonia])
+    assert len(set(every.tolist())) == len(set(groups[every].tolist())) == 2 * len(pairs)
+    assert labels[pairs.normal].tolist() == [0] * len(pairs)
+    assert labels[pairs.pneumonia].tolist() == [1] * len(pairs)
+
+
+def test_the_same_seed_matches_alike(confounded):
+    """And another one does not."""
+    first, again, other = (match_pairs(*confounded, seed) for seed in (3, 3, 4))
+    assert first.normal.tolist() == again.normal.tolist()
+    assert first.normal.tolist() != other.normal.tolist()
+
+
+def test_classes_that_are_wholly_apart_have_no_pairs(confounded):
+    """Nothing within the caliper, nothing matched."""
+    statistics, labels, groups = confounded
+    apart = statistics + 100 * labels[:, np.newaxis]
+    assert len(match_pairs(apart, labels, groups)) == 0
+
+
+def test_a_model_that_reads_noise_claims_nothing(films):
+    """It looks good on all films, and is a coin on matched ones."""
+    shown, noise = films
+    found = measure_matched(shown, noise.astype(np.float32), Grouping(np.arange(COUNT), "by image"))
+    assert found.model_unmatched.value > 0.7
+    assert found.baseline_unmatched.value > 0.65
+    assert found.model.low < 0.5 < found.model.high
+    assert not found.is_claim
+    assert "Nothing is claimed" in conclude(found, "noise/1")
+
+
+def test_a_model_that_sees_more_than_statistics_may_claim_it(films, tmp_path):
+    """What it saw is kept as sections of text, columns and rows, with no file name."""
+    shown, _ = films
+    rng = np.random.default_rng(4)
+    logits = (rng.normal(0, 1, COUNT) + 2.0 * shown.labels).astype(np.float32)
+    found = measure_matched(shown, logits, Grouping(np.arange(COUNT), "by image"))
+    assert found.is_balanced
+    assert found.is_claim
+    assert found.gain.value == pytest.approx(found.model.value - found.baseline.value)
+    write_outside(
+        found, shown, "elsewhere", {"model": "seer/1", "model_sha256": "0", "data_fingerprint": "1"}, tmp_path
+    )
+    outside = json.loads((tmp_path / "outside.json").read_text())
+    assert outside["model"] == "seer/1"
+    assert outside["claim"] is True
+    for section in outside["sections"]:
+        assert set(section) == {"title", "text", "columns", "rows"}
+        assert all(len(row) == len(section["columns"]) for row in section["rows"])
+    assert ".png" not in json.dumps(outside)
+    told = StringIO()
+    print_matched(found, shown, "elsewhere", "seer/1", Console(width=160, file=told))
+    assert "claimed for nothing" in told.getvalue()
+
+
+def test_films_of_one_class_cannot_be_matched(films):
+    """Said in a sentence, not in a traceback."""
+    shown, noise = films
+    normal = shown.take(np.flatnonzero(shown.labels == 0))
+    with pytest.raises(TooFewPairs, match="both classes"):
+        measure_matched(normal, noise[: len(normal)].astype(np.float32), Grouping(np.arange(len(normal)), "by image"))

@@ -1,0 +1,98 @@
+"""The registry's networks are what they are said to be."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from app.errors import PneumoServeError
+from app.inference.keras_graph import find_head
+from training.evaluation.operating_points import CHOICES
+from training.networks.recipes import RECIPES
+from training.train import find_recipe
+
+
+def test_article_network_is_the_articles():
+    """2,653,761 parameters, its layers in order, /255 inside."""
+    network = RECIPES["article"].build(150, 150)
+    assert network.count_params() == 2_653_761
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.filters for layer in convolutions] == [32, 64, 64, 128, 256, 512]
+    assert [layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)] == [
+        0.2,
+        0.3,
+        0.3,
+        0.3,
+        0.3,
+    ]
+    assert network.get_layer("flatten").input.shape == (None, 4, 4, 512)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
+
+
+def test_article_recipe_is_the_articles():
+    """RMSprop at its default rate, batch 100, 12 epochs, the augmentation, and `balanced` for a default."""
+    recipe = RECIPES["article"]
+    optimizer = recipe.optimizer(100)
+    assert (type(optimizer).__name__, float(optimizer.learning_rate)) == ("RMSprop", pytest.approx(1e-3))
+    assert (recipe.batch_size, recipe.epochs, recipe.width, recipe.height) == (100, 12, 150, 150)
+    assert recipe.augmentation is not None
+    assert recipe.augmentation.describe() == {"rotation": 30.0, "zoom": 0.2, "shift": 0.1}
+    assert (recipe.operating_points, recipe.default_operating_point) == (("half", "balanced"), "balanced")
+
+
+def test_pneumonet_is_small_and_explains_itself_exactly():
+    """At most 1.5 million parameters and 200 million multiply-adds; its map is the pooled features' own."""
+    network = RECIPES["pneumonet"].build(150, 150)
+    multiply_adds = 0
+    for layer in network.layers:
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+            multiply_adds += int(np.prod(layer.output.shape[1:3])) * int(np.prod(layer.kernel.shape))
+    head = find_head(network)
+
+    assert network.count_params() <= 1_500_000
+    assert multiply_adds <= 200_000_000
+    assert head is not None
+    assert (head.pooled, len(head.dense)) == (True, 1)
+
+
+def test_pneumonet_does_not_see_brightness_or_contrast():
+    """Each film is standardised first: gray levels moved and stretched give the same logit."""
+    keras.utils.set_random_seed(1)
+    network = RECIPES["pneumonet"].build(150, 150)
+    logit = keras.Model(network.inputs, network.get_layer("logit").output)
+    film = np.random.default_rng(0).uniform(80, 160, (1, 150, 150, 1)).astype(np.float32)
+    plain, changed = (float(logit(films)[0, 0]) for films in (film, film * 1.3 - 20))
+
+    assert changed == pytest.approx(plain, rel=0.02)
+    assert float(logit(np.sort(film, axis=1))[0, 0]) != pytest.approx(plain, rel=0.02)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
+def test_every_network_can_be_served(recipe):
+    """Each has a layer `logit` before a sigmoid `probability`, and operating points that can be chosen."""
+    network = recipe.build(recipe.height, recipe.width)
+    assert network.input.shape == (None, recipe.height, recipe.width, 1)
+    assert network.get_layer("logit").output.shape == (None, 1)
+    assert network.layers[-1].name == "probability"
+    assert set(recipe.operating_points) <= set(CHOICES)
+    assert recipe.default_operating_point in recipe.operating_points
+
+
+def test_unknown_network_lists_those_there_are():
+    """The message names the registry."""
+    with pytest.raises(PneumoServeError, match="article"):
+        find_recipe("resnet")
+
+
+@pytest.mark.parametrize("room", ["data", "augmentation", "networks"])
+def test_no_tensorflow_in_what_another_backend_trains(room):
+    """Keras and NumPy alone, so that JAX or PyTorch can train on a GPU."""
+    for path in (Path(__file__).parents[3] / "training" / room).glob("*.py"):
+        tree = ast.parse(path.read_text())
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not {module for module in imported if module.split(".")[0] == "tensorflow"}, path.name

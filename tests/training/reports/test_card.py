@@ -1,0 +1,83 @@
+"""A card says what the files beside it say, and the same each time."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import pneumoserve
+from app.inference.artifact import list_entries
+from training.reports.card import describe, write_card
+from training.reports.card_text import describe_checklists
+
+STORE = Path(__file__).parents[3] / "model_store"
+BUNDLED = list_entries(STORE)
+SECTIONS = {
+    "sections": [
+        {"title": "Shortcuts", "text": "What gives the class away.", "columns": ["Who", "AUC"], "rows": [["a|b", 0.71]]}
+    ]
+}
+
+
+@pytest.fixture
+def entry(tmp_path):
+    """A copy of a bundled entry, to change."""
+    return Path(shutil.copytree(STORE / "article-cnn" / "1", tmp_path / "article-cnn" / "1"))
+
+
+@pytest.mark.parametrize("label", BUNDLED)
+def test_the_card_of_a_bundled_model_is_what_its_files_say(label):
+    """Nobody edited it, and nothing was added beside it since: `pneumoserve models card` writes it anew."""
+    assert (STORE / label / "MODEL_CARD.md").read_text() == describe(STORE / label)
+
+
+def test_the_command_writes_the_card_anew(entry):
+    """What it was, from the files beside it; a model that is not there is refused."""
+    before = (entry / "MODEL_CARD.md").read_text()
+    (entry / "MODEL_CARD.md").write_text("edited")
+    store = ["--model-store", str(entry.parents[1])]
+    done = CliRunner().invoke(pneumoserve.app, ["models", "card", "article-cnn/1", *store])
+    assert done.exit_code == 0
+    assert (entry / "MODEL_CARD.md").read_text() == before
+    assert CliRunner().invoke(pneumoserve.app, ["models", "card", "article-cnn/9", *store]).exit_code == 2
+
+
+def test_an_audit_and_outside_films_are_shown_where_they_are_there(entry):
+    """Each section as a table, with its plots, in its place; and said to be missing where they are not."""
+    for name in ("audit.json", "outside.json"):
+        (entry / name).unlink(missing_ok=True)
+    without = describe(entry)
+    assert "`pneumoserve evaluate` makes it" in without
+    assert "None was shown to this model" in without
+    (entry / "audit.json").write_text(json.dumps(SECTIONS))
+    (entry / "outside.json").write_text(json.dumps(SECTIONS | {"more": 1}))
+    (entry / "audit_views.png").write_bytes(b"")
+    write_card(entry)
+    card = (entry / "MODEL_CARD.md").read_text()
+    audit = card.split("## Audit")[1].split("## Outside data")[0]
+    assert "### Shortcuts\n\nWhat gives the class away.\n\n| Who | AUC |\n| --- | --- |\n| a\\|b | 0.71 |" in audit
+    assert "![audit_views.png](audit_views.png)" in audit
+    assert "### Shortcuts" in card.split("## Outside data")[1]
+
+
+def test_every_plot_is_shown_once(entry):
+    """Those that no section asks for, at the end."""
+    (entry / "another.png").write_bytes(b"")
+    shown = re.findall(r"!\[(.+?)\]\(\1\)", describe(entry))
+    assert sorted(shown) == sorted(plot.name for plot in entry.glob("*.png"))
+
+
+def test_every_item_of_both_checklists_has_its_place(entry):
+    """And every section that the table names is one of the card."""
+    rows = [line.strip("| ").split(" | ") for line in describe_checklists().splitlines() if line.startswith("| ")][2:]
+    claim = {int(item) for row in rows for item in row[1].split(", ") if item != "–"}
+    tripod = {int(re.match(r"\d+", item)[0]) for row in rows for item in row[2].split(", ") if item != "–"}
+    assert claim == set(range(1, 45))
+    assert tripod == set(range(1, 28))
+    headings = set(re.findall(r"^## (.+)$", describe(entry), re.MULTILINE))
+    assert {row[3] for row in rows} - headings == {"the title", "none: another training is another version"}

@@ -1,0 +1,222 @@
+"""A hospital's own page says what was found on its films, needs nothing from elsewhere, and names no film unasked."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import pneumoserve
+from app.inference.artifact import find_entry, open_verified
+from tests.drawn import LABELS, write_kaggle_layout
+from training.data.films import read_films
+from training.data.listing import list_films
+from training.evaluate import EvaluateOptions, evaluate
+from training.evaluation.drift import SCORES_FILE, Scores, find_drift, read_validation_scores, write_validation_scores
+from training.reports.site_figures import choose_threshold
+from training.reports.site_report import SiteReportOptions
+
+FILMS = 30
+SECTIONS = (
+    "In plain words",
+    "At each operating point",
+    "ROC",
+    "A threshold for this site",
+    "Calibration",
+    "Scores beside the training site's",
+    "What would be referred",
+    "The most confident mistakes",
+    "Limits",
+    "What was measured",
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, tiny_store):
+    """A store of its own with a model that refers, a hospital's films with a file that is none, and the logits."""
+    folder = tmp_path_factory.mktemp("site")
+    write_kaggle_layout(folder / "films", FILMS, films_per_patient=1)
+    (folder / "films" / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"no film")
+    shutil.copytree(tiny_store, folder / "store")
+    entry = find_entry(folder / "store", "pooled")
+    films = read_films(list_films(folder / "films", "train"), width=150, height=150)
+    logits = open_verified(entry).logits(films.pixels)
+    middle = float(np.median(logits))
+    manifest = json.loads((entry.folder / "model.json").read_text())
+    manifest["operating_points"]["balanced"] = middle
+    manifest["refer_band"] = {"low": middle - 1e-4, "high": middle + 1e-4}
+    (entry.folder / "model.json").write_text(json.dumps(manifest))
+    return folder, entry.folder, films, logits
+
+
+def write_page(site, out, split="train", **wanted):
+    folder = site[0]
+    options = EvaluateOptions(
+        folder / "films", folder / "store", "pooled", split=split, site_report=SiteReportOptions(out, **wanted)
+    )
+    evaluate(options, Console(quiet=True))
+    return (out / "report.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(site, tmp_path_factory):
+    """The page of a model that knows how its validation films scored: as these do."""
+    out = tmp_path_factory.mktemp("page") / "new"
+    write_validation_scores(site[1], site[3], site[2].labels)
+    return write_page(site, out), out
+
+
+class Links(HTMLParser):
+    """Every place from which a page would load or to which it would lead, and its tags."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.tags = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        names = {"src", "href", "srcset", "data", "action", "poster", "xlink:href", "background", "style"}
+        self.found += [value for name, value in attrs if name in names]
+
+
+def test_page_needs_nothing_from_elsewhere(page):
+    """Pictures are data, and there is no script, link, import or address."""
+    text, _ = page
+    links = Links(text)
+    assert links.found
+    assert all(link.startswith("data:image/jpeg;base64,") for link in links.found)
+    assert not {"script", "link", "iframe", "object", "base", "form"} & set(links.tags)
+    assert not re.search(r"https?:|url\(|@import|//[a-z]", re.sub(r'"data:[^"]*"', "", text))
+
+
+def test_page_has_every_section(page):
+    """In the order in which they are asked for, after the sentence that it is no medical device."""
+    text, _ = page
+    places = [text.index(f"<h2>{title.replace(chr(39), '&#x27;')}") for title in SECTIONS]
+    assert places == sorted(places)
+    assert text.index("Not a medical device") < places[0]
+    for words in ("@media print", "AUC", "pooled/1", "ECE", "PPV", "1 × ", "pneumoserve evaluate --data films"):
+        assert words in text
+
+
+def test_page_shows_mistakes_with_their_maps(page, site):
+    """Two pictures each, at most six of each kind, with the true count."""
+    text, _ = page
+    said = site[3] >= np.median(site[3])
+    labels = site[2].labels
+    for title, wrong in (("False alarms", said & (labels == 0)), ("Missed pneumonias", ~said & (labels == 1))):
+        assert f"{title}: {wrong.sum()}" in text
+    shown = min(6, int(np.sum(said & (labels == 0)))) + min(6, int(np.sum(~said & (labels == 1))))
+    assert shown > 0
+    assert text.count("<figure>") == shown
+    assert text.count("data:image/jpeg") == 2 * shown
+
+
+def test_page_names_no_film_but_its_index_does(page, site):
+    """A page is passed on; the index stays in the house, and tells of the file that could not be read."""
+    text, out = page
+    names = [path.split("/")[1] for path in site[2].paths] + ["broken.jpeg"]
+    assert not [name for name in names if name in text]
+    with (out / "index.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["path"] for row in rows] == [*site[2].paths, "NORMAL/broken.jpeg"]
+    assert [row["film"] for row in rows] == [*map(str, range(1, 2 * FILMS + 1)), ""]
+    assert rows[-1]["error"]
+
+
+def test_names_stand_on_the_page_where_they_are_asked_for(site, tmp_path):
+    """Each beside its number."""
+    text = write_page(site, tmp_path, show_names=True)
+    number, name = re.search(r"<strong>Film (\d+)</strong> · ([^<]+)<br>", text).groups()
+    assert site[2].paths[int(number) - 1] == name
+
+
+def test_drift_verdict_flips_with_shifted_scores(page, site, tmp_path):
+    """The same films beside scores that lie elsewhere, and beside none."""
+    assert "No drift was seen" in page[0]
+    scores = site[1] / SCORES_FILE
+    kept = scores.read_text()
+    write_validation_scores(site[1], site[3] + 3 * site[3].std(), site[2].labels)
+    shifted = write_page(site, tmp_path / "shifted")
+    scores.unlink()
+    unknown = write_page(site, tmp_path / "unknown")
+    scores.write_text(kept)
+    assert "Your films score differently" in shifted
+    assert "films score lower (a strong shift)" in shifted
+    assert "No comparison is possible" in unknown
+
+
+@pytest.mark.parametrize("films", [6, 20, 40, 200])
+def test_small_samples_do_not_cry_wolf(films):
+    """Without drift, at most about one page in twenty sees one; under 20 patients none does."""
+    rng = np.random.default_rng(1)
+
+    def draw(normal, pneumonia):
+        logits = np.r_[rng.normal(-2, 1.5, normal), rng.normal(3, 2, pneumonia)]
+        return Scores(logits, np.r_[np.zeros(normal, int), np.ones(pneumonia, int)], np.arange(normal + pneumonia))
+
+    training = draw(200, 580)
+    verdicts = [{found.verdict for found in find_drift(training, draw(films, films))} for _ in range(200)]
+    alarms = sum(bool(seen & {"slight", "moderate", "strong"}) for seen in verdicts)
+    assert alarms <= (0 if films < 20 else 16)
+    assert all(seen == {"too few"} for seen in verdicts) == (films < 20)
+
+
+def test_many_films_of_few_patients_do_not_cry_wolf():
+    """Patients are counted, not films: ten copies of thirty films say what thirty films say."""
+    rng = np.random.default_rng(2)
+    training = Scores(rng.normal(0, 1, 400), np.zeros(400, int), np.arange(400))
+    alone = [rng.normal(0, 1, 30) for _ in range(100)]
+    copied = [Scores(np.repeat(logits, 10), np.zeros(300, int), np.repeat(np.arange(30), 10)) for logits in alone]
+    assert sum(find_drift(training, here)[0].verdict != "no drift" for here in copied) <= 8
+
+
+def test_validation_scores_are_read_as_written(tmp_path):
+    """With their patients numbered anew; what is no such file is none."""
+    write_validation_scores(tmp_path, np.array([0.5, -1.25], np.float32), np.array([1, 0]), np.array([70, 3]))
+    scores = read_validation_scores(tmp_path)
+    assert [scores.logits.tolist(), scores.labels.tolist(), scores.groups.tolist()] == [[0.5, -1.25], [1, 0], [1, 0]]
+    (tmp_path / SCORES_FILE).write_text('{"logits": [1], "labels": [1, 0]}')
+    assert read_validation_scores(tmp_path) is None
+
+
+@pytest.mark.parametrize("wanted", [0.05, 0.5, 0.9, 0.95, 1.0])
+def test_wanted_sensitivity_is_reached_by_the_highest_threshold(wanted):
+    """The next film of PNEUMONIA above it would be one too few; ties included."""
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 120).astype(np.uint8)
+    logits = np.round(rng.normal(labels, 1), 1).astype(np.float32)
+    threshold = choose_threshold(labels, logits, wanted)
+    sick = logits[labels == 1]
+    assert np.mean(sick >= threshold) >= wanted
+    assert np.mean(sick > sick[sick >= threshold].min()) < wanted
+
+
+def test_a_folder_of_one_class_has_its_page(site, tmp_path):
+    """What needs the other class is said to be undefined."""
+    folder = tmp_path / "films"
+    shutil.copytree(site[0] / "films" / "train" / "NORMAL", folder / "NORMAL")
+    options = EvaluateOptions(folder, site[0] / "store", "pooled", site_report=SiteReportOptions(tmp_path / "out"))
+    evaluate(options, Console(quiet=True))
+    text = (tmp_path / "out" / "report.html").read_text("utf-8")
+    for words in ("no films labelled PNEUMONIA", "Undefined: the films are of one class", "nothing to reach"):
+        assert words in text
+
+
+def test_evaluate_command_writes_the_page(site, tmp_path):
+    """Into the folder of --report, with everything else; status 1 tells of the file that could not be read."""
+    arguments = ["--data", site[0] / "films", "--split", "train", "--model", "pooled", "--report", tmp_path]
+    arguments += ["--model-store", site[0] / "store", "--wanted-sensitivity", "0.8"]
+    ended = CliRunner().invoke(pneumoserve.app, ["evaluate", *map(str, arguments)])
+    assert ended.exit_code == 1
+    assert {path.name for path in tmp_path.iterdir()} >= {"report.html", "index.csv", "metrics.json", "report.txt"}
+    assert "To find 80\N{NO-BREAK SPACE}% of the pneumonias" in (tmp_path / "report.html").read_text("utf-8")
+    assert LABELS[1] in ended.output

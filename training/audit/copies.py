@@ -1,0 +1,117 @@
+"""The same films in two folders, as original and as copy: what the model says of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from app.errors import InvalidParameter
+from app.inference.engine import Engine
+from app.inference.manifest import Manifest
+from training.data.films import read_these_films
+from training.data.layout import LABELS
+from training.data.listing import list_films
+from training.evaluation.logits import compute_logits
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far the probabilities of `films` pairs lie apart, and how many of them change their class."""
+
+    films: int
+    median: float
+    largest: float
+    classes_changed: int
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Two folders compared: `every` pair, and those `evaluated`, or None where none of them was.
+
+    `probabilities` is float64 of shape (2, pairs), of the film and of its copy; `unreadable` counts the pairs of which
+    one file could not be read.
+    """
+
+    every: Difference
+    evaluated: Difference | None
+    unreadable: int
+    probabilities: NDArray[np.float64]
+
+    def to_json(self) -> dict[str, Any]:
+        """Answer it for `audit.json`."""
+        return {
+            "every": asdict(self.every),
+            "evaluated": asdict(self.evaluated) if self.evaluated else None,
+            "unreadable": self.unreadable,
+        }
+
+
+def compare_copies(
+    folder: Path,
+    copies: Path,
+    evaluated: Collection[str],
+    manifest: Manifest,
+    engine: Engine,
+    point: str,
+    console: Console,
+) -> Copies:
+    """Compare each film with its namesake in another folder, both read as the service reads them.
+
+    Args:
+        folder: of labelled films.
+        copies: likewise; the files at the same path, whatever the case of the class in it, are compared.
+        evaluated: the paths below `folder` of the films that the rest of the audit is about.
+        manifest: of the model.
+        engine: of the model.
+        point: the operating point at which classes are given.
+        console: where the progress bars go.
+
+    Raises:
+        InvalidParameter: no file of one folder has its namesake in the other.
+        WrongLayout: `copies` has no labelled films.
+    """
+    listings = [list_films(place) for place in (folder, copies)]
+    first, second = ({_key(path): path for path in listing.paths} for listing in listings)
+    shared = sorted(first.keys() & second.keys())
+    if not shared:
+        raise InvalidParameter(
+            f"Expected copies in {copies} with the file names of {folder}. Received none of that class and name."
+        )
+    size = {"width": manifest.input.width, "height": manifest.input.height}
+    films, others = (
+        read_these_films(listing.folder, [named[key] for key in shared], **size, console=console)
+        for listing, named in zip(listings, (first, second), strict=True)
+    )
+    places = [{_key(path): number for number, path in enumerate(side.paths)} for side in (films, others)]
+    keys = sorted(places[0].keys() & places[1].keys())
+    logits = []
+    for side, place in zip((films, others), places, strict=True):
+        pixels = side.pixels[[place[key] for key in keys]]
+        logits.append(compute_logits(engine, pixels, console))
+    said = np.stack(logits)
+    calibrate = manifest.calibration.probability
+    probabilities = np.array([[calibrate(logit) for logit in row] for row in said.tolist()])
+    changed = np.logical_xor(*(said >= manifest.operating_points[point]))
+    chosen = np.isin(keys, [_key(path) for path in evaluated])
+    return Copies(
+        every=_difference(probabilities, changed),
+        evaluated=_difference(probabilities[:, chosen], changed[chosen]) if chosen.any() else None,
+        unreadable=len(shared) - len(keys),
+        probabilities=probabilities,
+    )
+
+
+def _key(path: str) -> str:
+    """Return a path with the names of classes as they are written here: folders may spell them in two ways."""
+    return "/".join(name.upper() if name.upper() in LABELS else name for name in path.split("/"))
+
+
+def _difference(probabilities: NDArray[np.float64], changed: NDArray[np.bool_]) -> Difference:
+    apart = np.abs(probabilities[0] - probabilities[1])
+    return Difference(len(apart), round(float(np.median(apart)), 6), round(float(apart.max()), 6), int(changed.sum()))

@@ -1,0 +1,123 @@
+"""Films as the world sends them: the fixed ways in which validation films are altered before anything is chosen.
+
+All are applied to films of `SOURCE_SIDE` pixels a side, and shrunk to the network's size afterwards, as the service
+would shrink them. Nothing is drawn at random but by the film's own number, so that every model sees the same films.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging.preprocess import shrink
+from training.augmentation.acquisition import blur, change_contrast, encode_as_jpeg, sharpen, shrink_and_enlarge
+
+Pixels = NDArray[np.uint8]
+Change = Callable[[Pixels, np.random.Generator], Pixels]
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """One way to alter a film: its `name` for tables and the `change`, which keeps shape and dtype."""
+
+    name: str
+    change: Change
+
+    def apply(self, films: Pixels, *, width: int, height: int) -> Pixels:
+        """Alter every film and shrink it to the network's size.
+
+        Args:
+            films: uint8 of shape (films, SOURCE_SIDE, SOURCE_SIDE).
+            width: pixels across of the result.
+            height: pixels down of the result.
+
+        Returns:
+            uint8 of shape (films, height, width).
+        """
+        altered = (self.change(film, np.random.default_rng(number)) for number, film in enumerate(films))
+        return np.stack([shrink(film, width=width, height=height) for film in altered])
+
+
+def encode(quality: int) -> Alteration:
+    """Save as JPEG of this quality."""
+    return Alteration(f"JPEG quality {quality}", lambda film, _rng: encode_as_jpeg(film, quality))
+
+
+def blur_by(sigma: float) -> Alteration:
+    """Blur by a Gaussian of this many pixels."""
+    return Alteration(f"blur, sigma {sigma:g}", lambda film, _rng: blur(film, sigma))
+
+
+def sharpen_by(amount: float) -> Alteration:
+    """Add this much of what a blur by 1.5 pixels takes away."""
+    return Alteration(f"sharpened by {amount:g}", lambda film, _rng: sharpen(film, 1.5, amount))
+
+
+def resize_to(side: int) -> Alteration:
+    """Shrink to this many pixels a side and enlarge again."""
+    return Alteration(f"shrunk to {side} pixels", lambda film, _rng: shrink_and_enlarge(film, side))
+
+
+def scale_brightness(factor: float) -> Alteration:
+    """Multiply every gray level."""
+    return Alteration(f"brightness x {factor:g}", lambda film, _rng: _clip(film.astype(np.float32) * factor))
+
+
+def scale_contrast(factor: float) -> Alteration:
+    """Stretch the gray levels about their mean."""
+    return Alteration(f"contrast x {factor:g}", lambda film, _rng: _clip(change_contrast(film, factor)))
+
+
+def turn(degrees: float, zoom: float = 1.0) -> Alteration:
+    """Turn about the centre, and cut off the rim by the zoom; the edge is repeated outward."""
+    name = f"turned by {degrees:g}°" + (f", zoom {zoom:g}" if zoom != 1 else "")
+    return Alteration(name, lambda film, _rng: _warp(film, degrees, zoom, (0.0, 0.0)))
+
+
+def _draw_turn_and_crop(film: Pixels, rng: np.random.Generator) -> Pixels:
+    shift = rng.uniform(-0.04, 0.04, 2) * film.shape
+    return _warp(film, rng.uniform(-8, 8), rng.uniform(1.0, 1.15), (shift[0], shift[1]))
+
+
+def _draw_everything(film: Pixels, rng: np.random.Generator) -> Pixels:
+    """Do some of everything at once, as a film may have been through several hands."""
+    film = shrink_and_enlarge(film, int(rng.uniform(110, 220)))
+    film = blur(film, rng.uniform(0.0, 1.5))
+    film = _clip(change_contrast(film, rng.uniform(0.75, 1.25), rng.uniform(-25, 25)))
+    return encode_as_jpeg(_draw_turn_and_crop(film, rng), int(rng.uniform(30, 95)))
+
+
+AS_SENT = Alteration("as sent", lambda film, _rng: film)
+
+VALIDATION = (
+    encode(30),
+    encode(60),
+    encode(95),
+    blur_by(1),
+    blur_by(2),
+    sharpen_by(1),
+    resize_to(112),
+    scale_brightness(1.2),
+    scale_brightness(0.8),
+    scale_contrast(1.2),
+    scale_contrast(0.8),
+    Alteration("slightly turned and cropped", _draw_turn_and_crop),
+    Alteration("some of everything", _draw_everything),
+)
+"""What validation films go through, besides `AS_SENT`, before calibration, thresholds and refer band are chosen; once
+as they are, and once after they borrowed a look (`training.evaluation.perturbed_sets`)."""
+
+
+def _warp(film: Pixels, degrees: float, zoom: float, shift: tuple[float, float]) -> Pixels:
+    rows, columns = film.shape
+    matrix = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), degrees, zoom)
+    matrix[:, 2] += np.asarray(shift)
+    return np.asarray(cv2.warpAffine(film, matrix, (columns, rows), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _clip(gray: NDArray[np.float32]) -> Pixels:
+    return np.clip(np.round(gray), 0, 255).astype(np.uint8)

@@ -1,0 +1,159 @@
+"""Labelled films on disk → arrays, read as the service reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app.errors import ImageError, PneumoServeError
+from app.imaging.formats import read_header
+from app.imaging.preprocess import read_film
+from training.data.layout import LABELS, WrongLayout, class_folder, show_path
+from training.data.listing import Listing, Unreadable
+
+SOURCE_SIDE = 224
+"""Pixels a side of the films that training and perturbations start from; a blur of sigma 1 is one of these."""
+
+
+class FilmsChanged(PneumoServeError):
+    """Films are other files than when they were read before."""
+
+
+@dataclass(frozen=True)
+class Films:
+    """Labelled films in memory, in the order of their paths.
+
+    Attributes:
+        paths: of each film, below the folder that was read; a folder named after its class is in it.
+        pixels: uint8 of shape (films, height, width), 0 to 255, as the service would read them.
+        labels: uint8 of shape (films,), 1 for PNEUMONIA.
+        sha256: of each file's bytes.
+        sizes: int64 of shape (films, 3): the file's own width and height in pixels, and its bytes.
+        unreadable: what could not be read, and why.
+    """
+
+    paths: tuple[str, ...]
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    sha256: tuple[str, ...]
+    sizes: NDArray[np.int64]
+    unreadable: tuple[Unreadable, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def take(self, indices: NDArray[np.intp]) -> Films:
+        """Answer the films at `indices`, in that order; without the unreadable files, which have no index."""
+        return Films(
+            tuple(self.paths[index] for index in indices),
+            self.pixels[indices],
+            self.labels[indices],
+            tuple(self.sha256[index] for index in indices),
+            self.sizes[indices],
+        )
+
+    def count(self) -> dict[str, int]:
+        """Answer how many films each class has."""
+        return {label: int(np.sum(self.labels == number)) for number, label in enumerate(LABELS)}
+
+    def fingerprint(self) -> str:
+        """Answer the SHA-256 over the sorted (path, SHA-256 of the file) pairs: which films these are."""
+        pairs = "".join(f"{path}\0{digest}\n" for path, digest in sorted(zip(self.paths, self.sha256, strict=True)))
+        return hashlib.sha256(pairs.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def read_films(listing: Listing, *, width: int, height: int, console: Console | None = None) -> Films:
+    """Read every film of a listing with the service's own function; what cannot be read is in `unreadable`.
+
+    Args:
+        listing: of a labelled folder.
+        width: pixels across, as the model wants them.
+        height: pixels down.
+        console: where the progress bar goes; none without it.
+
+    Raises:
+        WrongLayout: not one film can be read.
+    """
+    films = read_these_films(listing.folder, listing.paths, width=width, height=height, console=console)
+    return replace(films, unreadable=(*listing.unreadable, *films.unreadable))
+
+
+def read_these_films(
+    folder: Path, paths: Sequence[str], *, width: int, height: int, console: Console | None = None
+) -> Films:
+    """Do as `read_films`, with the files at `paths` below a folder, in that order."""
+    read: list[_Read] = []
+    unreadable: list[Unreadable] = []
+    for path, outcome in _read_in_threads(folder, paths, width, height, console):
+        if isinstance(outcome, str):
+            unreadable.append(Unreadable(show_path(path), outcome))
+        else:
+            read.append(_Read(path, *outcome))
+    if not read:
+        reasons = " ".join(f"{file.path}: {file.reason}" for file in unreadable[:3])
+        raise WrongLayout(f"Expected films. Received {len(paths)} files of which not one can be read. {reasons}")
+    return Films(
+        tuple(film.path for film in read),
+        np.stack([film.pixels for film in read]),
+        np.array([LABELS.index(class_folder(film.path)[1]) for film in read], np.uint8),
+        tuple(film.sha256 for film in read),
+        np.array([film.size for film in read], np.int64),
+        tuple(unreadable),
+    )
+
+
+def read_again(folder: Path, films: Films, *, width: int, height: int, console: Console | None = None) -> Films:
+    """Read films of a folder again, at another size.
+
+    Raises:
+        FilmsChanged: these are no longer the same files.
+    """
+    again = read_these_films(folder, films.paths, width=width, height=height, console=console)
+    if again.sha256 != films.sha256:
+        raise FilmsChanged(f"Expected the {len(films)} films of {folder} to stay as they were. Received others.")
+    return again
+
+
+_Outcome = tuple[NDArray[np.uint8], str, tuple[int, int, int]]
+
+
+class _Read(NamedTuple):
+    path: str
+    pixels: NDArray[np.uint8]
+    sha256: str
+    size: tuple[int, int, int]
+
+
+def _read_in_threads(
+    folder: Path, paths: Sequence[str], width: int, height: int, console: Console | None
+) -> Iterator[tuple[str, _Outcome | str]]:
+    """Yield each path with its pixels, SHA-256 and size, or with the reason why it cannot be read, in order."""
+
+    def read(path: str) -> _Outcome | str:
+        try:
+            data = (folder / path).read_bytes()
+            film = read_film(data, width=width, height=height)
+        except ImageError as error:
+            return str(error)
+        except OSError as error:
+            return f"Expected a file that can be opened. Received: {error.strerror}."
+        header = read_header(data)
+        return film.pixels, hashlib.sha256(data).hexdigest(), (header.width, header.height, len(data))
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        Progress(*columns, console=console, disable=console is None, transient=True) as progress,
+    ):
+        outcomes = progress.track(pool.map(read, paths), len(paths), description="Reading films")
+        yield from zip(paths, outcomes, strict=True)

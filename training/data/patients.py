@@ -1,0 +1,125 @@
+"""Which films belong together: the same patient, or the same picture twice."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import PneumoServeError
+from training.data.films import Films
+from training.data.layout import class_folder
+from training.data.patient_table import PatientTable
+
+# personN_virus_M and personN_bacteria_M are two numberings, and so are IM-N and NORMAL2-IM-N: merging them by the
+# bare number is coarser than needed, and safe.
+_KAGGLE = re.compile(r"(?:person|(?:NORMAL2-)?IM-)(\d+)[-_]", re.IGNORECASE)
+_NIH = re.compile(r"(\d{8})_\d{3}\.")
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Films grouped by patient: int64 `groups` of shape (films,), and the `rule` that made them, in words."""
+
+    groups: NDArray[np.int64]
+    rule: str
+
+
+def group_by_patient(paths: Sequence[str], table: PatientTable | None = None, folder: Path | None = None) -> Grouping:
+    """Group films by patient: from `table` where there is one, else from Kaggle or NIH file names, else by image.
+
+    Args:
+        paths: of the films, below a folder and with that of the class in them: `NORMAL/a.jpeg`.
+        table: of `read_patient_table`.
+        folder: that the paths start from, for the table.
+    """
+    patients = [_patient_by_name(path) if table is None else table.patient_of(path, folder) for path in paths]
+    unknown = patients.count(None)
+    keys = [patient or f"image {path}" for patient, path in zip(patients, paths, strict=True)]
+    groups = np.unique(np.array(keys), return_inverse=True)[1].astype(np.int64)
+    source = "the table given" if table is not None else "Kaggle or NIH file names"
+    if unknown == len(paths):
+        return Grouping(groups, f"by image: no patient is known from {source}")
+    rest = f"; {unknown} of {len(paths)} films have no patient there and stand alone" if unknown else ""
+    return Grouping(groups, f"by patient, from {source}{rest}")
+
+
+def are_kaggle_names(paths: tuple[str, ...]) -> bool:
+    """Tell whether every film is named as those of the Kaggle set chest-xray-pneumonia are."""
+    return all(_KAGGLE.match(path.rpartition("/")[2]) for path in paths)
+
+
+def join_copies(groups: NDArray[np.int64], films: Films) -> tuple[NDArray[np.int64], int]:
+    """Join the groups of films with the same pixels, so that no copy stands on both sides of a split.
+
+    Returns:
+        the joined groups, int64 of shape (films,); and how many films are a copy of an earlier one.
+    """
+    parent: dict[int, int] = {}
+
+    def find(group: int) -> int:
+        while (above := parent.get(group, group)) != group:
+            group = above
+        return group
+
+    first_with: dict[bytes, int] = {}
+    copies = 0
+    for group, pixels in zip(groups.tolist(), films.pixels, strict=True):
+        digest = hashlib.sha256(pixels.tobytes()).digest()
+        if digest in first_with:
+            copies += 1
+            parent[find(group)] = find(first_with[digest])
+        else:
+            first_with[digest] = group
+    return np.array([find(group) for group in groups.tolist()], np.int64), copies
+
+
+def split_by_group(
+    labels: NDArray[np.uint8], groups: NDArray[np.int64], share: float, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Split films in two so that no group stands on both sides, and both classes are split alike.
+
+    A group that holds both classes counts with the class that most of its films have.
+
+    Args:
+        labels: 0 or 1, of shape (films,).
+        groups: of shape (films,).
+        share: of each class's films that go to the second part, as near as whole groups allow; 0 to 1.
+        seed: the same seed splits the same films alike.
+
+    Returns:
+        sorted indices of the first and of the second part.
+
+    Raises:
+        PneumoServeError: a class has fewer than two groups, so it cannot stand on both sides.
+    """
+    rng = np.random.default_rng(seed)
+    names, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    stratum = np.bincount(member, weights=labels) * 2 > sizes
+    second = np.zeros(len(names), bool)
+    for is_positive in (False, True):
+        candidates = rng.permutation(np.flatnonzero(stratum == is_positive))
+        if len(candidates) < 2:
+            raise PneumoServeError(
+                f"Expected at least 2 patients of each class, to validate on one. Received {len(candidates)}."
+            )
+        filled = np.cumsum(sizes[candidates])
+        wanted = np.searchsorted(filled, share * filled[-1]) + 1
+        second[candidates[: min(max(wanted, 1), len(candidates) - 1)]] = True
+    in_second = second[member]
+    return np.flatnonzero(~in_second), np.flatnonzero(in_second)
+
+
+def _patient_by_name(path: str) -> str | None:
+    name = posixpath.basename(path)
+    if match := _NIH.match(name):
+        return f"NIH {match[1]}"
+    if match := _KAGGLE.match(name):
+        return f"Kaggle {class_folder(path)[1]} {int(match[1])}"
+    return None

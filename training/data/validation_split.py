@@ -1,0 +1,72 @@
+"""The validation films of a model, split off its training set again as its training did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+from app.errors import InvalidParameter
+from app.inference.manifest import Manifest
+from training.data.dataset import read_dataset
+from training.data.films import SOURCE_SIDE, Films, read_again
+from training.data.listing import Unreadable
+from training.data.patient_table import PatientTable
+from training.data.patients import Grouping
+
+OWN_VALIDATION = "validation"
+"""What `evaluate --split` calls these films."""
+
+
+class OwnValidation(NamedTuple):
+    """The folder that the films lie in, among others; the films and their patients; and what could not be read."""
+
+    folder: Path
+    films: Films
+    patients: Grouping
+    unreadable: tuple[Unreadable, ...]
+
+
+def read_own_validation(
+    manifest: Manifest, data: Path, patients: PatientTable | None, console: Console
+) -> OwnValidation:
+    """Read a model's training set again, and answer exactly the films that it was validated on.
+
+    Args:
+        manifest: of the model; its `training_data` tells how the films were split, and their fingerprints.
+        data: that set, as it was named for the training.
+        patients: the table of patients, where the training had one.
+        console: is told what was read.
+
+    Raises:
+        InvalidParameter: these are other films than the model's, or the model does not know its own.
+        PneumoServeError: see `read_dataset`.
+    """
+    label = f"{manifest.name}/{manifest.version}"
+    facts: dict[str, Any] = manifest.training_data
+    split = facts.get("split")
+    if not split:
+        raise InvalidParameter(f"Expected a model that knows its validation films. Received {label}, which does not.")
+    size = {"width": manifest.input.width, "height": manifest.input.height}
+    # Copies are found by their pixels, at the size that the training read: one of these two.
+    for sizes in (size, {"width": SOURCE_SIDE, "height": SOURCE_SIDE}):
+        dataset = read_dataset(
+            data, **sizes, patients=patients, share=split["validation_share"], seed=split["seed"], console=console
+        )
+        found = dataset.facts
+        if found["fingerprint"] != facts["fingerprint"]:
+            raise InvalidParameter(
+                f"Expected the films that {label} was trained on: {facts['films']}, fingerprint "
+                f"{facts['fingerprint'][:12]}…. Received others: {found['films']}, {found['fingerprint'][:12]}…."
+            )
+        films = dataset.validation
+        if films.fingerprint() != split["validation"]["fingerprint"]:
+            continue
+        if sizes != size:
+            films = read_again(dataset.folder, films, **size, console=console)
+        return OwnValidation(dataset.folder, films, dataset.validation_patients, dataset.unreadable)
+    raise InvalidParameter(
+        f"Expected the split of {label}: {split['rule']}. These films split otherwise: "
+        f"{found['split']['rule']}. Give the --patients that it was trained with."
+    )

@@ -1,0 +1,57 @@
+"""Views of the validation films → all that turns a logit into an answer, and how it does on patients left out of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from app.inference.calibration import Calibration, ReferBand
+from training.evaluation.calibration import describe_fit, fit_platt
+from training.evaluation.measure import Chosen
+from training.evaluation.operating_points import choose_points
+from training.evaluation.perturbed_sets import Views
+from training.evaluation.referral import LEAST_REFERRED, WANTED_ACCURACY, choose_band, cross_fit_band, show_referral
+from training.networks.recipes import Recipe
+
+
+def choose(recipe: Recipe, views: Views, prevalence: float) -> tuple[dict[str, Any], Chosen, dict[str, Any]]:
+    """Choose calibration, operating points and refer band as a recipe asks for them.
+
+    Args:
+        recipe: what is offered, and which is the default.
+        views: of the validation films.
+        prevalence: share of PNEUMONIA among the training films, which an identity calibration belongs to.
+
+    Returns:
+        the calibration for `ManifestDraft`; what was chosen; and the evidence for it, for `model.json`.
+
+    Raises:
+        ArtifactRefused: the logit does not rise with the share of PNEUMONIA.
+    """
+    calibration: dict[str, Any] = {"method": "identity", "prevalence": prevalence}
+    if recipe.calibration == "platt":
+        slope, intercept = fit_platt(views)
+        # The probabilities are those of the films that it is fitted on.
+        prevalence = float(np.mean(views.labels))
+        calibration = {"method": "platt", "slope": slope, "intercept": intercept, "prevalence": prevalence}
+    points = choose_points(recipe.operating_points, views)
+    default = recipe.default_operating_point
+    band = choose_band(views, points[default]) if recipe.refers else None
+    # The weights are not yet hashed; the calibration that is saved names them.
+    calibrate = Calibration(**calibration, weights_sha256="").probability
+    return calibration, Chosen(calibrate, points, default, band), _describe(recipe, views, band)
+
+
+def _describe(recipe: Recipe, views: Views, band: ReferBand | None) -> dict[str, Any]:
+    described: dict[str, Any] = {"views": list(views.names)}
+    if recipe.calibration == "platt":
+        described["calibration"] = describe_fit(views)
+    if recipe.refers:
+        left_out = cross_fit_band(views, recipe.default_operating_point) if band else None
+        described["refer"] = {
+            "wanted_accuracy": WANTED_ACCURACY,
+            "least_referred": LEAST_REFERRED,
+            "out_of_fold": {part: show_referral(found) for part, found in left_out.items()} if left_out else None,
+        }
+    return described

@@ -1,0 +1,87 @@
+"""Labelled films, as they were sent and altered → a network's logits on every view of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.augmentation.perturbations import AS_SENT, VALIDATION
+from training.augmentation.style import Looks
+from training.data.films import Films
+from training.data.patients import Grouping
+
+Logits = NDArray[np.float32]
+
+BORROWED = "another's look"
+"""What the views are called, alone or before an alteration, in which every film has borrowed a look beforehand."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """A network's logits on films, one row a view; the first is of the films as they were sent.
+
+    Attributes:
+        names: of the views; `AS_SENT.name` first.
+        logits: float32 of shape (views, films).
+        labels: 0 or 1 (PNEUMONIA), of shape (films,).
+        patients: of the films.
+    """
+
+    names: tuple[str, ...]
+    logits: Logits
+    labels: NDArray[np.uint8]
+    patients: Grouping
+
+    @property
+    def as_sent(self) -> Views:
+        """The films as they were sent alone."""
+        return Views(self.names[:1], self.logits[:1], self.labels, self.patients)
+
+    @property
+    def altered(self) -> Views | None:
+        """The altered views alone; None where there are none."""
+        if len(self.names) == 1:
+            return None
+        return Views(self.names[1:], self.logits[1:], self.labels, self.patients)
+
+    def take(self, films: NDArray[np.bool_]) -> Views:
+        """Answer the views of these films alone."""
+        patients = Grouping(self.patients.groups[films], self.patients.rule)
+        return Views(self.names, self.logits[:, films], self.labels[films], patients)
+
+    def pool(self) -> tuple[NDArray[np.uint8], Logits, Grouping]:
+        """Answer labels, logits and patients of all views in one row, each of shape (views × films,)."""
+        times = len(self.names)
+        groups = np.tile(self.patients.groups, times)
+        return np.tile(self.labels, times), self.logits.ravel(), Grouping(groups, self.patients.rule)
+
+
+def compute_views(
+    compute: Callable[[NDArray[np.uint8]], Logits], films: Films, source: Films | None, patients: Grouping
+) -> Views:
+    """Compute the logits of films as sent and, where there are larger ones to alter, of every `VALIDATION` view.
+
+    Each view comes a second time, of films that borrowed a look first, each view another one: elsewhere a look tells
+    nothing of the class, or something else, so a threshold must not lean on it.
+
+    Args:
+        compute: uint8 films (films, height, width) → logits (films,).
+        films: at the network's size, as the service reads them.
+        source: the same films at `alterations.SOURCE_SIDE`, in whose pixels alterations are measured; None: as sent
+            alone.
+        patients: of the films.
+    """
+    height, width = films.pixels.shape[1:]
+    names, logits = [AS_SENT.name], [compute(films.pixels)]
+    if source is not None:
+        for view in VALIDATION:
+            names.append(view.name)
+            logits.append(compute(view.apply(source.pixels, width=width, height=height)))
+        looks = Looks(source.pixels, source.labels)
+        for seed, view in enumerate((AS_SENT, *VALIDATION)):
+            names.append(BORROWED if view is AS_SENT else f"{BORROWED}, {view.name}")
+            logits.append(compute(view.apply(looks.lend(source.pixels, seed), width=width, height=height)))
+    return Views(tuple(names), np.stack(logits), films.labels, patients)

@@ -1,0 +1,127 @@
+"""Somebody's own Keras network → a model_store entry that the service can serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from app.errors import ArtifactRefused, PneumoServeError
+from app.imaging.preprocess import RESIZE_RULE
+from app.inference.artifact import Entry, finish_entry, open_verified, staged_entry
+from app.inference.keras_graph import maps_of
+from app.inference.manifest import InputSpec, ManifestDraft, MapsSpec
+from training.publishing.foreign_file import load_foreign, shorten_reason
+from training.publishing.foreign_network import Adapted, Conventions, adapt
+from training.publishing.full_precision import to_float32
+from training.publishing.golden import draw_golden_films
+from training.publishing.serving_form import export_serving, save_network
+
+MAX_LAYERS = 8
+"""Layers whose activations are offered as maps: of a deep network, so many from its first to its last."""
+
+_TOLERANCE = 1e-5
+
+
+def adopt(
+    network_file: Path,
+    store: Path,
+    name: str,
+    *,
+    prevalence: float,
+    intended_use: str,
+    conventions: Conventions | None = None,
+    report: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Write an entry for a network that was trained elsewhere: identity calibration, the operating point `half`.
+
+    Its weights stay as they are, unlike those of the networks trained here, which are rounded to what float16 holds.
+
+    Args:
+        network_file: a saved Keras model; see `foreign_file` and `foreign_network` for what is taken.
+        store: the model store.
+        name: of the entry.
+        prevalence: share of PNEUMONIA among the films that it was trained on, 0 to 1.
+        intended_use: a sentence or two, for `/model`.
+        conventions: what the file does not say; None: the defaults.
+        report: is told in sentences what was taken for what.
+
+    Returns:
+        the folder of the new entry.
+
+    Raises:
+        ArtifactRefused: the network cannot be taken over; the message says why.
+    """
+    loaded = load_foreign(network_file)
+    with _refuse("This network cannot be rewritten"):
+        foreign = to_float32(loaded)
+        adapted = adapt(foreign, conventions or Conventions())
+        height, width = adapted.network.input_shape[1:3]
+        films = draw_golden_films(height, width)
+        _check_answers(adapted, films)
+    for note in adapted.notes if foreign is loaded else (*adapted.notes, "Precision: float32, unlike in training."):
+        report(note)
+    with staged_entry(store, name) as staged:
+        path = staged.folder / "model.keras"
+        with _refuse("This network cannot be rewritten"):
+            save_network(adapted.network, path)
+            # What is served is the file, and in it a layer that is shared with `foreign` is used once.
+            network = keras.saving.load_model(path, compile=False)
+        with _refuse("OpenVINO does not take this network over"):
+            maps = export_serving(network, staged.folder / "serving", _choose_layers(network))
+        draft = ManifestDraft(
+            keras_version=keras.__version__,
+            input=InputSpec(width=width, height=height, resize=RESIZE_RULE),
+            calibration={"method": "identity", "prevalence": prevalence},
+            operating_points={"half": 0.0},
+            default_operating_point="half",
+            maps=maps,
+            training_data={},
+            training={"parameters": int(network.count_params()), "imported": True},
+            metrics={},
+            intended_use=intended_use,
+        )
+        manifest = finish_entry(staged, draft, films)
+        open_verified(Entry(staged.folder, manifest), "tensorflow")
+    report(_describe(maps))
+    return store / name / staged.version
+
+
+def _check_answers(adapted: Adapted, films: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
+    """Refuse a rewrite that changes an answer, and a network that answers no number."""
+    batch = films[..., np.newaxis].astype(np.float32)
+    expected = adapted.answer(batch)
+    network = adapted.network
+    parts = keras.Model(network.inputs, [network.get_layer("logit").output, network.output])([batch], training=False)
+    logits, received = (np.asarray(part).reshape(-1) for part in parts)
+    if not np.isfinite([expected, logits]).all():
+        raise ArtifactRefused("Expected a network that answers numbers. It answers NaN or infinity to drawn films.")
+    worst = float(np.abs(expected - received).max())
+    if worst > _TOLERANCE:
+        raise ArtifactRefused(f"Expected the same probabilities of the rewritten network. They are {worst:.2g} off.")
+
+
+def _choose_layers(network: keras.Model) -> list[str]:
+    layers = maps_of(network).layers
+    chosen = np.linspace(0, len(layers) - 1, min(len(layers), MAX_LAYERS)).round().astype(int)
+    return [layers[at] for at in chosen]
+
+
+@contextmanager
+def _refuse(saying: str) -> Iterator[None]:
+    """Turn what Keras and OpenVINO raise for a network that they do not know into its refusal, with their reason."""
+    try:
+        yield
+    except (PneumoServeError, OSError):
+        raise
+    except Exception as error:  # they raise a dozen kinds, of which several are their own
+        raise ArtifactRefused(f"{saying}: {shorten_reason(error)}") from None
+
+
+def _describe(maps: MapsSpec) -> str:
+    layers = ", ".join(maps.layers) or "none, as its convolutions stand within another layer or are used twice"
+    cam = f"{maps.cam.method} at {maps.cam.layer}" if maps.cam else "by occlusion, as its head has no exact one"
+    return f"Maps: {cam}. Layers: {layers}."
