@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from app.names import DEFAULT_ENGINE, EngineName
+
 # Before NumPy is imported: its OpenBLAS was seen to wait for ever for one of its own threads (NumPy 2.5, between two
 # trainings in one process), and nothing here multiplies matrices that are worth several threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -33,9 +35,7 @@ ModelOption = Annotated[
     str | None,
     typer.Option(envvar="PNEUMOSERVE_MODEL", help="Name or name/version; unset: what the store's DEFAULT names."),
 ]
-EngineOption = Annotated[
-    Literal["openvino", "tensorflow"], typer.Option(envvar="PNEUMOSERVE_ENGINE", help="What computes.")
-]
+EngineOption = Annotated[EngineName, typer.Option(envvar="PNEUMOSERVE_ENGINE", help="What computes.")]
 DEFAULT_STORE = Path("model_store")
 STDIN = "-"
 
@@ -89,7 +89,7 @@ def predict(
     save_maps: Annotated[Path | None, typer.Option(help="Write the maps as PNG into this folder instead.")] = None,
     model: ModelOption = None,
     store: StoreOption = DEFAULT_STORE,
-    engine: EngineOption = "openvino",
+    engine: EngineOption = DEFAULT_ENGINE,
     prevalence: Annotated[
         float | None,
         typer.Option(

@@ -8,6 +8,9 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.imaging.formats import DEFAULT_MAX_PIXELS
+from app.names import DEFAULT_ENGINE, EngineName
+
 
 class Settings(BaseSettings):
     """The settings of one service; byte counts are of bodies as sent, times are in seconds."""
@@ -20,11 +23,11 @@ class Settings(BaseSettings):
     model: str | None = Field(
         default=None, description="Name or name/version of the model; unset: what the store's file DEFAULT names."
     )
-    engine: Literal["openvino", "tensorflow"] = Field(
-        default="openvino", description="What computes: openvino, or tensorflow, the reference."
+    engine: EngineName = Field(
+        default=DEFAULT_ENGINE, description="What computes: openvino, or tensorflow, the reference."
     )
     max_upload_bytes: int = Field(default=64 * 2**20, ge=1, description="The largest body that is accepted.")
-    max_pixels: int = Field(default=50_000_000, ge=1, description="The largest width × height that is decoded.")
+    max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1, description="The largest width × height that is decoded.")
     max_in_flight: int = Field(default=64, ge=1, description="Films decoded, waiting or computed at once.")
     max_reading: int = Field(default=256, ge=1, description="Bodies being read at once.")
     max_bytes_held: int = Field(default=256 * 2**20, ge=1, description="Bytes of bodies in memory at once.")

@@ -10,10 +10,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from app.names import LABELS
 from batch.errors import NothingNamed
 from batch.paths import Film
 from batch.results import Row
-from training.data.layout import LABELS, label_folders
+from training.data.layout import label_folders
 
 
 class _Scored(NamedTuple):

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from app.imaging.preprocess import read_film
 from app.inference.artifact import Entry, find_entry
-from app.inference.engine import Engine, open_engine
+from app.inference.engine import Engine
+from app.inference.engines import open_engine
 from app.process import prepare_process
 from benchmarks.films import STORE
 from benchmarks.load import Answer

@@ -15,7 +15,7 @@ import numpy as np
 
 from app.imaging.png_writer import encode_png
 from app.inference.artifact import Entry, find_entry
-from app.inference.engine import open_engine
+from app.inference.engines import open_engine
 from app.inference.explain import lay_out
 from benchmarks.cases import Ask, Case
 from benchmarks.figures import LIMIT_ALONE, LIMIT_CV2

@@ -29,8 +29,8 @@ def read_or_draw(recipe: Recipe, count: int) -> Films:
     """Answer `count` films as the recipe reads them: of the Kaggle set where it is at hand, else drawn ones."""
     import numpy as np
 
+    from app.names import LABELS
     from training.data.films import Films, read_these_films
-    from training.data.layout import LABELS
     from training.data.listing import list_films
 
     width, height = recipe.source_side or recipe.width, recipe.source_side or recipe.height

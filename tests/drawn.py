@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-LABELS = ("NORMAL", "PNEUMONIA")
+from app.names import LABELS
 
 
 def draw_film(label: str, seed: int, height: int = 240, width: int = 280) -> NDArray[np.uint8]:

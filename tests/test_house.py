@@ -19,23 +19,25 @@ HEAVY = ["cv2", "fastapi", "keras", "matplotlib", "numpy", "openvino", "pyarrow"
 # What each part may import of this repository, itself apart: arrows point one way.
 ARROWS = {
     "app/errors.py": set(),
-    "app/settings.py": set(),
-    "app/imaging": {"app.errors"},
-    "app/inference": {"app.errors", "app.imaging"},
-    "app/api": {"app.errors", "app.settings", "app.inference"},
+    "app/names.py": set(),
+    "app/notice.py": set(),
+    "app/settings.py": {"app.names", "app.imaging.formats"},
+    "app/imaging": {"app.errors", "app.notice"},
+    "app/inference": {"app.errors", "app.names", "app.notice", "app.imaging"},
+    "app/api": {"app.errors", "app.names", "app.notice", "app.settings", "app.inference"},
     "app/main.py": {"app"},
     "app/server.py": {"app.settings"},
     "app/process.py": set(),
     # What a labelled film is, and the figures of such films, are worked out in one place.
-    "batch": {"app.errors", "app.api.schemas"}
+    "batch": {"app.errors", "app.names", "app.api.schemas"}
     | {f"training.{module}" for module in ("data.kinds", "data.layout", "data.patients", "evaluation.metrics")},
-    "training": {"app.errors", "app.imaging", "app.inference"},
+    "training": {"app.errors", "app.names", "app.notice", "app.imaging", "app.inference"},
 }
 # Where a library may be imported, at the top of a file or within a function.
 PLACES = {
     ("fastapi", "starlette"): ["app/main.py", "app/api"],
     ("keras", "tensorflow"): ["app/inference/keras_graph.py", "app/inference/tensorflow_engine.py", "training"],
-    ("openvino",): ["app/inference/engine.py", "training/publishing/serving_form.py"],
+    ("openvino",): ["app/inference/openvino_engine.py", "training/publishing/serving_form.py"],
     ("cv2",): ["app/imaging", "app/inference", "app/process.py", "training"],
     ("pydicom", "simplejpeg"): ["app/imaging"],
 }
@@ -103,6 +105,15 @@ def test_every_part_of_training_has_its_room():
     """On top stand the commands alone."""
     assert {path.name for path in (ROOT / "training").glob("*.py")} <= TOP_OF_TRAINING
     assert {path.parent.name for path in (ROOT / "training").glob("*/*.py")} == set(ROOMS)
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Within the service, imports inside of functions included."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sources("app")}
+    known = {name: imports(path) & modules.keys() for name, path in modules.items()}
+    while ends := {name for name, others in known.items() if not others & known.keys()}:
+        known = {name: others for name, others in known.items() if name not in ends}
+    assert known == {}
 
 
 @pytest.mark.parametrize("libraries", PLACES, ids=lambda libraries: libraries[0])

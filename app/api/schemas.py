@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.inference.explain import ActivationMap as DrawnMap
 from app.inference.manifest import Manifest
 from app.inference.predictor import FilmPrediction
+from app.names import Label
+from app.notice import Notice
 
 
 class OperatingPoint(BaseModel):
@@ -17,13 +19,6 @@ class OperatingPoint(BaseModel):
 
     name: str
     threshold: float = Field(ge=0, le=1)
-
-
-class Warning(BaseModel):  # the contract's own word
-    """Something that the caller should know: of this film, or of the model whatever the film."""
-
-    code: str
-    detail: str
 
 
 class ModelIdentity(BaseModel):
@@ -52,11 +47,11 @@ class Prediction(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    label: Literal["NORMAL", "PNEUMONIA"] = Field(alias="class")
+    label: Label = Field(alias="class")
     probability: float = Field(ge=0, le=1, description="of PNEUMONIA, calibrated")
     operating_point: OperatingPoint
     refer: bool = Field(description="true where the model says: ask a human")
-    warnings: list[Warning]
+    warnings: list[Notice]
     filename: str | None
     model: ModelIdentity
     activation_maps: list[ActivationMap]
@@ -135,7 +130,7 @@ def encode_prediction(
         probability=round(decision.probability, 6),
         operating_point=OperatingPoint(name=decision.operating_point, threshold=round(decision.threshold, 6)),
         refer=decision.refer,
-        warnings=[Warning(code=warning.code, detail=warning.detail) for warning in predicted.warnings],
+        warnings=list(predicted.warnings),
         filename=filename,
         model=ModelIdentity(**identify(manifest)),
         activation_maps=[_map_of(drawn) for drawn in predicted.maps],

@@ -11,6 +11,8 @@ from app.imaging.foreign import name_foreign
 from app.imaging.orientation import Orientation
 
 ACCEPTED_FORMATS = ("JPEG", "PNG")
+DEFAULT_MAX_PIXELS = 50_000_000
+"""Width × height over which an image is refused before it is decoded."""
 MAX_JPEG_SCANS = 100
 MIN_SIDE_PIXELS = 64
 MAX_ASPECT_RATIO = 4

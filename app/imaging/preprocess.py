@@ -9,12 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.formats import ImageHeader, check_dimensions, read_header
-from app.imaging.raster import Gray, ImageWarning, decode
+from app.imaging.formats import DEFAULT_MAX_PIXELS, ImageHeader, check_dimensions, read_header
+from app.imaging.raster import Gray, decode
+from app.notice import Notice
 
 RESIZE_RULE = "squeeze-inter-area"
-DEFAULT_MAX_PIXELS = 50_000_000
-"""Width × height, in pixels, over which an image is refused before it is decoded."""
 
 _BAND_PIXELS = 1 << 20
 
@@ -24,7 +23,7 @@ class Film:
     """One film as the model sees it: uint8 `pixels` of shape (height, width), 0 to 255, and what was noticed."""
 
     pixels: Gray
-    warnings: tuple[ImageWarning, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
 
 def read_film(data: bytes, *, width: int, height: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Film:

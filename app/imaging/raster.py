@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import cv2
@@ -16,6 +15,7 @@ from app.imaging.formats import ImageHeader
 from app.imaging.jpeg_padding import Decode
 from app.imaging.jpeg_repair import repair
 from app.imaging.png import pack_pixels
+from app.notice import Notice
 
 Gray = NDArray[np.uint8]
 Samples = NDArray[np.uint8 | np.uint16]
@@ -40,15 +40,7 @@ _ORIENT: dict[int, Callable[[Gray], Gray]] = {
 }
 
 
-@dataclass(frozen=True)
-class ImageWarning:
-    """Something about a film that its reader should know: a stable code and a sentence."""
-
-    code: str
-    detail: str
-
-
-def decode(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, ...]]:
+def decode(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, ...]]:
     """Decode an image to gray.
 
     EXIF orientation is obeyed, alpha lies over black, colour becomes luma (ITU-R BT.601), and 16-bit samples
@@ -68,7 +60,7 @@ def decode(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, 
     gray, warnings, sloppy = _decode_jpeg(data, header) if header.format == "JPEG" else _decode_png(data, header)
     if sloppy := header.sloppy + sloppy:
         detail = f"No pixel of the file is missing, but it is not written as the standards ask: {'; '.join(sloppy)}."
-        warnings = (ImageWarning("sloppy-file", detail), *warnings)
+        warnings = (Notice("sloppy-file", detail), *warnings)
     if gray.shape != (header.height, header.width):
         raise UndecodableImage(
             f"Expected {header.width} × {header.height} pixels as the header says. "
@@ -77,7 +69,7 @@ def decode(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, 
     return np.ascontiguousarray(_ORIENT[header.orientation](gray)), warnings
 
 
-def _decode_jpeg(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, ...], tuple[str, ...]]:
+def _decode_jpeg(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, ...], tuple[str, ...]]:
     if not header.complete:
         raise UndecodableImage("Expected a whole JPEG. Received one without all of its scans.")
     pixels, sloppy = _decode_whole(data, partial(_decode_strictly, header.channels))
@@ -106,7 +98,7 @@ def _decode_strictly(channels: int, data: bytes) -> Gray:
     return pixels
 
 
-def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarning, ...], tuple[str, ...]]:
+def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, ...], tuple[str, ...]]:
     packed = pack_pixels(data)
     try:
         # UNCHANGED keeps what the gray modes drop: the low byte of 16-bit samples, and alpha.
@@ -127,7 +119,7 @@ def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[ImageWarn
     return gray, warnings + colour_warnings, ()
 
 
-def _bits_used(samples: Samples) -> tuple[int, tuple[ImageWarning, ...]]:
+def _bits_used(samples: Samples) -> tuple[int, tuple[Notice, ...]]:
     """Tell how many bits hold the largest sample: 8 to 16 where 16 are stored."""
     if samples.dtype != np.uint16:
         return 8, ()
@@ -138,7 +130,7 @@ def _bits_used(samples: Samples) -> tuple[int, tuple[ImageWarning, ...]]:
     if bits == 16:
         return bits, ()
     return bits, (
-        ImageWarning(
+        Notice(
             "few-gray-levels",
             f"The file has 16 bits a sample and its largest value is {maximum}: it was read as {bits}-bit.",
         ),
@@ -151,7 +143,7 @@ def _scale_to_8_bit(samples: Samples, bits: int) -> Gray:
     return cv2.convertScaleAbs(samples, alpha=255 / ((1 << bits) - 1)).astype(np.uint8, copy=False)
 
 
-def _turn_gray(pixels: Samples, conversion: int, bits: int = 8) -> tuple[Gray, tuple[ImageWarning, ...]]:
+def _turn_gray(pixels: Samples, conversion: int, bits: int = 8) -> tuple[Gray, tuple[Notice, ...]]:
     """Turn (rows, columns, 3 or 4) to 8-bit gray, the fourth as alpha over black.
 
     Warns where the channels differ by more than `COLOUR_DIFFERENCE` in over `COLOUR_SHARE` of the pixels.
@@ -171,7 +163,7 @@ def _turn_gray(pixels: Samples, conversion: int, bits: int = 8) -> tuple[Gray, t
     if coloured <= COLOUR_SHARE * rows * columns:
         return gray, ()
     detail = "The picture is in colour: it was turned to gray, as no X-ray needs to be."
-    return gray, (ImageWarning("colour-image", detail),)
+    return gray, (Notice("colour-image", detail),)
 
 
 def _count_coloured(pixels: Gray) -> int:

@@ -24,8 +24,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.errors import ArtifactRefused, ModelNotFound
 from app.inference.calibration import Calibration
-from app.inference.engine import Engine, EngineName, Films, open_engine
+from app.inference.engine import Engine, Films
+from app.inference.engines import open_engine
 from app.inference.manifest import Digests, EntryName, Golden, GoldenFilm, Manifest, ManifestDraft
+from app.names import DEFAULT_ENGINE, EngineName
 
 LOGIT_TOLERANCE = 1e-3
 PROBABILITY_TOLERANCE = 1e-4
@@ -103,7 +105,7 @@ def find_entry(store: Path, wanted: str | None = None) -> Entry:
     return Entry(folder, manifest)
 
 
-def open_verified(entry: Entry, engine_name: EngineName = "openvino") -> Engine:
+def open_verified(entry: Entry, engine_name: EngineName = DEFAULT_ENGINE) -> Engine:
     """Load an entry's network and check that it is the one that was saved.
 
     The hashes of its files are compared first, then its golden films are computed again: every logit must be
@@ -214,7 +216,7 @@ def finish_entry(staged: StagedEntry, draft: ManifestDraft, golden_films: Films)
     """
     weights = _hash_file(staged.folder / "model.keras")
     calibration = Calibration(**draft.calibration, weights_sha256=weights)
-    engine = open_engine("openvino", staged.folder, draft.maps)
+    engine = open_engine(DEFAULT_ENGINE, staged.folder, draft.maps)
     golden = Golden(
         films=[
             GoldenFilm(png=_encode_png(film), logit=logit, probability=calibration.probability(logit))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -41,11 +43,21 @@ class Calibration(BaseModel):
 
 
 @dataclass(frozen=True)
-class ReferBand:
-    """Logits strictly between `low` and `high` are ones in which the model says: ask a human."""
+class AbstentionBand:
+    """The logits strictly between `low` and `high`, for which the model abstains and refers the film to a human."""
 
     low: float
     high: float
+
+    @overload
+    def contains(self, logit: float) -> bool: ...
+
+    @overload
+    def contains(self, logit: NDArray[np.floating]) -> NDArray[np.bool_]: ...
+
+    def contains(self, logit: float | NDArray[np.floating]) -> bool | NDArray[np.bool_]:
+        """Return whether a logit is within the band, of an array element by element."""
+        return (self.low < logit) & (logit < self.high)
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,7 @@ def decide(
     labels: tuple[str, str],
     operating_point: str,
     threshold_logit: float,
-    refer_band: ReferBand | None = None,
+    refer_band: AbstentionBand | None = None,
     prevalence: float | None = None,
 ) -> Decision:
     """Read a logit at an operating point.
@@ -88,7 +100,7 @@ def decide(
         probability=calibration.probability(logit, prevalence),
         operating_point=operating_point,
         threshold=calibration.probability(threshold_logit, prevalence),
-        refer=refer_band is not None and refer_band.low < logit < refer_band.high,
+        refer=refer_band is not None and refer_band.contains(logit),
     )
 
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
 
-from app.inference.calibration import Calibration, ReferBand
+from app.inference.calibration import AbstentionBand, Calibration
+from app.names import LABELS
+from app.notice import Notice
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 EntryName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -50,13 +52,6 @@ class Digests(_Strict):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Notice(_Strict):
-    """Something that holds for every answer of a model, said in the `warnings` of each: a code and a sentence."""
-
-    code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
-    detail: str = Field(min_length=1)
-
-
 class Manifest(_Strict):
     """The content of `model.json`. Thresholds of `operating_points` and of `refer_band` are logits."""
 
@@ -67,11 +62,11 @@ class Manifest(_Strict):
     sha256: Digests
     keras_version: str
     input: InputSpec
-    labels: tuple[str, str] = ("NORMAL", "PNEUMONIA")
+    labels: tuple[str, str] = LABELS
     calibration: Calibration
     operating_points: dict[str, FiniteFloat] = Field(min_length=1)
     default_operating_point: str
-    refer_band: ReferBand | None = None
+    refer_band: AbstentionBand | None = None
     maps: MapsSpec
     training_data: dict[str, JsonValue]
     training: dict[str, JsonValue]
@@ -106,7 +101,7 @@ class ManifestDraft(BaseModel):
     calibration: dict[str, Any]
     operating_points: dict[str, float]
     default_operating_point: str
-    refer_band: ReferBand | None = None
+    refer_band: AbstentionBand | None = None
     maps: MapsSpec
     training_data: dict[str, JsonValue]
     training: dict[str, JsonValue]

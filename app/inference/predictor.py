@@ -13,13 +13,14 @@ from typing import Literal, get_args
 import numpy as np
 
 from app.errors import ArtifactRefused, InvalidParameter
-from app.imaging.preprocess import DEFAULT_MAX_PIXELS, RESIZE_RULE, inspect_film, load_film
-from app.imaging.raster import ImageWarning
+from app.imaging.formats import DEFAULT_MAX_PIXELS
+from app.imaging.preprocess import RESIZE_RULE, inspect_film, load_film
 from app.inference.artifact import Entry, find_entry, open_verified
 from app.inference.calibration import Decision, decide
-from app.inference.engine import Engine, EngineName, Films
+from app.inference.engine import Engine, Films
 from app.inference.explain import ActivationMap, draw_cam, draw_layer, occlude
-from app.inference.manifest import Notice
+from app.names import DEFAULT_ENGINE, EngineName
+from app.notice import Notice
 
 MapKind = Literal["none", "cam", "layers", "all"]
 LARGE_FILM_BYTES = 64 * 2**20
@@ -38,7 +39,7 @@ class FilmPrediction:
 
     decision: Decision
     logit: float
-    warnings: tuple[ImageWarning | Notice, ...]
+    warnings: tuple[Notice, ...]
     maps: tuple[ActivationMap, ...]
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -131,7 +132,7 @@ class Predictor:
 def open_predictor(
     store: Path,
     wanted: str | None,
-    engine: EngineName = "openvino",
+    engine: EngineName = DEFAULT_ENGINE,
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     prevalence: float | None = None,

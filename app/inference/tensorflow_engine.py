@@ -17,9 +17,10 @@ import keras  # after the environment it reads
 import tensorflow as tf
 
 from app.errors import ArtifactRefused
-from app.inference.engine import EngineName, Films, Floats, Maps, check_rows
+from app.inference.engine import Films, Floats, Maps, check_rows
 from app.inference.keras_graph import NetworkWithMaps
 from app.inference.manifest import MapsSpec
+from app.names import EngineName
 
 
 class TensorFlowEngine:

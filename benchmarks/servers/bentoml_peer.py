@@ -17,7 +17,7 @@ import numpy as np
 from fastapi import FastAPI, Request
 
 from app.inference.artifact import find_entry
-from app.inference.engine import open_engine
+from app.inference.engines import open_engine
 from app.process import granted_cores
 from benchmarks.films import STORE
 from benchmarks.limit import make_read

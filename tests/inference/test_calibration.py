@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from app.inference.calibration import Calibration, ReferBand, decide
+from app.inference.calibration import AbstentionBand, Calibration, decide
 
 WEIGHTS = "ab" * 32
 IDENTITY = Calibration(prevalence=0.5, weights_sha256=WEIGHTS)
@@ -87,7 +87,7 @@ def test_no_class_moves_with_the_prevalence():
 @pytest.mark.parametrize(("logit", "refer"), [(-1.0, False), (-0.99, True), (0.0, True), (0.49, True), (0.5, False)])
 def test_only_logits_strictly_inside_the_band_are_referred(logit, refer):
     """Its ends are decided."""
-    assert decided(logit, refer_band=ReferBand(-1.0, 0.5)).refer is refer
+    assert decided(logit, refer_band=AbstentionBand(-1.0, 0.5)).refer is refer
 
 
 def test_without_a_band_nothing_is_referred():

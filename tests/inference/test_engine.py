@@ -12,8 +12,10 @@ from openvino import opset13 as ops
 
 from app.errors import ArtifactRefused, ModelError
 from app.inference.artifact import find_entry
-from app.inference.engine import OpenVINOEngine, check_rows, open_engine
+from app.inference.engine import check_rows
+from app.inference.engines import open_engine
 from app.inference.manifest import MapsSpec
+from app.inference.openvino_engine import OpenVINOEngine
 from tests.conftest import film_pixels
 
 NAMES = ["pooled", "dense", "tanh"]

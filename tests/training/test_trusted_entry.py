@@ -12,8 +12,8 @@ from rich.console import Console
 import training.publishing.finish
 from app.api.schemas import encode_prediction
 from app.imaging.preprocess import shrink
-from app.inference.manifest import Notice
 from app.inference.predictor import open_predictor
+from app.notice import Notice
 from tests.conftest import encode
 from tests.drawn import draw_film, write_kaggle_layout
 from tests.training.tiny import TINY

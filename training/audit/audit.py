@@ -15,6 +15,7 @@ from rich.console import Console
 from app.errors import PneumoServeError
 from app.inference.artifact import Entry
 from app.inference.engine import Engine
+from app.names import LABELS
 from training.audit.copies import Copies, compare_copies
 from training.audit.corruptions import AXES, MARKERS, MASKS, PROMISED, Axis
 from training.audit.robustness import FIGURES, PROMISED_MOVE, Logits, Move, Promise, View, judge, measure
@@ -22,7 +23,6 @@ from training.audit.shortcuts import Baseline, measure_shortcuts
 from training.augmentation.perturbations import Alteration
 from training.augmentation.style import Looks
 from training.data.films import SOURCE_SIDE, Films, read_these_films
-from training.data.layout import LABELS
 from training.data.patients import Grouping
 from training.evaluation.logits import compute_logits_here, progress_bar
 from training.evaluation.metrics import Metric, binary_metrics

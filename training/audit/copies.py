@@ -14,8 +14,8 @@ from rich.console import Console
 from app.errors import InvalidParameter
 from app.inference.engine import Engine
 from app.inference.manifest import Manifest
+from app.names import LABELS
 from training.data.films import read_these_films
-from training.data.layout import LABELS
 from training.data.listing import list_films
 from training.evaluation.logits import compute_logits
 

@@ -10,8 +10,9 @@ import numpy as np
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
+from app.names import LABELS
 from training.data.films import Films, read_films
-from training.data.layout import KAGGLE_DATASET, LABELS, expect_both_classes
+from training.data.layout import KAGGLE_DATASET, expect_both_classes
 from training.data.listing import Listing, Unreadable, list_films
 from training.data.patient_table import PatientTable
 from training.data.patients import (

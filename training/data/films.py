@@ -18,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.errors import ImageError, PneumoServeError
 from app.imaging.formats import read_header
 from app.imaging.preprocess import read_film
-from training.data.layout import LABELS, WrongLayout, class_folder, show_path
+from app.names import LABELS
+from training.data.layout import WrongLayout, class_folder, show_path
 from training.data.listing import Listing, Unreadable
 
 SOURCE_SIDE = 224

@@ -11,9 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from app.errors import PneumoServeError
-
-LABELS = ("NORMAL", "PNEUMONIA")
-"""The classes in the order of their numbers: 1 means PNEUMONIA everywhere."""
+from app.names import LABELS
 
 SPLITS = ("train", "val", "test")
 """The folders of the Kaggle layout."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from app.names import LABELS
 from training.data.kinds import describe_kinds
 from training.data.layout import (
-    LABELS,
     SPLITS,
     WrongLayout,
     class_folder,

@@ -9,8 +9,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
+from app.names import LABELS
 from training.data.kinds import begins_like_film, has_film_ending, is_system_folder, name_kind, read_beginning
-from training.data.layout import LABELS
 
 Parts = tuple[str, ...]
 """The names of a path below the folder that is walked."""

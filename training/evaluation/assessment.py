@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.layout import LABELS
+from app.names import LABELS
 from training.data.patients import Grouping
 from training.evaluation.metrics import Metric, binary_metrics
 from training.evaluation.proportions import predictive_values

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.inference.calibration import Calibration, ReferBand
+from app.inference.calibration import AbstentionBand, Calibration
 from training.evaluation.calibration import describe_fit, fit_platt
 from training.evaluation.measure import Chosen
 from training.evaluation.operating_points import choose_points
@@ -43,7 +43,7 @@ def choose(recipe: Recipe, views: Views, prevalence: float) -> tuple[dict[str, A
     return calibration, Chosen(calibrate, points, default, band), _describe(recipe, views, band)
 
 
-def _describe(recipe: Recipe, views: Views, band: ReferBand | None) -> dict[str, Any]:
+def _describe(recipe: Recipe, views: Views, band: AbstentionBand | None) -> dict[str, Any]:
     described: dict[str, Any] = {"views": list(views.names)}
     if recipe.calibration == "platt":
         described["calibration"] = describe_fit(views)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.layout import LABELS
+from app.names import LABELS
 
 SCORES_FILE = "validation_scores.json"
 """In an entry's folder: the logits of its validation films as sent, and their labels."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from app.inference.calibration import ReferBand
+from app.inference.calibration import AbstentionBand
 from training.evaluation.assessment import Assessment, assess
 from training.evaluation.calibration import simulate_ece
 from training.evaluation.perturbed_sets import Views
@@ -30,7 +30,7 @@ class Chosen:
     calibrate: Callable[[float], float]
     operating_points: dict[str, float]
     default: str
-    refer_band: ReferBand | None = None
+    refer_band: AbstentionBand | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.calibration import ReferBand
+from app.inference.calibration import AbstentionBand
 from training.evaluation.calibration import fold_by_patient
 from training.evaluation.metrics import Metric
 from training.evaluation.operating_points import choose_points
@@ -25,7 +25,7 @@ COVERAGES = tuple(round(1 - step / 40, 3) for step in range(21))
 """Shares of films answered, from all to half, at which the rest's accuracy is told."""
 
 
-def choose_band(views: Views, threshold: float) -> ReferBand | None:
+def choose_band(views: Views, threshold: float) -> AbstentionBand | None:
     """Choose the narrowest band around a threshold that leaves `WANTED_ACCURACY` and refers `LEAST_REFERRED`.
 
     Its ends are equally far from the threshold, in logits and so in calibrated log-odds too: one number is chosen, as
@@ -52,10 +52,10 @@ def choose_band(views: Views, threshold: float) -> ReferBand | None:
     if not keeps.any():
         return None
     width = float(widths[np.argmax(keeps)])
-    return ReferBand(threshold - width, threshold + width)
+    return AbstentionBand(threshold - width, threshold + width)
 
 
-def measure_referral(views: Views, threshold: float, band: ReferBand) -> dict[str, Metric]:
+def measure_referral(views: Views, threshold: float, band: AbstentionBand) -> dict[str, Metric]:
     """Measure what a band refers, and what is right of the rest at a threshold, all views together.
 
     Returns:
@@ -63,7 +63,7 @@ def measure_referral(views: Views, threshold: float, band: ReferBand) -> dict[st
     """
     labels, logits, patients = views.pool()
     z = logits.astype(np.float64)
-    return _measure(labels, (z > band.low) & (z < band.high), (z >= threshold) == labels, patients.groups)
+    return _measure(labels, band.contains(z), (z >= threshold) == labels, patients.groups)
 
 
 def cross_fit_band(views: Views, default: str) -> dict[str, dict[str, Metric]] | None:
@@ -80,7 +80,7 @@ def cross_fit_band(views: Views, default: str) -> dict[str, dict[str, Metric]] |
         if band is None:
             return None
         z = views.logits[:, held_out].astype(np.float64)
-        inside[:, held_out] = (z > band.low) & (z < band.high)
+        inside[:, held_out] = band.contains(z)
         correct[:, held_out] = (z >= threshold) == views.labels[held_out]
     parts = {"as_sent": slice(0, 1), "altered": slice(1, None)}
     measured = {}

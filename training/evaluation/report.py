@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from training.data.layout import LABELS
+from app.names import LABELS
 from training.evaluation.assessment import Assessment
 from training.evaluation.metrics import ECE_BINS, METRICS, Metric
 

@@ -13,7 +13,7 @@ from keras.optimizers import AdamW, Optimizer, RMSprop
 from keras.optimizers.schedules import CosineDecay
 from numpy.typing import NDArray
 
-from app.inference.manifest import Notice
+from app.notice import Notice
 from training.augmentation.acquisition import WorldAugmentation
 from training.augmentation.affine import AffineAugmentation
 from training.augmentation.style import LookBorrowing

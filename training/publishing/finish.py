@@ -18,7 +18,7 @@ from rich.console import Console
 from app.errors import ArtifactRefused
 from app.imaging.preprocess import RESIZE_RULE
 from app.inference.artifact import find_entry, finish_entry, list_entries, staged_entry
-from app.inference.engine import open_engine
+from app.inference.engines import open_engine
 from app.inference.manifest import InputSpec, ManifestDraft, MapsSpec
 from training.data.dataset import Dataset
 from training.data.films import Films

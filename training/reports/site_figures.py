@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.calibration import Calibration, ReferBand
+from app.inference.calibration import AbstentionBand, Calibration
 from training.evaluation.assessment import Assessment
 from training.evaluation.calibration import simulate_ece
 from training.evaluation.metrics import Metric, binary_metrics
@@ -132,10 +132,10 @@ def check_calibration(assessment: Assessment, calibration: Calibration) -> Calib
     )
 
 
-def find_referral(assessment: Assessment, groups: NDArray[np.int64], band: ReferBand) -> Referral:
+def find_referral(assessment: Assessment, groups: NDArray[np.int64], band: AbstentionBand) -> Referral:
     """Tell which films the model would refer, and how good its default operating point is on the rest."""
     logits = assessment.logits.astype(np.float64)
-    inside = (logits > band.low) & (logits < band.high)
+    inside = band.contains(logits)
     rest, sick = ~inside, assessment.labels == 1
     right = assessment.predicted(assessment.default) == sick
     ratios = {

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.layout import LABELS
+from app.names import LABELS
 from training.evaluation.assessment import Assessment
 from training.evaluation.metrics import ECE_BINS
 

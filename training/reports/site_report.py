@@ -17,8 +17,9 @@ from app.imaging.preprocess import inspect_film, shrink
 from app.imaging.raster import decode
 from app.inference.explain import draw_cam
 from app.inference.predictor import Predictor
+from app.names import LABELS
 from training.data.films import Films
-from training.data.layout import LABELS, show_path
+from training.data.layout import show_path
 from training.data.listing import Unreadable
 from training.data.patients import Grouping
 from training.evaluation.assessment import Assessment

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.inference.calibration import Calibration
-from training.data.layout import LABELS
+from app.names import LABELS
 from training.evaluation.assessment import Assessment
 from training.evaluation.drift import Scores
 from training.reports.site_figures import WantedThreshold

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from app.inference.manifest import Manifest
-from training.data.layout import LABELS
+from app.names import LABELS
 from training.evaluation.assessment import Assessment
 from training.evaluation.drift import ClassDrift
 from training.evaluation.metrics import Metric

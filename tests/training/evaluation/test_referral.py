@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.inference.calibration import ReferBand
+from app.inference.calibration import AbstentionBand
 from tests.training.viewed import draw_views, make_views
 from training.evaluation.referral import (
     COVERAGES,
@@ -39,7 +39,9 @@ def test_no_narrower_band_keeps_the_promise(views):
     """A twentieth off its width breaks it."""
     band = choose_band(views, 0.1)
     half = 0.475 * (band.high - band.low)
-    found = [measure_referral(part, 0.1, ReferBand(0.1 - half, 0.1 + half)) for part in (views.as_sent, views.altered)]
+    found = [
+        measure_referral(part, 0.1, AbstentionBand(0.1 - half, 0.1 + half)) for part in (views.as_sent, views.altered)
+    ]
     assert any(f["accuracy"].value < WANTED_ACCURACY or f["referred"].value < LEAST_REFERRED for f in found)
 
 
@@ -62,14 +64,14 @@ def test_there_is_no_band_where_none_keeps_the_promise(views):
 def test_referral_by_hand():
     """Eight films: two inside the band, one of the rest wrong."""
     views = make_views([0, 0, 0, 1, 0, 1, 1, 1], [-4, -3, 3, -0.5, 0.5, 2, 3, 4])
-    found = measure_referral(views, 0.0, ReferBand(-1.0, 1.0))
+    found = measure_referral(views, 0.0, AbstentionBand(-1.0, 1.0))
     values = {name: metric.value for name, metric in found.items()}
     assert values == pytest.approx({"referred": 2 / 8, "accuracy": 5 / 6, "sensitivity": 1.0, "specificity": 2 / 3})
 
 
 def test_films_on_the_ends_of_the_band_are_answered():
     """As the service decides it: strictly inside is referred."""
-    found = measure_referral(make_views([0, 1, 1], [-1.0, 0.0, 1.0]), 0.0, ReferBand(-1.0, 1.0))
+    found = measure_referral(make_views([0, 1, 1], [-1.0, 0.0, 1.0]), 0.0, AbstentionBand(-1.0, 1.0))
     assert found["referred"].value == pytest.approx(1 / 3)
 
 

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from app.inference.artifact import find_entry
-from app.inference.engine import open_engine
+from app.inference.engines import open_engine
 from app.inference.keras_graph import NetworkWithMaps, maps_of
 from tests.inference.small_networks import BODIES, FILMS, network
 from training.publishing.serving_form import export_serving, round_weights, save_network

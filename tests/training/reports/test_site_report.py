@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 import pneumoserve
 from app.inference.artifact import find_entry, open_verified
-from tests.drawn import LABELS, write_kaggle_layout
+from app.names import LABELS
+from tests.drawn import write_kaggle_layout
 from training.data.films import read_films
 from training.data.listing import list_films
 from training.evaluate import EvaluateOptions, evaluate
