@@ -26,7 +26,8 @@ ARROWS = {
     "app/inference": {"app.errors", "app.names", "app.notice", "app.imaging"},
     "app/api": {"app.errors", "app.names", "app.notice", "app.settings", "app.inference"},
     "app/main.py": {"app"},
-    "app/server.py": {"app.settings"},
+    "app/protocol.py": set(),
+    "app/server.py": {"app.protocol", "app.settings"},
     "app/process.py": set(),
     # What a labelled film is, and the figures of such films, are worked out in one place.
     "batch": {"app.errors", "app.names", "app.api.schemas"}

@@ -8,8 +8,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import h11
 import pytest
 
+from app.protocol import MAX_HEAD_BYTES, CarefulConnection
 from tests.conftest import encode, film_pixels
 from tests.running import Running, film_request, running, small_but_slow, wait_until
 
@@ -210,6 +212,83 @@ def test_an_ambiguous_request_is_refused_and_its_connection_closed(
         for pieces in ([behind + sent], [behind + sent[:-3], sent[-3:]]):
             answers = exchange(server, *pieces)
             assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"400"][not behind :]
+
+
+UNREAD = b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_an_ambiguous_request_behind_a_body_that_nobody_read_is_refused_too(tiny_store: Path, sent: bytes) -> None:
+    """The answer to a GET does not wait for its body, which may come later, with the next request in its packet."""
+    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
+        kept.settimeout(10)
+        kept.sendall(UNREAD)
+        assert kept.recv(65536).startswith(b"HTTP/1.1 200")
+        kept.sendall(b"hello" + sent)
+        assert kept.recv(65536).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("rest", [b"hell", b"helloGET /livez HTT"], ids=["half its body", "half a header behind it"])
+def test_who_stops_behind_an_answer_is_hung_up_on(tiny_store: Path, rest: bytes) -> None:
+    """Whatever is left over of one request, or begins another, has its time."""
+    with (
+        running(tiny_store, body_timeout_seconds=0.4) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as kept,
+    ):
+        kept.settimeout(10)
+        kept.sendall(UNREAD)
+        assert kept.recv(65536).startswith(b"HTTP/1.1 200")
+        kept.sendall(rest)
+        assert kept.recv(65536) == b""
+
+
+def test_a_broken_chunk_behind_an_answer_closes_the_connection_alone(
+    tiny_store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing more is answered, and nothing fails."""
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with (
+        running(tiny_store, max_upload_bytes=10) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as kept,
+    ):
+        kept.settimeout(10)
+        kept.sendall(head + b"b\r\nhello world\r\n")
+        assert kept.recv(65536).startswith(b"HTTP/1.1 413")
+        kept.sendall(b"no length\r\n")
+        assert kept.recv(65536) == b""
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_a_whole_header_over_its_limit_is_refused() -> None:
+    """Also where all of it comes at once."""
+    connection = CarefulConnection(h11.SERVER, MAX_HEAD_BYTES)
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n"
+    connection.receive_data(head % (b"a" * (MAX_HEAD_BYTES - len(head) + 3)))
+    with pytest.raises(h11.RemoteProtocolError):
+        connection.next_event()
+    connection = CarefulConnection(h11.SERVER, MAX_HEAD_BYTES)
+    connection.receive_data(head % (b"a" * (MAX_HEAD_BYTES - len(head) + 2)) + b"next" * MAX_HEAD_BYTES)
+    assert isinstance(connection.next_event(), h11.Request)
+
+
+def test_an_old_client_is_answered_and_its_connection_closed(tiny_store: Path) -> None:
+    """HTTP/1.0 has neither hosts nor connections that stay open."""
+    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as old:
+        old.settimeout(10)
+        old.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+        answer = b"".join(iter(lambda: old.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b'{"status":"ok"}')
+
+
+def test_an_answer_to_head_is_a_header_alone(tiny_store: Path) -> None:
+    """The next answer begins right behind it."""
+    with running(tiny_store) as server:
+        answers = exchange(server, b"HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    first, second, body = answers.split(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200")
+    assert second.startswith(b"HTTP/1.1 200")
+    assert body == b'{"status":"ok"}'
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.02])
