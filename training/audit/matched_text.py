@@ -12,7 +12,6 @@ from rich.table import Table
 from training.audit.matched import ORDERS, Matched
 from training.audit.matching import BALANCED, CALIPER, STATISTICS
 from training.data.films import Films
-from training.evaluation.metrics import Metric
 
 OUTSIDE_FILE = "outside.json"
 """What was found on films of another site: in the report's folder, and in an entry's for its card."""
@@ -22,7 +21,7 @@ _MEASURED = ("model", "baseline", "gain", "file_size", "model_unmatched", "basel
 
 def conclude(matched: Matched, model: str) -> str:
     """Say in words what may be claimed of these films."""
-    auc = f"{model} has AUC {_show(matched.model)} on {len(matched.pairs)} matched pairs"
+    auc = f"{model} has AUC {matched.model} on {len(matched.pairs)} matched pairs"
     if not matched.is_balanced:
         return f"Nothing is claimed: the pairs are not balanced within {BALANCED}. {auc}."
     if matched.is_claim:
@@ -72,13 +71,13 @@ def _describe(matched: Matched, films: Films, data: str, model: str) -> list[dic
     low, median, high = matched.orders
     count = " + ".join(f"{number} {label}" for label, number in films.count().items())
     aucs = [
-        (f"{model}, matched", _show(matched.model)),
-        ("the statistics alone, matched", _show(matched.baseline)),
-        ("the model less the statistics, matched", _show(matched.gain)),
-        ("the file's size alone, matched (not matched for it)", _show(matched.file_size)),
-        (_name_sterner(matched, model), _show(matched.sterner[1]) if matched.sterner else "too few pairs"),
-        (f"{model}, all films: claimed for nothing", _show(matched.model_unmatched)),
-        ("the statistics alone, all films", _show(matched.baseline_unmatched)),
+        (f"{model}, matched", str(matched.model)),
+        ("the statistics alone, matched", str(matched.baseline)),
+        ("the model less the statistics, matched", str(matched.gain)),
+        ("the file's size alone, matched (not matched for it)", str(matched.file_size)),
+        (_name_sterner(matched, model), str(matched.sterner[1]) if matched.sterner else "too few pairs"),
+        (f"{model}, all films: claimed for nothing", str(matched.model_unmatched)),
+        ("the statistics alone, all films", str(matched.baseline_unmatched)),
     ]
     return [
         {
@@ -114,9 +113,9 @@ def _caution(matched: Matched) -> str:
         return " Too few films are left to match them for the file's size too."
     pairs, auc = matched.sterner
     if matched.holds_sternly:
-        return f" It stays so where films are matched for the file's size too: {_show(auc)} on {pairs} pairs."
+        return f" It stays so where films are matched for the file's size too: {auc} on {pairs} pairs."
     return (
-        f" It is a hint and no more: matched for the file's size too, {pairs} pairs leave {_show(auc)}, "
+        f" It is a hint and no more: matched for the file's size too, {pairs} pairs leave {auc}, "
         "which a coin might reach."
     )
 
@@ -124,9 +123,3 @@ def _caution(matched: Matched) -> str:
 def _name_sterner(matched: Matched, model: str) -> str:
     pairs = f" ({matched.sterner[0]} pairs)" if matched.sterner else ""
     return f"{model}, matched for the file's size too{pairs}"
-
-
-def _show(figure: Metric) -> str:
-    if figure.value is None or figure.low is None or figure.high is None:
-        return figure.note or "–"
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"

@@ -152,9 +152,7 @@ def _show_figures(view: View) -> tuple[str, ...]:
 
 
 def _show_interval(figure: Metric) -> tuple[str, str]:
-    if figure.value is None or figure.low is None or figure.high is None:
-        return "–", figure.note or ""
-    return f"{figure.value:.3f}", f"{figure.low:.3f} to {figure.high:.3f}"
+    return figure.format_value(), figure.format_interval()
 
 
 def _points(move: float) -> str:

@@ -21,17 +21,39 @@ _Z_SQUARED = 3.8414588
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure with its 95 % bootstrap interval; all None, and a note, where the films do not define it."""
+    """A metric with its 95 % bootstrap interval; all None, and a note, where the films do not define it."""
 
     value: float | None
     low: float | None
     high: float | None
     note: str | None = None
 
+    def __str__(self) -> str:
+        """Return `value (low to high)`."""
+        return self.format()
+
+    def format(self, digits: int = 3) -> str:
+        """Return `value (low to high)`; the value alone without an interval; the note, or a dash, without a value."""
+        if self.value is None:
+            return self.note or "–"
+        if self.low is None or self.high is None:
+            return self.format_value(digits)
+        return f"{self.format_value(digits)} ({self.format_interval(digits)})"
+
+    def format_value(self, digits: int = 3) -> str:
+        """Return the value; a dash where there is none."""
+        return "–" if self.value is None else f"{self.value:.{digits}f}"
+
+    def format_interval(self, digits: int = 3) -> str:
+        """Return `low to high`; the note, or nothing, without an interval."""
+        if self.low is None or self.high is None:
+            return self.note or ""
+        return f"{self.low:.{digits}f} to {self.high:.{digits}f}"
+
     def to_json(self) -> dict[str, Any]:
-        """Answer it for `model.json`: rounded to 6 places, the note only where there is one."""
-        figures = {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(self).items()}
-        return figures if self.note else {key: value for key, value in figures.items() if key != "note"}
+        """Return it for `model.json`: rounded to 6 places, the note only where there is one."""
+        fields = {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(self).items()}
+        return fields if self.note else {key: value for key, value in fields.items() if key != "note"}
 
 
 def binary_metrics(

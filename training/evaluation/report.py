@@ -31,7 +31,7 @@ EpochFigures = dict[str, float]
 def metric_rows(assessment: Assessment, operating_point: str) -> list[tuple[str, str, str]]:
     """Answer (name, value, interval or note) of every metric, in words for a table."""
     figures = assessment.metrics[operating_point]
-    return [(_NAMES[name], _number(figures[name].value), _interval(figures[name])) for name in METRICS]
+    return [(_NAMES[name], figures[name].format_value(), _interval(figures[name])) for name in METRICS]
 
 
 def write_text(assessment: Assessment, title: str) -> str:
@@ -131,7 +131,7 @@ def _draw_roc(axis: Axes, assessment: Assessment) -> None:
 
     false_alarms, hits, _ = roc_curve(assessment.labels, assessment.logits)
     auc = assessment.metrics[assessment.default]["auc"]
-    axis.plot(false_alarms, hits, color=COLOURS["NORMAL"], label=f"AUC {_number(auc.value)} {_interval(auc)}")
+    axis.plot(false_alarms, hits, color=COLOURS["NORMAL"], label=f"AUC {auc}")
     axis.plot([0, 1], [0, 1], ":", color="gray")
     for marker, (name, figures) in zip("os^Dv", assessment.metrics.items(), strict=False):
         sensitivity, specificity = figures["sensitivity"].value, figures["specificity"].value
@@ -181,11 +181,6 @@ def save_figure(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _interval(figure: Metric) -> str:
-    if figure.low is None or figure.high is None:
-        return figure.note or ""
-    return f"({figure.low:.3f} to {figure.high:.3f})"
+def _interval(metric: Metric) -> str:
+    interval = metric.format_interval()
+    return interval if metric.low is None else f"({interval})"

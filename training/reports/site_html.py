@@ -38,9 +38,7 @@ def short(figure: Metric) -> str:
 
 def number(figure: Metric) -> str:
     """Show a figure that is no share, with its interval, as plain text."""
-    if figure.value is None or figure.low is None or figure.high is None:
-        return figure.note or "–"
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+    return str(figure)
 
 
 def show_p(p_value: float) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from training.evaluation.metrics import METRICS, binary_metrics
+from training.evaluation.metrics import METRICS, Metric, binary_metrics
 
 
 @pytest.fixture
@@ -91,3 +91,17 @@ def test_a_share_of_all_is_not_certain():
     assert specificity.low == pytest.approx(2 / (2 + 1.96**2), abs=1e-4)
     missed = binary_metrics(labels, labels * 0.8 + 0.1, labels > 1, groups)["sensitivity"]
     assert (missed.low, missed.high) == (0.0, pytest.approx(1 - 4 / (4 + 1.96**2), abs=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("metric", "text"),
+    [
+        (Metric(0.9, 0.85, 0.9494), "0.900 (0.850 to 0.949)"),
+        (Metric(0.9, None, None, "no interval: no draws"), "0.900"),
+        (Metric(None, None, None, "undefined without films of NORMAL"), "undefined without films of NORMAL"),
+        (Metric(None, None, None), "–"),
+    ],
+)
+def test_a_metric_is_formatted_with_its_interval_or_its_note(metric: Metric, text: str) -> None:
+    """`value (low to high)`, three decimals."""
+    assert str(metric) == text
