@@ -209,7 +209,7 @@ def score(
     ] = None,
 ) -> None:
     """Score many films over HTTP, one row a film; started again, what is new or changed. Status 1 where one failed."""
-    from batch.client import Retrying
+    from batch.client import RetryPolicy
     from batch.score import score as score_films
 
     status = score_films(
@@ -225,7 +225,7 @@ def score(
         encoding=encoding,
         retry_failed=retry_failed,
         root=root,
-        retrying=Retrying(patience=patience, refused=patience),
+        policy=RetryPolicy(patience=patience, refused=patience),
     )
     raise typer.Exit(status)
 

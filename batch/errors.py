@@ -1,23 +1,23 @@
-"""What ends the scoring of a folder as a whole; a film that fails is a row, never one of these.
+"""What ends the scoring of a set of films as a whole; a film that fails is a row, never one of these.
 
     ScoreError
-    ├── CallError              the command cannot do what it was asked: exit status 2
-    │   ├── NothingNamed       no argument leads to a film
-    │   ├── WrongList          nobody could tell which paths the list on standard input names
-    │   ├── UnusableResult     the result cannot be written as asked
-    │   ├── JournalRefused     the journal belongs to another run, or to a process at work
-    │   ├── WrongAddress       the URL or the key cannot be used
-    │   └── WrongKey           the service wants another key
-    └── ServiceError          the service let the whole run down: exit status 1
-        ├── ServiceGone        nothing was answered for so long that the other films need not be tried
-        └── ModelChanged       it answers with another model than at the start
+    ├── CallError              exit status 2
+    │   ├── NothingNamed
+    │   ├── WrongList
+    │   ├── UnusableResult
+    │   ├── JournalRefused
+    │   ├── WrongAddress
+    │   └── WrongKey
+    └── ServiceError           exit status 1
+        ├── ServiceGone
+        └── ModelChanged
 
-A message says what was expected and what came, and what to do.
+A message says what was expected, what came, and what to do.
 """
 
 
 class ScoreError(Exception):
-    """Anything that ends the scoring of a folder as a whole, with a sentence that says why."""
+    """Anything that ends the scoring as a whole, with a sentence that says why."""
 
 
 class CallError(ScoreError):
@@ -29,7 +29,7 @@ class NothingNamed(CallError):
 
 
 class WrongList(CallError):
-    """Nobody could tell which paths the list on standard input names."""
+    """It is not clear which paths the list on standard input names."""
 
 
 class UnusableResult(CallError):
@@ -37,7 +37,7 @@ class UnusableResult(CallError):
 
 
 class JournalRefused(CallError):
-    """The journal cannot be continued, or not now."""
+    """The journal belongs to another run, or to a process at work."""
 
 
 class WrongAddress(CallError):
@@ -45,11 +45,11 @@ class WrongAddress(CallError):
 
 
 class WrongKey(CallError):
-    """The service wants another API key; no film would be answered."""
+    """The service wants another API key."""
 
 
 class ServiceError(ScoreError):
-    """The service let the whole run down."""
+    """The service failed the whole run."""
 
 
 class ServiceGone(ServiceError):
@@ -57,4 +57,4 @@ class ServiceGone(ServiceError):
 
 
 class ModelChanged(ServiceError):
-    """The service answers with another model than at the start; one result would hold two models' answers."""
+    """The service answers with another model than at the start."""

@@ -1,8 +1,8 @@
 """The journal beside a result: what is finished survives kill -9, and a second start goes on from it.
 
-Its first line tells which run it belongs to, and the identity of the result that it was written to. Each further line
-is one film, see `entry`. A film may stand there several times, when it failed or changed and was sent again: its last
-line counts. A line that cannot be read was torn by a power cut, and says nothing. Format 1 has neither identity.
+Its first line describes the run and holds the fingerprints of its results; each further line is one film, see
+`journal_format`. A film that was sent again has several lines, of which the last one counts. A line that cannot be
+read was torn by a power cut and is ignored. Format 1 has no fingerprints.
 """
 
 from __future__ import annotations
@@ -11,42 +11,39 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from batch.content import Identity, file_identity
-from batch.entry import Entry, encode_entry, parse_entry, parse_object
 from batch.errors import JournalRefused
+from batch.fingerprint import Fingerprint, fingerprint_file
 from batch.journal_file import JournalFile
-from batch.keys import Keys
-from batch.paths import shown
-from batch.run import BEGINNING, FORMAT, Run
-
-_NAMES_SHOWN = 3
+from batch.journal_format import BEGINNING, FORMAT, JournalEntry, Run, parse_entry, parse_object
+from batch.journal_keys import JournalKeys
+from batch.paths import join_some
 
 
 class Journal:
     """An open journal, locked against a second process. Use it as a context manager.
 
-    `run` is what it belongs to. Rows stay on the disk; in memory is only where each one begins. Nothing is changed on
-    the disk before the first of `prepare`, `append`, `note_result` and `finish`. Films are named by absolute path.
+    Rows stay on the disk; in memory is only where each one begins. Nothing changes on the disk before the first of
+    `prepare`, `append`, `note_result` and `finish`. Callers name films by absolute path.
     """
 
-    def __init__(self, out: Path, run: Run, keys: Keys | None = None, *, restart: bool = False) -> None:
+    def __init__(self, out: Path, run: Run, keys: JournalKeys | None = None, *, restart: bool = False) -> None:
         """Open the journal of `run` for the result `out`, or begin one.
 
         Args:
             out: the result; its folder exists.
             run: what this start would score with.
-            keys: what the films are called in it; by default by absolute path.
-            restart: forget what an earlier start left there.
+            keys: how films are named in it; None: by absolute path.
+            restart: forget what an earlier start left.
 
         Raises:
             JournalRefused: another process writes it, it belongs to another run, or the file is no journal.
         """
         self.run = run
         self._out = out
-        self._keys = keys or Keys()
+        self._keys = keys or JournalKeys()
         self._format = 0
         self._offsets: dict[str, int] = {}
-        self._results: list[Identity] = []
+        self._results: list[Fingerprint] = []
         self._is_prepared = False
         self._prepared_end = 0
         self._file = JournalFile(out)
@@ -74,10 +71,10 @@ class Journal:
         return self._file.is_finished
 
     def check_films(self, films: Iterable[str]) -> int:
-        """Refuse to go on without films that were answered; forget those that failed, and return how many those are.
+        """Refuse to go on without films that were answered; forget those that failed, and return their number.
 
-        What failed has no answer that could be lost, and may be named otherwise by now: a folder that could not be
-        entered is a film that failed, until it can be entered.
+        What failed has no answer to lose, and may have another name by now: a folder that could not be entered is one
+        failed film until it can be.
 
         Raises:
             JournalRefused: a film that was answered is not among `films`.
@@ -85,10 +82,9 @@ class Journal:
         lost = self._offsets.keys() - set(map(self._keys, films))
         answered = sorted(key for key in lost if self._entry(key).row.error is None)
         if answered:
-            more = f" and {len(answered) - _NAMES_SHOWN} more" if len(answered) > _NAMES_SHOWN else ""
             raise JournalRefused(
                 f"{self._file.path} holds {len(lost)} films that are not named now, answers of {len(answered)} among "
-                f"them: {', '.join(map(shown, answered[:_NAMES_SHOWN]))}{more}. "
+                f"them: {join_some(answered)}. "
                 "Name the same films again, name another --out, or start over with --restart."
             )
         for key in lost:
@@ -97,7 +93,7 @@ class Journal:
         return len(lost)
 
     def check_result(self) -> None:
-        """Refuse to replace a result that did not come of this journal.
+        """Refuse to replace a result that this journal did not write.
 
         Raises:
             JournalRefused: something else wrote it, or changed it.
@@ -110,19 +106,19 @@ class Journal:
                 "version wrote it, or something else. Name another --out, or replace it with --restart."
             )
         status = self._out.stat()
-        if not any(result.has_stat(status) for result in self._results):
-            present = file_identity(self._out)
-            if not any(result.has_bytes_of(present) for result in self._results):
+        if not any(result.matches_stat(status) for result in self._results):
+            present = fingerprint_file(self._out)
+            if not any(result.matches(present) for result in self._results):
                 raise JournalRefused(
                     f"{self._out} is not as this command left it. Move it away to have it written anew, "
                     "name another --out, or replace it with --restart."
                 )
 
-    def entry(self, film: str) -> Entry | None:
-        """Return what is known of a film, or None. Several threads may call it while another appends.
+    def entry(self, film: str) -> JournalEntry | None:
+        """Return a film's entry, or None. Several threads may call it while another appends.
 
         Raises:
-            JournalRefused: the file was changed behind our back.
+            JournalRefused: something else changed the file.
         """
         key = self._keys(film)
         if key not in self._offsets:
@@ -132,11 +128,11 @@ class Journal:
         return entry
 
     def has_new(self, film: str) -> bool:
-        """Tell whether a film was appended since the call of `prepare`, and no result noted since."""
+        """Return whether a film was appended since `prepare` was called, and no result noted since."""
         return self._is_prepared and self._offsets.get(self._keys(film), -1) >= self._prepared_end
 
     def prepare(self) -> None:
-        """Bring the file into the state in which films are appended: the current format, the name of a journal."""
+        """Give the file the current format and the name of a journal, so that films can be appended."""
         if self._is_prepared:
             return
         if self._must_replace:
@@ -145,31 +141,31 @@ class Journal:
         self._prepared_end = self._file.end
         self._is_prepared = True
 
-    def append(self, entries: Iterable[Entry]) -> None:
+    def append(self, entries: Iterable[JournalEntry]) -> None:
         """Add films; when this returns they are on the disk."""
         self.prepare()
         lines, at = [], {}
         end = 0
         for entry in entries:
             key = self._keys(entry.row.path)
-            line = encode_entry(key, entry)
+            line = entry.encode(key)
             lines.append(line)
             at[key] = end
             end += len(line)
         begins = self._file.append(b"".join(lines))
         self._offsets.update((key, begins + offset) for key, offset in at.items())
 
-    def note_result(self, result: Identity) -> None:
-        """Note that a result is about to be put in place; when this returns it is on the disk.
+    def note_result(self, result: Fingerprint) -> None:
+        """Note the result that is about to be put in place; when this returns the note is on the disk.
 
-        The journal is written anew for it, with one line a film: films that were tried again and again end here.
+        The journal is written anew for it, with one line a film.
         """
         self.prepare()
         self._replace([*self._present_result(), result])
 
-    def knows_result(self, result: Identity) -> bool:
-        """Tell whether these bytes were noted as a result before."""
-        return any(known.has_bytes_of(result) for known in self._results)
+    def knows_result(self, result: Fingerprint) -> bool:
+        """Return whether these bytes were noted as a result before."""
+        return any(known.matches(result) for known in self._results)
 
     def finish(self) -> None:
         """Keep the journal beside its finished result."""
@@ -177,18 +173,18 @@ class Journal:
             self.prepare()
         self._file.finish()
 
-    def _present_result(self) -> list[Identity]:
-        return [file_identity(self._out)] if self._out.exists() else []
+    def _present_result(self) -> list[Fingerprint]:
+        return [fingerprint_file(self._out)] if self._out.exists() else []
 
-    def _replace(self, results: list[Identity]) -> None:
+    def _replace(self, results: list[Fingerprint]) -> None:
         offsets: dict[str, int] = {}
 
         def lines() -> Iterator[bytes]:
-            line = self.run.as_line(results)
+            line = self.run.encode(results)
             end = len(line)
             yield line
             for key, offset in self._offsets.items():
-                line = encode_entry(key, self._entry(key)) if self._format == 1 else self._file.line(offset)
+                line = self._entry(key).encode(key) if self._format == 1 else self._file.line(offset)
                 offsets[key] = end
                 end += len(line)
                 yield line
@@ -197,18 +193,18 @@ class Journal:
         self._format, self._offsets, self._results = FORMAT, offsets, results
         self._prepared_end = self._file.end
 
-    def _entry(self, key: str) -> Entry:
+    def _entry(self, key: str) -> JournalEntry:
         entry = parse_entry(self._file.line(self._offsets[key]), self._format)
         if entry is None:
             raise JournalRefused(f"{self._file.path} was changed by something else while it was in use.")
         if self._format == 1:
-            entry.identity = self._adopted(key)
+            entry.fingerprint = self._adopted(key)
         return entry
 
-    def _adopted(self, path: str) -> Identity | None:
-        """Return the identity that a film of a journal of format 1 is given: as it is now, hash unknown.
+    def _adopted(self, path: str) -> Fingerprint | None:
+        """Return the fingerprint for a film of a journal of format 1: as it is now, hash unknown.
 
-        A file that is newer than the journal was written after its row, and gets none: its row is about other bytes.
+        A file newer than the journal gets none: its row is about other bytes.
         """
         try:
             status = os.stat(path)  # noqa: PTH116 - the path stays as it is
@@ -216,10 +212,10 @@ class Journal:
             return None
         if status.st_mtime_ns > self._written_ns:
             return None
-        return Identity(status.st_size, status.st_mtime_ns, None)
+        return Fingerprint(status.st_size, status.st_mtime_ns, None)
 
     def _index(self, restart: bool = False) -> None:
-        """Note the format, 0 where nothing is there, and where each film's last line begins."""
+        """Read the format, 0 where nothing is there, and where each film's last line begins."""
         lines = self._file.lines()
         _, first = next(lines, (0, b""))
         if not first.startswith(BEGINNING) and not BEGINNING.startswith(first):
@@ -231,7 +227,7 @@ class Journal:
             raise JournalRefused(f"{self._file.path} begins with a damaged line. Move it away.")
         self.run.check(header, str(self._file.path))
         self._format = header["journal"]
-        self._results = [Identity(**result) for result in header.get("results", ())]
+        self._results = [Fingerprint(**result) for result in header.get("results", ())]
         for offset, line in lines:
             entry = parse_entry(line, self._format)
             if entry is not None:

@@ -1,4 +1,4 @@
-"""The file of a journal: its two names, its lock, and bytes that are on the disk when a call returns."""
+"""The file of a journal: its two names, its lock, and writes that are on the disk when a call returns."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _LINE_BYTES = 1024  # more than most lines have
 class JournalFile:
     """The open file, locked against a second process. It grows at its end, or is replaced as a whole.
 
-    It is called `<out>.journal` while films are scored, and `<out>.films` beside a finished result. Where both are
-    there, a start over was cut off, and the journal is the newer one.
+    Its name is `<out>.journal` while films are scored, and `<out>.films` beside a finished result. Where both exist, a
+    start with `--restart` was cut off, and the journal is the newer one.
     """
 
     def __init__(self, out: Path) -> None:
-        """Open the file of the result `out`, whose folder exists; where there is none, an empty one.
+        """Open the file of the result `out`, whose folder exists, or create an empty one.
 
         Raises:
             JournalRefused: another process has it.
@@ -48,13 +48,13 @@ class JournalFile:
         return os.fstat(self._file).st_mtime_ns
 
     def close(self) -> None:
-        """Release the file; one that nothing was written to is deleted."""
+        """Release the file; delete it where nothing was written to it."""
         if not self._end and not self.is_finished:
             self.path.unlink(missing_ok=True)
         _close_locked(self._file)
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        r"""Yield the offset where each line begins, and the line with its `\n`; the last one may lack it."""
+        r"""Yield each line's offset, and the line with its `\n`; the last one may lack it."""
         with self.path.open("rb") as file:
             at = 0
             for line in file:
@@ -84,7 +84,7 @@ class JournalFile:
         return begins
 
     def replace(self, lines: Iterable[bytes]) -> None:
-        """Put a journal of these lines in place of what is there, at once: killed meanwhile, that stays."""
+        """Replace the journal by these lines at once: killed meanwhile, the old one stays."""
         aside = self._journal.with_name(self._journal.name + ".part")
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         new = os.open(aside, flags, 0o666)
@@ -108,7 +108,7 @@ class JournalFile:
         self._rename(self._journal)
 
     def finish(self) -> None:
-        """Give it the name that it has beside a finished result."""
+        """Give it the name of the file beside a finished result."""
         self._rename(self._films)
 
     def _rename(self, to: Path) -> None:
@@ -144,13 +144,13 @@ class JournalFile:
             _close_locked(file)
 
     def _is_current(self, path: Path, file: int) -> bool:
-        """Tell whether what was just locked is still what a start goes on from: another may have ended in between."""
+        """Return whether the locked file is still the one to go on from: another start may have ended in between."""
         if not path.exists() or not os.path.samestat(os.fstat(file), path.stat()):
             return False
         if path == self._films:
             return not self._journal.exists()
         if self._films.exists() and not os.fstat(file).st_size:
-            path.unlink()  # made by us, after another start had finished
+            path.unlink()  # this process created it after another start had finished
             return False
         return True
 

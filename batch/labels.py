@@ -1,4 +1,4 @@
-"""The true class from the folders' names, and the metrics against it."""
+"""The metrics of films whose folders are named after their classes."""
 
 # ruff: noqa: PTH120
 # A million paths: as strings they take a tenth of the time.
@@ -21,15 +21,11 @@ class _Scored(NamedTuple):
     name: str
     label: str
     probability: float
-    is_predicted_sick: bool
+    is_predicted_positive: bool
 
 
-class Labelled:
-    """Collects rows beside their true class, then answers the metrics as lines of text.
-
-    A film's class is the name of the nearest folder above it that is called NORMAL or PNEUMONIA, in any case. A folder
-    that holds folders of both is none of a class, whatever its name: it is where a set of films lies.
-    """
+class LabelledRows:
+    """Collects rows beside their true class, by the rule of `label_folders`, and reports the metrics."""
 
     def __init__(self, films: Iterable[Film]) -> None:
         """Find the classes of all films.
@@ -46,7 +42,7 @@ class Labelled:
             )
 
     def add(self, film: Film, row: Row, sha256: str | None = None) -> None:
-        """Take one film's row and the hash of its bytes; what failed or has no label is counted as excluded."""
+        """Add one film's row and the hash of its bytes; a film that failed or has no label counts as excluded."""
         folder, name = os.path.split(film.key)
         label = self._labels[folder]
         if label is None:
@@ -58,7 +54,7 @@ class Labelled:
             self._scored[sha256 or film.key].append(scored)
 
     def report(self) -> list[str]:
-        """Compute the metrics with 95 % intervals by patient, as `pneumoserve evaluate` does.
+        """Compute the metrics with 95 % intervals by patient, as `pneumoserve evaluate` does; return lines of text.
 
         Byte-identical films count once, and not at all where their folders contradict each other.
         """
@@ -70,8 +66,8 @@ class Labelled:
                 continue
             films.append(copies[0])
             excluded["byte-identical copies of films that are counted"] += len(copies) - 1
-        sick = sum(film.label == "PNEUMONIA" for film in films)
-        lines = [f"{len(films)} labelled films: {len(films) - sick} NORMAL, {sick} PNEUMONIA."]
+        positive = sum(film.label == "PNEUMONIA" for film in films)
+        lines = [f"{len(films)} labelled films: {len(films) - positive} NORMAL, {positive} PNEUMONIA."]
         lines += [f"Excluded: {count}, {why}." for why, count in excluded.items() if count]
         if not films:
             return lines

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from batch.errors import NothingNamed
-from batch.lists import exists
+from batch.path_lists import exists
 from training.data.kinds import (
     FILM_ENDINGS,
     begins_like_film,
@@ -24,9 +24,10 @@ from training.data.kinds import (
     read_beginning,
 )
 
-# A spreadsheet takes a cell that begins so for a formula; "./" in front names the same file and is none.
+# A spreadsheet takes a cell that begins so for a formula; "./" in front names the same file.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 _HALF_PAIRS = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # what no undecodable byte becomes
+_MOST_LISTED = 3
 _NO_FILE = "Expected a file. Received a device, a pipe or a socket."
 
 
@@ -34,8 +35,8 @@ _NO_FILE = "Expected a file. Received a device, a pipe or a socket."
 class Film:
     """One film to score.
 
-    `path` is the path as the caller named it, `key` the absolute path that tells it from others, and `problem`
-    the reason why it cannot be read, where that is known already.
+    `path` is as the caller named it, `key` the absolute path that identifies it, and `problem` why it cannot be read,
+    where that is known already.
     """
 
     path: str
@@ -45,23 +46,23 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The films that were found, and how many files and folders of each kind were passed over."""
+    """The films that were found, and how many files and folders of each kind were skipped."""
 
     films: list[Film]
-    passed_over: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
 
-    def tell_passed_over(self) -> str | None:
-        """Return one line that counts what was passed over, the frequent kinds first, or None where nothing was."""
-        return describe_kinds(self.passed_over)
+    def describe_skipped(self) -> str | None:
+        """Return one line that counts what was skipped, the frequent kinds first, or None where nothing was."""
+        return describe_kinds(self.skipped)
 
 
 def find_films(named: Sequence[str]) -> Found:
-    """List the films of all paths in their order, each once.
+    """Return the films of all paths in their order, each once.
 
-    A folder is walked with its entries sorted by name. Films are the files with one of `FILM_ENDINGS`, whatever is in
-    them, and those that begin like a film. Hidden files and folders, folders that systems keep for themselves, and all
-    other files are passed over and counted. A folder that links lead to a second time is not walked again, so a loop
-    ends. What cannot be looked at is a film with its problem. A file that was named itself is taken whatever it is.
+    A folder is walked by name. Films are the files with one of `FILM_ENDINGS`, whatever is in them, and those that
+    begin like a film; hidden entries, systems' own folders and all other files are skipped and counted. A folder is
+    walked once, so a loop of links ends. What is not accessible is a film with its problem. A file that was named
+    itself is a film whatever it is.
 
     Raises:
         NothingNamed: nothing that was named exists, or it holds no film.
@@ -74,34 +75,34 @@ def find_films(named: Sequence[str]) -> Found:
         base = _absolute(path)
         for found, problem in walk.find(path):
             key = os.path.join(base, found[len(path) :].lstrip("/")) if found != path else base
-            films.setdefault(key, Film(_harmless(found), key, problem))
-    found_all = Found(list(films.values()), walk.passed_over)
+            films.setdefault(key, Film(_no_formula(found), key, problem))
+    result = Found(list(films.values()), walk.skipped)
     if not films:
-        told = found_all.tell_passed_over()
+        counts = result.describe_skipped()
         raise NothingNamed(
             f"Expected files that end in {', '.join(FILM_ENDINGS)}, or begin as JPEG, PNG or DICOM. "
-            f"Received: {', '.join(named[:3])}.{f' {told}' if told else ''}"
+            f"Received: {', '.join(named[:3])}.{f' {counts}' if counts else ''}"
         )
-    return found_all
+    return result
 
 
-def shown(text: str) -> str:
-    r"""Make a text valid UTF-8 without changing what is valid: the undecodable byte 0xE9 becomes `\xe9`.
+def printable(text: str) -> str:
+    r"""Return a text as valid UTF-8: the undecodable byte 0xE9 becomes `\xe9`, half a pair of UTF-16 `\ud83d`.
 
-    Half a pair of UTF-16, as JSON and lists in UTF-16 may hold it, becomes `\ud83d`.
+    JSON and lists in UTF-16 may hold such halves.
     """
     text = _HALF_PAIRS.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
 class _Walk:
-    """Goes through what was named, and remembers the folders it has seen and what it passed over.
+    """Walks what was named; yields pairs of a path and the reason why it cannot be read, or None.
 
-    What it yields are pairs of a path and the reason why it cannot be read, or None.
+    It remembers the folders that it walked, and counts what it skipped.
     """
 
     def __init__(self) -> None:
-        self.passed_over: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
         self._walked: set[tuple[int, int]] = set()
 
     def find(self, path: str) -> Iterator[tuple[str, str | None]]:
@@ -123,11 +124,11 @@ class _Walk:
             entry = pending.pop()
             try:
                 if entry.name.startswith("."):
-                    self.passed_over["hidden"] += 1
+                    self.skipped["hidden"] += 1
                 elif not entry.is_dir():
-                    yield from self._look_at(entry)
+                    yield from self._sort_out(entry)
                 elif is_system_folder(entry.name):
-                    self.passed_over[f"{entry.name}/"] += 1
+                    self.skipped[f"{entry.name}/"] += 1
                 else:
                     pending += yield from self._list(entry.path)
             except OSError as error:
@@ -148,24 +149,24 @@ class _Walk:
             yield folder, reason(error)
         return sorted(entries, key=lambda entry: entry.name, reverse=True)
 
-    def _look_at(self, entry: os.DirEntry[str]) -> Iterator[tuple[str, str | None]]:
-        ends_so = has_film_ending(entry.name)
+    def _sort_out(self, entry: os.DirEntry[str]) -> Iterator[tuple[str, str | None]]:
+        has_ending = has_film_ending(entry.name)
         # A link that leads nowhere is no file; stat says why, and it becomes a row that says so.
         if not entry.is_file() and not stat.S_ISREG(os.stat(entry.path).st_mode):
-            if ends_so:
+            if has_ending:
                 yield entry.path, _NO_FILE
             else:
-                self.passed_over["device, pipe or socket"] += 1
-        elif ends_so or begins_like_film(beginning := read_beginning(entry.path)):
+                self.skipped["device, pipe or socket"] += 1
+        elif has_ending or begins_like_film(beginning := read_beginning(entry.path)):
             yield entry.path, None
         else:
-            self.passed_over[name_kind(entry.name) if beginning else "empty"] += 1
+            self.skipped[name_kind(entry.name) if beginning else "empty"] += 1
 
 
 def _absolute(path: str) -> str:
-    """Return the path that tells a film from others: links stay, as names of their own.
+    """Return the absolute path of a film, links unresolved.
 
-    What `..` leads out of is resolved first: behind a link, `link/..` is not the folder that holds the link.
+    Only the part up to the last `..` is resolved: `link/..` is not the folder that holds the link.
     """
     parts = path.split("/")
     if ".." in parts:
@@ -174,10 +175,16 @@ def _absolute(path: str) -> str:
     return os.path.abspath(path)
 
 
+def join_some(texts: Sequence[str]) -> str:
+    """Return the first few texts, printable, and how many more there are."""
+    more = f" and {len(texts) - _MOST_LISTED} more" if len(texts) > _MOST_LISTED else ""
+    return ", ".join(map(printable, texts[:_MOST_LISTED])) + more
+
+
 def reason(error: Exception) -> str:
-    """Say in a few words why a file could not be read, without its path."""
+    """Return in a few words why a file could not be read, without its path."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
-def _harmless(path: str) -> str:
+def _no_formula(path: str) -> str:
     return f"./{path}" if path.startswith(_FORMULA_SIGNS) else path

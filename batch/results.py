@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from batch.errors import UnusableResult
-from batch.paths import shown
+from batch.paths import printable
 
 COLUMNS = (
     "path",
@@ -38,9 +38,9 @@ _ROWS_A_GROUP = 50_000
 class Row:
     """What is known of one film, in the order of `COLUMNS`.
 
-    `probability` is P(PNEUMONIA) in 0..1, `model` is name/version, `seconds` the wall time from reading the file to
-    the last answer, retries included. A film that failed has its reason in `error`, the slug of a problem, and
-    its sentence in `error_detail`; what it lacks is None, in CSV an empty cell.
+    `probability` is P(PNEUMONIA) in 0..1, `model` name/version, `seconds` the wall time from reading the file to the
+    last answer, retries included. A failed film has the slug of a problem in `error` and its sentence in
+    `error_detail`; what it lacks is None, in CSV an empty cell.
     """
 
     path: str
@@ -66,35 +66,35 @@ _values = attrgetter(*(part.name for part in fields(Row)))
 
 
 def check_writable(out: Path) -> None:
-    """Refuse early what `write_aside` would fail on late.
+    """Refuse at once what `write_part` would fail on at the end.
 
     Raises:
         UnusableResult: the ending is unknown, its extra is missing, or the folder is not there or not writable.
     """
     if out.suffix.lower() not in _WRITERS:
-        raise UnusableResult(f"Expected --out to end in {', '.join(_WRITERS)}. Received: {shown(out.name)}.")
+        raise UnusableResult(f"Expected --out to end in {', '.join(_WRITERS)}. Received: {printable(out.name)}.")
     if out.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise UnusableResult("Parquet needs pyarrow. Run `make install-train`, or name a .csv or .jsonl file.")
     if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
-        raise UnusableResult(f"Expected --out to be a file in a writable folder. Received: {shown(str(out))}.")
+        raise UnusableResult(f"Expected --out to be a file in a writable folder. Received: {printable(str(out))}.")
 
 
-def write_aside(out: Path, rows: Iterable[Row]) -> Path:
-    r"""Write the rows in the format of `out`'s ending, beside `out`; return the path of what is on the disk then.
+def write_part(out: Path, rows: Iterable[Row]) -> Path:
+    r"""Write the rows beside `out`, in the format of its ending, and on the disk; return the path of that file.
 
-    In CSV, warnings are joined by `;` and refer is `true` or `false`; in JSON Lines and Parquet warnings are a list.
-    Bytes of a path that are no UTF-8 appear as `\xe9` in all three.
+    In CSV, warnings are joined by `;` and refer is `true` or `false`; elsewhere warnings are a list. Bytes of a path
+    that are no UTF-8 appear as `\xe9`.
     """
-    aside = out.with_name(out.name + ".part")
-    _WRITERS[out.suffix.lower()](aside, map(_visible, rows))
-    with aside.open("rb") as written:
+    part = out.with_name(out.name + ".part")
+    _WRITERS[out.suffix.lower()](part, map(_printable_columns, rows))
+    with part.open("rb") as written:
         os.fsync(written.fileno())
-    return aside
+    return part
 
 
-def put_in_place(aside: Path, out: Path) -> None:
-    """Replace the result by what was written aside, at once, so that `out` is never half a result."""
-    aside.replace(out)
+def replace_result(part: Path, out: Path) -> None:
+    """Replace the result at once, so that `out` is never half a result."""
+    part.replace(out)
     sync_folder(out.parent)
 
 
@@ -107,9 +107,9 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _visible(row: Row) -> dict[str, Any]:
-    columns = row.as_columns() | {"warnings": [shown(warning) for warning in row.warnings]}
-    return {name: shown(value) if isinstance(value, str) else value for name, value in columns.items()}
+def _printable_columns(row: Row) -> dict[str, Any]:
+    columns = row.as_columns() | {"warnings": [printable(warning) for warning in row.warnings]}
+    return {name: printable(value) if isinstance(value, str) else value for name, value in columns.items()}
 
 
 @contextmanager

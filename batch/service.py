@@ -1,4 +1,4 @@
-"""Where the service is, and how a request to it is addressed."""
+"""The address of the service, and the requests to it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Service:
-    """Where the service is, and what to say to it.
+    """The address of the service: `base` is its URL, with a proxy's path; `api_key` goes into `X-API-Key`.
 
-    `base` is its URL, with the path under which a proxy offers it; `api_key` goes into `X-API-Key`.
+    Raises:
+        WrongAddress: the URL or the key cannot be used.
     """
 
     base: str
@@ -45,7 +46,7 @@ class Service:
     def connect(self) -> http.client.HTTPConnection:
         """Return a connection that opens at its first request."""
         parts = urlsplit(self.base)
-        assert parts.hostname is not None  # noqa: S101 - __post_init__ saw to it; this tells mypy
+        assert parts.hostname is not None  # noqa: S101 - checked in __post_init__; for mypy
         if self.context is not None:
             return http.client.HTTPSConnection(
                 parts.hostname, parts.port, timeout=CONNECT_TIMEOUT_SECONDS, context=self.context
@@ -53,6 +54,6 @@ class Service:
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=CONNECT_TIMEOUT_SECONDS)
 
     def target(self, route: str) -> str:
-        """Return the request target of a route, with the operating point where one was named."""
+        """Return the request target of a route; that of /predict has the operating point, where one was named."""
         query = "?" + urlencode({"operating_point": self.operating_point}) if self.operating_point else ""
         return urlsplit(self.base).path.rstrip("/") + route + (query if route == "/predict" else "")

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from batch.labels import Labelled
+from batch.labels import LabelledRows
 from batch.paths import find_films
 from batch.results import Row
 from training.data.listing import list_films
@@ -11,7 +11,7 @@ from training.data.listing import list_films
 JPEG = b"\xff\xd8\xff\xe0"
 
 
-def test_both_commands_find_the_same_films_with_the_same_labels(tmp_path):
+def test_both_commands_find_the_same_films_with_the_same_labels(tmp_path: Path) -> None:
     """The films, what cannot be opened, and what is passed over, by kind, in a folder as systems leave it."""
     for number, name in enumerate(
         [
@@ -41,8 +41,8 @@ def test_both_commands_find_the_same_films_with_the_same_labels(tmp_path):
     assert {str(listing.folder / file.path) for file in listing.unreadable} == {
         film.key for film in found.films if film.problem
     }
-    assert listing.remarks == (found.tell_passed_over(),)
-    labelled = Labelled(found.films)
+    assert listing.remarks == (found.describe_skipped(),)
+    labelled = LabelledRows(found.films)
     for film in found.films:
         labelled.add(film, Row(film.path, "NORMAL", 0.2) if not film.problem else Row(film.path, error="unreadable"))
     count = listing.count()
@@ -50,14 +50,14 @@ def test_both_commands_find_the_same_films_with_the_same_labels(tmp_path):
     assert count == {"NORMAL": 9, "PNEUMONIA": 3}
 
 
-def test_a_copy_of_the_folder_within_itself_counts_once_in_both(tmp_path):
+def test_a_copy_of_the_folder_within_itself_counts_once_in_both(tmp_path: Path) -> None:
     """As Kaggle's zip unpacks."""
     for top in ("chest_xray", "chest_xray/chest_xray"):
         for name in ("NORMAL/a.jpeg", "PNEUMONIA/b.jpeg"):
             file = tmp_path / top / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(JPEG + name.encode())
-    labelled = Labelled(films := find_films([str(tmp_path)]).films)
+    labelled = LabelledRows(films := find_films([str(tmp_path)]).films)
     for film in films:
         labelled.add(film, Row(film.path, "NORMAL", 0.2), Path(film.key).read_bytes().hex())
     assert labelled.report()[0] == "2 labelled films: 1 NORMAL, 1 PNEUMONIA."

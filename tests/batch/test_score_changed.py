@@ -1,20 +1,27 @@
 """What a second start does about films that changed, were put right, joined or went away."""
 
+from __future__ import annotations
+
 import csv
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from batch.client import Retrying
+from batch.client import RetryPolicy
 from batch.score import score
+from tests.batch.stand_in import StandIn
 
-QUICK = Retrying(attempts=3, patience=1.0, refused=0.3, shortest=0.01, longest=0.05)
+QUICK = RetryPolicy(attempts=3, patience=1.0, refused=0.3, shortest=0.01, longest=0.05)
+Call = Callable[..., tuple[int, list[str]]]
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     """A folder with three films."""
     folder = tmp_path / "f"
     folder.mkdir()
@@ -24,42 +31,44 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def out(tmp_path):
+def out(tmp_path: Path) -> Path:
     """The result."""
     return tmp_path / "r.csv"
 
 
 @pytest.fixture
-def call(service, folder, out):
-    """Call `score` on the folder; answer the exit status and what was sent."""
+def call(service: StandIn, folder: Path, out: Path) -> Call:
+    """Call `score` on the folder; return the exit status and what was sent."""
 
-    def call(*sources, **options):
+    def call(*sources: Path, **options: Any) -> tuple[int, list[str]]:
         before = len(service.received)
-        options = {"url": service.url, "out": out, "retrying": QUICK} | options
+        options = {"url": service.url, "out": out, "policy": QUICK} | options
         status = score([str(source) for source in sources or [folder]], **options)
         return status, sorted(film.decode() for film in service.received[before:])
 
     return call
 
 
-def answers(out):
+def answers(out: Path) -> dict[str, str]:
     """Return class or error of every film in a result, by name."""
     with out.open(newline="", encoding="utf-8") as file:
         return {row["path"].rpartition("/")[2]: row["class"] or row["error"] for row in csv.DictReader(file)}
 
 
-def known(out):
+def known(out: Path) -> dict[str, dict[str, Any]]:
     """Return the films of the file beside a finished result, by name."""
     lines = [json.loads(line) for line in out.with_name("r.csv.films").read_text().splitlines()]
     return {line["path"].rpartition("/")[2]: line for line in lines[1:]}
 
 
-def refuse(service, film, slug="undecodable-image"):
+def refuse(service: StandIn, film: Path, slug: str = "undecodable-image") -> None:
     """Let the service refuse a film for what it is, whenever it comes."""
     service.plan[film] = [(422, slug)] * 9
 
 
-def test_films_that_were_put_right_between_two_starts_have_new_rows(call, folder, out, capsys):
+def test_films_that_were_put_right_between_two_starts_have_new_rows(
+    call: Call, folder: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A replaced film and a mended link are sent by the same command, whether the result was finished or not."""
     (folder / "b.png").unlink()
     (folder / "b.png").symlink_to("/nowhere")
@@ -78,7 +87,9 @@ def test_films_that_were_put_right_between_two_starts_have_new_rows(call, folder
     assert sorted(path.name for path in out.parent.glob("r.csv*")) == ["r.csv", "r.csv.films"]
 
 
-def test_a_film_that_was_refused_is_sent_again_once_it_is_exported_anew(call, service, folder, out):
+def test_a_film_that_was_refused_is_sent_again_once_it_is_exported_anew(
+    call: Call, service: StandIn, folder: Path, out: Path
+) -> None:
     """A truncated film keeps its row until it is exported anew; where only such failures are left, the start goes."""
     refuse(service, b"well a")
     assert call() == (1, ["well a", "well b", "well c"])
@@ -88,7 +99,9 @@ def test_a_film_that_was_refused_is_sent_again_once_it_is_exported_anew(call, se
     assert answers(out)["a.png"] == "NORMAL"
 
 
-def test_where_nothing_changed_the_result_stays_as_it_is(call, service, out, capsys):
+def test_where_nothing_changed_the_result_stays_as_it_is(
+    call: Call, service: StandIn, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Where nothing changed the result stays as it is, the status too, and it is said."""
     refuse(service, b"well a")
     assert call()[0] == 1
@@ -102,7 +115,9 @@ def test_where_nothing_changed_the_result_stays_as_it_is(call, service, out, cap
     assert told.count("films/s") == 1
 
 
-def test_size_and_time_are_looked_at_first_and_then_the_bytes(call, folder, out, capsys, monkeypatch):
+def test_size_and_time_are_looked_at_first_and_then_the_bytes(
+    call: Call, folder: Path, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same size and time is not read; else the hash decides, and a new time is remembered."""
     call()
     times = {name: (folder / name).stat().st_mtime_ns for name in ("a.png", "b.png", "c.png")}
@@ -116,11 +131,13 @@ def test_size_and_time_are_looked_at_first_and_then_the_bytes(call, folder, out,
     assert "1 of 3 films have another time but the same bytes, and were not sent." in capsys.readouterr().out
     assert answers(out) == {"a.png": "NORMAL", "b.png": "PNEUMONIA", "c.png": "NORMAL"}
     assert known(out)["c.png"]["mtime_ns"] == 5
-    monkeypatch.setattr("batch.attempt.read_film", None)
+    monkeypatch.setattr("batch.workers.read_film", None)
     assert call() == (0, [])
 
 
-def test_failed_films_of_a_finished_result_are_sent_again_on_demand(call, service, folder, out, capsys):
+def test_failed_films_of_a_finished_result_are_sent_again_on_demand(
+    call: Call, service: StandIn, folder: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Failed films of a finished result are sent again on demand, and new ones join it."""
     service.plan[b"well a"] = [(422, "unsuitable-image")]
     refuse(service, b"well b")
@@ -138,7 +155,9 @@ def test_failed_films_of_a_finished_result_are_sent_again_on_demand(call, servic
     assert call() == (1, [])
 
 
-def test_a_film_that_was_answered_and_is_not_named_now_ends_the_start(call, folder, out, capsys):
+def test_a_film_that_was_answered_and_is_not_named_now_ends_the_start(
+    call: Call, folder: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A film that was answered and is not named now ends the start, and nothing is lost."""
     call()
     before = out.read_bytes(), known(out)
@@ -151,7 +170,9 @@ def test_a_film_that_was_answered_and_is_not_named_now_ends_the_start(call, fold
     assert before == (out.read_bytes(), known(out))
 
 
-def test_a_film_that_failed_and_is_not_named_now_is_left_out(call, service, folder, out, capsys):
+def test_a_film_that_failed_and_is_not_named_now_is_left_out(
+    call: Call, service: StandIn, folder: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A film that failed and is not named now is left out of the result, and it is said."""
     refuse(service, b"well b")
     (folder / "dead.png").symlink_to("/nowhere")
@@ -167,7 +188,7 @@ def test_a_film_that_failed_and_is_not_named_now_is_left_out(call, service, fold
     assert "not named now" not in capsys.readouterr().err
 
 
-def test_an_answered_film_that_cannot_be_looked_at_keeps_its_row(call, folder, out):
+def test_an_answered_film_that_cannot_be_looked_at_keeps_its_row(call: Call, folder: Path, out: Path) -> None:
     """An answered film that cannot be looked at now keeps its row; it is sent again once it is there and another."""
     call()
     (folder / "b.png").unlink()
@@ -179,7 +200,7 @@ def test_an_answered_film_that_cannot_be_looked_at_keeps_its_row(call, folder, o
     assert call() == (0, ["sick b"])
 
 
-def test_a_film_that_became_a_pipe_is_not_waited_for(call, folder, out):
+def test_a_film_that_became_a_pipe_is_not_waited_for(call: Call, folder: Path, out: Path) -> None:
     """What is no file any more has another size and time, and is a row that says so."""
     call()
     (folder / "b.png").unlink()
@@ -188,7 +209,9 @@ def test_a_film_that_became_a_pipe_is_not_waited_for(call, folder, out):
     assert answers(out)["b.png"] == "unreadable-file"
 
 
-def test_a_result_that_was_deleted_is_written_anew_without_sending(call, out, capsys):
+def test_a_result_that_was_deleted_is_written_anew_without_sending(
+    call: Call, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A result that was deleted is written anew without sending anything, and it is said."""
     call()
     before = out.read_bytes()
@@ -198,7 +221,9 @@ def test_a_result_that_was_deleted_is_written_anew_without_sending(call, out, ca
     assert "r.csv is not there: it is written anew from r.csv.films." in capsys.readouterr().err
 
 
-def test_a_result_that_was_edited_is_not_replaced(call, folder, out, capsys):
+def test_a_result_that_was_edited_is_not_replaced(
+    call: Call, folder: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A result that was edited by hand is replaced on demand only; moved away, it is written anew."""
     call()
     edited = out.read_text() + "a note\n"
@@ -213,7 +238,9 @@ def test_a_result_that_was_edited_is_not_replaced(call, folder, out, capsys):
     assert len(answers(out)) == 4
 
 
-def test_a_result_that_was_copied_elsewhere_with_its_films_goes_on(call, folder, tmp_path, out):
+def test_a_result_that_was_copied_elsewhere_with_its_films_goes_on(
+    call: Call, folder: Path, tmp_path: Path, out: Path
+) -> None:
     """A result that was copied elsewhere, with the file beside it, goes on there whatever its time is."""
     call()
     other = tmp_path / "other"
@@ -226,7 +253,9 @@ def test_a_result_that_was_copied_elsewhere_with_its_films_goes_on(call, folder,
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_a_result_without_its_films_is_replaced_on_demand_only(call, out, capsys, restart):
+def test_a_result_without_its_films_is_replaced_on_demand_only(
+    call: Call, out: Path, capsys: pytest.CaptureFixture[str], restart: bool
+) -> None:
     """A result without the file beside it, as version 0.1 left it, is replaced on demand only."""
     call()
     out.with_name("r.csv.films").unlink()
@@ -243,7 +272,9 @@ def test_a_result_without_its_films_is_replaced_on_demand_only(call, out, capsys
     assert [out] == list(out.parent.glob("r.csv*"))
 
 
-def test_a_finished_result_holds_one_models_answers(call, service, folder, out, capsys):
+def test_a_finished_result_holds_one_models_answers(
+    call: Call, service: StandIn, folder: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """New films do not join a finished result once the service has another model."""
     call()
     before = out.read_bytes(), known(out)
@@ -254,7 +285,7 @@ def test_a_finished_result_holds_one_models_answers(call, service, folder, out, 
     assert before == (out.read_bytes(), known(out))
 
 
-def test_a_journal_of_version_0_1_goes_on(call, service, folder, out):
+def test_a_journal_of_version_0_1_goes_on(call: Call, service: StandIn, folder: Path, out: Path) -> None:
     """A run that version 0.1 began goes on: films as old as their rows are done, a newer one is sent again."""
     films = [str(folder / name) for name in ("a.png", "b.png", "gone.png")]
     columns = ("class", "probability", "refer", "operating_point", "threshold", "warnings", "model", "model_sha256")
@@ -282,7 +313,9 @@ def test_a_journal_of_version_0_1_goes_on(call, service, folder, out):
     assert call() == (0, ["sick a"])
 
 
-def test_under_a_root_a_run_goes_on_where_its_films_are_mounted_now(call, service, folder, out, capsys):
+def test_under_a_root_a_run_goes_on_where_its_films_are_mounted_now(
+    call: Call, service: StandIn, folder: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Under a root a run goes on where its films are mounted now, a moved and changed film included."""
     (folder / "NORMAL").mkdir()
     (folder / "NORMAL/a.png").write_bytes(b"deep a")
@@ -302,7 +335,9 @@ def test_under_a_root_a_run_goes_on_where_its_films_are_mounted_now(call, servic
     assert call(moved, root=str(moved)) == (0, [])
 
 
-def test_a_run_without_a_root_does_not_go_on_with_one(call, folder, out, capsys):
+def test_a_run_without_a_root_does_not_go_on_with_one(
+    call: Call, folder: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A run without a root does not go on with one; both ways out are named."""
     call()
     assert call(root=str(folder)) == (2, [])
@@ -312,7 +347,9 @@ def test_a_run_without_a_root_does_not_go_on_with_one(call, folder, out, capsys)
     assert call() == (0, [])
 
 
-def test_films_outside_the_root_are_a_wrong_call(call, service, folder, tmp_path, out, capsys):
+def test_films_outside_the_root_are_a_wrong_call(
+    call: Call, service: StandIn, folder: Path, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Films outside the root are a wrong call, and so is a root that is no folder; nothing is sent or written."""
     (tmp_path / "f2").mkdir()
     (tmp_path / "f2/x.png").touch()
@@ -323,48 +360,54 @@ def test_films_outside_the_root_are_a_wrong_call(call, service, folder, tmp_path
     assert list(tmp_path.glob("r.csv*")) == []
 
 
-def test_a_changed_film_that_was_not_reached_does_not_keep_its_old_answer(call, service, folder, out):
+def test_a_changed_film_that_was_not_reached_does_not_keep_its_old_answer(
+    call: Call, service: StandIn, folder: Path, out: Path
+) -> None:
     """A film that changed, and was not reached before the service went away, has a row that says so."""
     call()
     port = service.port
     (folder / "a.png").write_bytes(b"sick a")
     (folder / "b.png").write_bytes(b"sick b")
 
-    def last_step(*_):
+    def go_away(film: bytes) -> str:
         service.stop()
         return "drop"
 
-    step_for, service.step_for = service.step_for, last_step
+    goes_on, service.on_film = service.on_film, go_away
     assert call(concurrency=1)[0] == 1
     told = answers(out)
     assert told["c.png"] == "NORMAL"
     assert told["b.png"] == "not-sent"
     assert told["a.png"] != "NORMAL"
     assert out.with_name("r.csv.journal").exists()
-    service.step_for = step_for
+    service.on_film = goes_on
     service.start(port)
     assert call() == (0, ["sick a", "sick b"])
     assert answers(out) == {"a.png": "PNEUMONIA", "b.png": "PNEUMONIA", "c.png": "NORMAL"}
 
 
-def test_a_film_that_is_being_written_is_not_sent(call, folder, out, monkeypatch):
+def test_a_film_that_is_being_written_is_not_sent(
+    call: Call, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A film that is being written is not sent, and is tried again at the next start."""
     fstat = os.fstat
 
-    def growing(descriptor):
+    def growing(descriptor: int) -> os.stat_result:
         with (folder / "b.png").open("ab") as file:
             file.write(b".")
         return fstat(descriptor)
 
     with monkeypatch.context() as patched:
-        patched.setattr("batch.content.os.fstat", growing)
+        patched.setattr("batch.fingerprint.os.fstat", growing)
         assert call(folder / "b.png")[1] == []
     assert answers(out) == {"b.png": "unreadable-file"}
     status, sent = call(folder / "b.png")
     assert (status, len(sent)) == (0, 1)
 
 
-def test_only_what_was_sent_is_counted_as_sent(call, folder, capsys, monkeypatch):
+def test_only_what_was_sent_is_counted_as_sent(
+    call: Call, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only what was sent is counted as sent; what could not be read has a line of its own, and its share of the CPU."""
     for number in range(50):
         (folder / f"dead{number}.png").symlink_to("/nowhere")
@@ -381,7 +424,7 @@ def test_only_what_was_sent_is_counted_as_sent(call, folder, capsys, monkeypatch
     assert "films/s" not in capsys.readouterr().out
 
 
-def test_the_journal_does_not_grow_by_starts_that_change_nothing(call, folder, out):
+def test_the_journal_does_not_grow_by_starts_that_change_nothing(call: Call, folder: Path, out: Path) -> None:
     """Films that fail again and again stand in the journal once when their result is written."""
     (folder / "dead.png").symlink_to("/nowhere")
     for name in ("d", "e", "f"):

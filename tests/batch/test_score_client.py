@@ -1,145 +1,192 @@
 """One film over HTTP, and what is tried again."""
 
+from __future__ import annotations
+
 import socket
-import threading
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 
 import pytest
 
-from batch.client import Pulse, Retrying, Sender
+from batch.client import Client, Liveness, RetryPolicy
 from batch.errors import ServiceGone, WrongAddress
 from batch.service import Service
+from tests.batch.stand_in import StandIn, Step
 
-QUICK = Retrying(attempts=4, patience=3.0, refused=0.3, shortest=0.01, longest=0.05)
-
-
-def sender(url, retrying=QUICK, **options):
-    """Return a sender to the service at `url`."""
-    return Sender(Service(url, **options), retrying, Pulse())
+POLICY = RetryPolicy(attempts=4, patience=30.0, refused=3.0, shortest=0.1, longest=0.5)
 
 
-def test_a_film_goes_as_the_raw_body_with_key_and_operating_point(service):
-    """A film goes as the raw body with key and operating point."""
-    answer = sender(service.url, operating_point="half", api_key="k").predict(b"film")
+class FakeLiveness(Liveness):
+    """A clock that moves on while somebody waits, at once; `waits` in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.waits: list[float] = []
+        self.on_wait: Callable[[], None] = lambda: None
+        super().__init__(clock=lambda: self.now)
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self.now += seconds
+        self.on_wait()
+        return False
+
+
+@pytest.fixture
+def liveness() -> FakeLiveness:
+    return FakeLiveness()
+
+
+def client(url: str, liveness: Liveness, policy: RetryPolicy = POLICY) -> Client:
+    return Client(Service(url), policy, liveness)
+
+
+def test_a_film_goes_as_the_raw_body_with_key_and_operating_point(service: StandIn, liveness: FakeLiveness) -> None:
+    address = Service(service.url, operating_point="half", api_key="k")
+    answer = Client(address, POLICY, liveness).predict(b"film")
 
     assert answer.status == 200
     assert service.received == [b"film"]
     assert service.queries == ["operating_point=half"]
-    assert (
-        service.headers[0]["Content-Type"],
-        service.headers[0]["X-API-Key"],
-    ) == ("application/octet-stream", "k")
+    headers = service.headers[0]
+    assert (headers["Content-Type"], headers["X-API-Key"]) == ("application/octet-stream", "k")
 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_a_busy_service_is_asked_again_after_retry_after(service, status, form):
-    """A busy service is asked again after retry after."""
-    retry_after = 1 if form == "seconds" else formatdate(time.time() + 2, usegmt=True)
+def test_a_busy_service_is_asked_again_after_retry_after(
+    service: StandIn, liveness: FakeLiveness, status: int, form: str
+) -> None:
+    """And a random part of the shortest wait."""
+    retry_after = 1000 if form == "seconds" else formatdate(time.time() + 1000, usegmt=True)
     service.plan[b"film"] = [(status, "busy", retry_after)]
-    answer = sender(service.url).predict(b"film")
-    first, second = service.arrivals
+    answer = client(service.url, liveness, RetryPolicy(patience=2000)).predict(b"film")
 
     assert answer.status == 200
-    assert 0.9 <= second - first <= 2.5
+    (wait,) = liveness.waits
+    assert (1000 if form == "seconds" else 900) <= wait <= 1000.25
+
+
+def test_waits_grow_up_to_the_longest(
+    service: StandIn, liveness: FakeLiveness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is the largest that full jitter may choose."""
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    service.plan[b"film"] = [(503, "not-ready")] * 5
+    client(service.url, liveness).predict(b"film")
+
+    assert liveness.waits == [0.1, 0.2, 0.4, 0.5, 0.5]
 
 
 @pytest.mark.parametrize("step", ["drop", (502, "x"), (504, "deadline-exceeded"), (408, "slow-body")])
-def test_what_may_be_the_films_doing_is_tried_a_few_times(service, step):
-    """What may be the films doing is tried a few times."""
+def test_what_may_be_the_films_doing_is_tried_a_few_times(service: StandIn, liveness: FakeLiveness, step: Step) -> None:
+    one = client(service.url, liveness)
     service.plan[b"film"] = [step] * 3
-    assert sender(service.url).predict(b"film").status == 200
+    assert one.predict(b"film").status == 200
     service.plan[b"film"] = [step] * 4
-    answer = sender(service.url).predict(b"film")
+    answer = one.predict(b"film")
 
     assert len(service.received) == 8
-    assert (answer.status, answer.lost) == (None, "connection-lost") if step == "drop" else step[0] == answer.status
+    assert (answer.status, answer.lost) == ((None, "connection-lost") if step == "drop" else (step[0], None))
 
 
 @pytest.mark.parametrize("status", [400, 401, 413, 415, 422, 500])
-def test_what_would_not_change_is_not_tried_again(service, status):
-    """What would not change is not tried again."""
+def test_what_would_not_change_is_not_tried_again(service: StandIn, liveness: FakeLiveness, status: int) -> None:
     service.plan[b"film"] = [(status, "x")]
-    answer = sender(service.url).predict(b"film")
+    answer = client(service.url, liveness).predict(b"film")
 
-    assert (status, 1) == (answer.status, len(service.received))
+    assert (answer.status, len(service.received), liveness.waits) == (status, 1, [])
 
 
-def test_a_retry_after_beyond_the_patience_is_not_waited_for(service):
-    """A retry after beyond the patience is not waited for."""
-    service.plan[b"film"] = [(429, "overloaded", 3600)]
-    one = sender(service.url)
+@pytest.mark.parametrize(("retry_after", "is_waited_for"), [(29, True), (30, False)])
+def test_a_retry_after_beyond_the_patience_is_not_waited_for(
+    service: StandIn,
+    liveness: FakeLiveness,
+    monkeypatch: pytest.MonkeyPatch,
+    retry_after: int,
+    is_waited_for: bool,
+) -> None:
+    """The patience is 30 seconds, and jitter comes on top."""
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    service.plan[b"film"] = [(429, "overloaded", retry_after)]
+    one = client(service.url, liveness)
     one.predict(b"another film before it")
-    began = time.monotonic()
-    with pytest.raises(ServiceGone, match="429"):
-        one.predict(b"film")
-    assert time.monotonic() - began < 1
+    if is_waited_for:
+        assert one.predict(b"film").status == 200
+    else:
+        with pytest.raises(ServiceGone, match="429"):
+            one.predict(b"film")
+    assert liveness.waits == ([29.1] if is_waited_for else [])
 
 
-def test_an_answer_that_comes_before_the_film_was_read_is_heard(service):
-    """An answer that comes before the film was read is heard."""
+def test_a_film_in_a_busy_service_that_answers_others_is_a_failed_film(
+    service: StandIn, liveness: FakeLiveness
+) -> None:
+    """Its patience ends, but the service is not gone."""
+    service.plan[b"film"] = [(429, "overloaded")] * 1000
+    liveness.on_wait = liveness.note_answer
+    assert client(service.url, liveness).predict(b"film").status == 429
+    assert 29 < sum(liveness.waits) <= 30
+
+
+def test_an_answer_that_comes_before_the_film_was_read_is_heard(service: StandIn, liveness: FakeLiveness) -> None:
     service.forget_to_read.add(30_000_000)
-    answer = sender(service.url).predict(bytes(30_000_000))
+    answer = client(service.url, liveness).predict(bytes(30_000_000))
 
     assert answer.status == 413
     assert "too-many-bytes" in answer.json()["type"]
 
 
-def test_nobody_there_is_told_after_the_patience_for_it():
-    """Nobody there is told after the patience for it."""
+def test_nobody_there_is_an_error_after_the_patience_for_it(liveness: FakeLiveness) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         with pytest.raises(ServiceGone, match="refused"):
-            sender(f"http://127.0.0.1:{closed.getsockname()[1]}").predict(b"film")
+            client(f"http://127.0.0.1:{closed.getsockname()[1]}", liveness).predict(b"film")
+    assert 2.5 <= sum(liveness.waits) <= 3.0
 
 
-def test_a_service_that_starts_late_is_waited_for(service):
-    """A service that starts late is waited for."""
+def test_a_service_that_starts_late_is_waited_for(service: StandIn, liveness: FakeLiveness) -> None:
     port = service.port
     service.stop()
-    threading.Timer(0.3, service.start, [port]).start()
-    answer = sender(f"http://127.0.0.1:{port}", Retrying(refused=5.0, shortest=0.05)).predict(b"film")
+    liveness.on_wait = lambda: service.start(port) if len(liveness.waits) == 3 else None
+    answer = client(f"http://127.0.0.1:{port}", liveness).predict(b"film")
 
-    assert answer.status == 200
+    assert (answer.status, len(liveness.waits)) == (200, 3)
 
 
-def test_a_service_that_never_answers_is_a_timeout(monkeypatch):
-    """A service that never answers is a timeout."""
-    monkeypatch.setattr("batch.client.ANSWER_TIMEOUT_SECONDS", 0.1)
+def test_a_service_that_never_answers_is_a_timeout(liveness: FakeLiveness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batch.client.ANSWER_TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        answer = sender(f"http://127.0.0.1:{mute.getsockname()[1]}").predict(b"film")
+        answer = client(f"http://127.0.0.1:{mute.getsockname()[1]}", liveness).predict(b"film")
 
     assert answer.lost == "timeout"
 
 
-def test_a_connection_that_the_service_closed_while_idle_costs_no_film(service):
-    """A connection that the service closed while idle costs no film."""
-    one = sender(service.url)
-    one.predict(b"a")
-    port = service.port
-    one._connection.sock.shutdown(socket.SHUT_RDWR)
+def test_a_connection_that_the_service_closed_while_idle_costs_no_film(
+    service: StandIn, liveness: FakeLiveness
+) -> None:
+    """It counts as one lost on the way, and the film goes on another."""
+    service.plan[b"a"] = ["ok, then close"]
+    one = client(service.url, liveness)
 
-    assert one.predict(b"b").status == 200
-    assert port == service.port
+    assert [one.predict(film).status for film in (b"a", b"b")] == [200, 200]
+    assert (service.received, len(liveness.waits)) == ([b"a", b"b"], 1)
 
 
 @pytest.mark.parametrize(
     "url",
     ["127.0.0.1:8000", "ftp://host", "http://", "http://h:99999", "http://h:x", "http://u:p@h", "http://h/?a=b", ""],
 )
-def test_an_address_that_is_none_is_refused(url):
-    """An address that is none is refused."""
+def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(WrongAddress, match="Expected --url"):
         Service(url)
 
 
-def test_a_key_that_would_break_the_header_is_refused():
-    """A key that would break the header is refused."""
+def test_a_key_that_would_break_the_header_is_refused() -> None:
     with pytest.raises(WrongAddress, match="API key"):
         Service("http://host", api_key="a\r\nb")
 
 
-def test_a_path_in_the_url_comes_before_the_route():
-    """A path in the url comes before the route."""
+def test_a_path_in_the_url_comes_before_the_route() -> None:
     assert Service("https://host/xray/").target("/predict") == "/xray/predict"

@@ -1,38 +1,46 @@
 """`pneumoserve score` as a user calls it: results, exit statuses, what is printed."""
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 import pneumoserve
-from batch.client import Retrying
+from batch.client import RetryPolicy
 from batch.score import score
+from tests.batch.stand_in import StandIn, Step
 
-QUICK = Retrying(attempts=3, patience=1.0, refused=0.3, shortest=0.01, longest=0.05)
+QUICK = RetryPolicy(attempts=3, patience=1.0, refused=0.3, shortest=0.01, longest=0.05)
+Call = Callable[..., int]
 
 
-def rows_of(out):
+def rows_of(out: Path) -> list[str]:
     """Return the lines of a CSV without its header."""
     return out.read_text(encoding="utf-8").splitlines()[1:]
 
 
 @pytest.fixture
-def call(service, films, tmp_path):
+def call(service: StandIn, films: Path, tmp_path: Path) -> Call:
     """Call `score` on the twelve films; the result lies in out.csv."""
 
-    def call(*sources, **options):
-        options = {"url": service.url, "out": tmp_path / "out.csv", "retrying": QUICK} | options
+    def call(*sources: Path, **options: Any) -> int:
+        options = {"url": service.url, "out": tmp_path / "out.csv", "policy": QUICK} | options
         return score([str(source) for source in sources] or [str(films)], **options)
 
     return call
 
 
-def test_the_command_scores_a_folder_in_order_and_says_what_it_cost(service, films, tmp_path):
-    """The command scores a folder in order and says what it cost."""
+def test_the_command_scores_a_folder_in_order_and_says_what_it_cost(
+    service: StandIn, films: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out.csv"
     told = CliRunner().invoke(
         pneumoserve.app, ["score", str(films), "--url", service.url, "--out", str(out), "--operating-point", "half"]
@@ -49,8 +57,9 @@ def test_the_command_scores_a_folder_in_order_and_says_what_it_cost(service, fil
 
 
 @pytest.mark.parametrize("arguments", [["--out", "out.txt"], ["--out", "out.csv", "--labels", "names"], []])
-def test_a_wrong_call_is_status_2_with_a_line_that_says_why(films, arguments, monkeypatch):
-    """A wrong call is status 2 with a line that says why."""
+def test_a_wrong_call_is_status_2_with_a_line_that_says_why(
+    films: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(films)
     told = CliRunner().invoke(pneumoserve.app, ["score", str(films), *arguments])
 
@@ -58,7 +67,9 @@ def test_a_wrong_call_is_status_2_with_a_line_that_says_why(films, arguments, mo
     assert "--out" in told.stderr or "--labels" in told.stderr
 
 
-def test_one_failed_film_is_a_row_and_status_1(call, service, tmp_path, capsys):
+def test_one_failed_film_is_a_row_and_status_1(
+    call: Call, service: StandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """One failed film is a row and status 1; what could not change leaves no journal."""
     service.plan[b"sick 3"] = [(422, "undecodable-image")]
     service.plan[b"well 1"] = ["drop", (429, "overloaded", 0), (503, "not-ready", 0)]
@@ -75,7 +86,9 @@ def test_one_failed_film_is_a_row_and_status_1(call, service, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("step", ["drop", "garbage", (500, "internal-error"), (404, "not-found")])
-def test_what_another_start_may_mend_is_sent_again_alone(call, service, tmp_path, step, capsys):
+def test_what_another_start_may_mend_is_sent_again_alone(
+    call: Call, service: StandIn, tmp_path: Path, step: Step, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What another start may mend is sent again alone, and the result then holds every film once."""
     service.plan[b"sick 3"] = [step] * (3 if step == "drop" else 1)
     assert call() == 1
@@ -89,7 +102,9 @@ def test_what_another_start_may_mend_is_sent_again_alone(call, service, tmp_path
 
 
 @pytest.mark.parametrize("state", ["half written", "renamed"])
-def test_a_run_that_ended_while_it_wrote_its_result_writes_it_again(call, service, films, tmp_path, state, monkeypatch):
+def test_a_run_that_ended_while_it_wrote_its_result_writes_it_again(
+    call: Call, service: StandIn, films: Path, tmp_path: Path, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run that ended before its result was finished sends nothing when started again, and writes the whole result."""
     with monkeypatch.context() as patched:
         patched.setattr("batch.journal.Journal.finish", lambda journal: None)
@@ -106,8 +121,7 @@ def test_a_run_that_ended_while_it_wrote_its_result_writes_it_again(call, servic
     assert sorted(path.name for path in tmp_path.glob("out.csv*")) == ["out.csv", "out.csv.films"]
 
 
-def test_files_that_cannot_be_read_are_rows(call, films, tmp_path):
-    """Files that cannot be read are rows."""
+def test_files_that_cannot_be_read_are_rows(call: Call, films: Path, tmp_path: Path) -> None:
     (films / "broken.png").symlink_to("nowhere")
 
     assert call(films, films / "gone.jpeg") == 1
@@ -117,7 +131,7 @@ def test_files_that_cannot_be_read_are_rows(call, films, tmp_path):
     assert rows[13] == f"{films}/gone.jpeg,,,,,,,,,,unreadable-file,No such file or directory,"
 
 
-def test_odd_file_names_go_through_every_step(call, tmp_path):
+def test_odd_file_names_go_through_every_step(call: Call, tmp_path: Path) -> None:
     """Odd file names go through journal and result."""
     folder = tmp_path / "odd"
     folder.mkdir()
@@ -130,7 +144,7 @@ def test_odd_file_names_go_through_every_step(call, tmp_path):
     assert paths == [f"{folder}/{name}".replace("\udcff", "\\xff") for name in sorted(names)]
 
 
-def test_warnings_are_codes(call, tmp_path):
+def test_warnings_are_codes(call: Call, tmp_path: Path) -> None:
     """Warnings are codes, joined by a semicolon in CSV."""
     film = tmp_path / "film.bin"
     film.write_bytes(b"colour")
@@ -139,7 +153,9 @@ def test_warnings_are_codes(call, tmp_path):
     assert ",colour-image;low-depth," in rows_of(tmp_path / "out.csv")[0]
 
 
-def test_labels_of_folders_end_with_the_metrics(call, service, films, capsys):
+def test_labels_of_folders_end_with_the_metrics(
+    call: Call, service: StandIn, films: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Labels of folders end with the metrics, and say which films are not in them."""
     service.plan[b"sick 3"] = [(422, "undecodable-image")]
     (films / "elsewhere.png").write_bytes(b"x")
@@ -154,7 +170,9 @@ def test_labels_of_folders_end_with_the_metrics(call, service, films, capsys):
     assert "sensitivity  1.000" in told
 
 
-def test_byte_identical_films_count_once_in_the_metrics(call, films, capsys):
+def test_byte_identical_films_count_once_in_the_metrics(
+    call: Call, films: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Kaggle's archive holds a folder twice: its films are rows twice, and count once, after a second start too."""
     nested = films / "films/NORMAL"
     nested.mkdir(parents=True)
@@ -169,7 +187,9 @@ def test_byte_identical_films_count_once_in_the_metrics(call, films, capsys):
         assert "Excluded: 6, byte-identical copies of films that are counted." in told
 
 
-def test_a_set_that_lies_in_itself_once_more_counts_once(call, service, films, tmp_path, capsys):
+def test_a_set_that_lies_in_itself_once_more_counts_once(
+    call: Call, service: StandIn, films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A set that lies in itself once more, as Kaggle's unpacks, has all its rows and counts once, resumed or not."""
     shutil.copytree(films, films / "films")
     (films / "__MACOSX/NORMAL").mkdir(parents=True)
@@ -185,8 +205,9 @@ def test_a_set_that_lies_in_itself_once_more_counts_once(call, service, films, t
     assert len(rows_of(tmp_path / "out.csv")) == 24
 
 
-def test_labels_without_labelled_folders_are_a_wrong_call(call, films, capsys):
-    """Labels without labelled folders are a wrong call."""
+def test_labels_without_labelled_folders_are_a_wrong_call(
+    call: Call, films: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (films / "elsewhere").mkdir()
     (films / "elsewhere/a.png").touch()
 
@@ -194,8 +215,7 @@ def test_labels_without_labelled_folders_are_a_wrong_call(call, films, capsys):
     assert "NORMAL and PNEUMONIA" in capsys.readouterr().err
 
 
-def test_a_finished_result_is_scored_anew_only_on_demand(call, service):
-    """A finished result is scored anew only on demand."""
+def test_a_finished_result_is_scored_anew_only_on_demand(call: Call, service: StandIn) -> None:
     assert call() == 0
     assert call() == 0
     assert len(service.received) == 12
@@ -203,7 +223,9 @@ def test_a_finished_result_is_scored_anew_only_on_demand(call, service):
     assert len(service.received) == 24
 
 
-def test_a_result_that_is_not_finished_is_not_lost_to_other_films(call, service, films, tmp_path, capsys):
+def test_a_result_that_is_not_finished_is_not_lost_to_other_films(
+    call: Call, service: StandIn, films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A result with a journal beside it is not replaced by one that lacks its films."""
     service.plan[b"sick 3"] = [(500, "internal-error")]
     assert call() == 1
@@ -216,7 +238,9 @@ def test_a_result_that_is_not_finished_is_not_lost_to_other_films(call, service,
     assert len(service.received) == sent
 
 
-def test_a_service_that_is_down_at_the_start_is_one_line_and_status_1(call, service, tmp_path, capsys):
+def test_a_service_that_is_down_at_the_start_is_one_line_and_status_1(
+    call: Call, service: StandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A service that is down at the start is one line and status 1, and leaves no file."""
     service.stop()
 
@@ -227,24 +251,22 @@ def test_a_service_that_is_down_at_the_start_is_one_line_and_status_1(call, serv
     assert list(tmp_path.glob("out.csv*")) == []
 
 
-def test_a_service_that_is_loading_at_the_start_is_waited_for(call, service):
-    """A service that is loading at the start is waited for."""
+def test_a_service_that_is_loading_at_the_start_is_waited_for(call: Call, service: StandIn) -> None:
     service.model_plan = [(503, "not-ready", 0)] * 3
     assert call() == 0
 
 
-def test_a_service_that_goes_away_leaves_a_row_for_every_film(call, service, films, tmp_path, capsys):
+def test_a_service_that_goes_away_leaves_a_row_for_every_film(
+    call: Call, service: StandIn, films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A service that goes away leaves a row for every film, soon; the next start sends what is missing."""
-    service.seconds = 0.01
-    original = service.step_for
 
-    def last_step(film, *rest):
-        step = original(film, *rest)
+    def go_away(film: bytes) -> str | None:
         if len(service.received) == 5:
             service.stop()
-        return step if len(service.received) <= 5 else "drop"
+        return None if len(service.received) <= 5 else "drop"
 
-    service.step_for = last_step
+    goes_on, service.on_film = service.on_film, go_away
     port = service.port
     assert call(concurrency=1, url=f"http://127.0.0.1:{port}") == 1
     rows = rows_of(tmp_path / "out.csv")
@@ -254,14 +276,14 @@ def test_a_service_that_goes_away_leaves_a_row_for_every_film(call, service, fil
     assert any(",not-sent," in row for row in rows)
     assert "stopped answering" in capsys.readouterr().out
 
-    service.step_for = original
+    service.on_film = goes_on
     service.start(port)
     sent = len(service.received)
     assert call(url=f"http://127.0.0.1:{port}") == 0
     assert len(service.received) - sent == 12 - scored
 
 
-def test_a_refused_key_stops_the_run(call, service, capsys):
+def test_a_refused_key_stops_the_run(call: Call, service: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     """A refused key stops the run: no film would be answered."""
     for label in ("well", "sick"):
         for number in range(6):
@@ -272,16 +294,16 @@ def test_a_refused_key_stops_the_run(call, service, capsys):
     assert len(service.received) <= 3
 
 
-def test_a_model_that_changes_on_the_way_stops_the_run(call, service, tmp_path, capsys):
+def test_a_model_that_changes_on_the_way_stops_the_run(
+    call: Call, service: StandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A model that changes on the way stops the run, and the next start refuses to mix."""
-    original = service.step_for
 
-    def changing(*arguments):
-        if len(service.received) == 4:
+    def change(film: bytes) -> None:
+        if len(service.received) == 5:
             service.sha256 = "cd" * 32
-        return original(*arguments)
 
-    service.step_for = changing
+    service.on_film = change
     assert call(concurrency=1) == 1
     assert "changed its model" in capsys.readouterr().err
     assert not (tmp_path / "out.csv").exists()
@@ -290,21 +312,20 @@ def test_a_model_that_changes_on_the_way_stops_the_run(call, service, tmp_path, 
     assert call(restart=True) == 0
 
 
-def test_an_unknown_operating_point_lists_those_there_are(call, capsys):
-    """An unknown operating point lists those there are."""
+def test_an_unknown_operating_point_lists_those_there_are(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(operating_point="sensitive") == 2
     assert "half, balanced" in capsys.readouterr().err
 
 
-def test_another_server_is_told_from_the_service(call, service, capsys):
-    """Another server is told from the service."""
+def test_another_server_is_told_from_the_service(
+    call: Call, service: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
     service.model_plan = [(404, "not-found")]
     assert call() == 2
     assert "Expected PneumoServe" in capsys.readouterr().err
 
 
-def test_the_command_imports_neither_the_service_nor_a_framework():
-    """The command imports neither the service nor a framework."""
+def test_the_command_imports_neither_the_service_nor_a_framework() -> None:
     code = "import sys, batch.score; print([name for name in sys.argv[1:] if name in sys.modules])"
     heavy = ["app.api", "app.imaging", "app.inference", "fastapi", "numpy", "pyarrow", "keras", "tensorflow"]
     told = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)

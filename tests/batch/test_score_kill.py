@@ -1,16 +1,20 @@
 """Killed at any step that reaches the disk, the same command again makes the result right."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.batch.stand_in import StandIn
+
 # One process imports everything, and forks for each start: single-threaded, it may.
 STARTS = """
 import os, shutil, signal, sys
 from pathlib import Path
-from batch.client import Retrying
+from batch.client import RetryPolicy
 from batch.score import score
 
 url, folder, kind = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
@@ -43,7 +47,7 @@ def start(step, **options):
                 kill_at(step)
             quiet = os.open(os.devnull, os.O_WRONLY)
             os.dup2(quiet, 1), os.dup2(quiet, 2)
-            os._exit(score([str(films)], url=url, out=out, retrying=Retrying(), **options))
+            os._exit(score([str(films)], url=url, out=out, policy=RetryPolicy(), **options))
         finally:
             os._exit(99)
     return os.waitpid(child, 0)[1]
@@ -93,23 +97,25 @@ for step in range(1, 100):
 
 
 @pytest.mark.parametrize("kind", ["fresh", "unfinished", "finished", "restart", "format 1"])
-def test_killed_at_any_step_the_same_command_makes_the_result_right(service, tmp_path, kind):
+def test_killed_at_any_step_the_same_command_makes_the_result_right(
+    service: StandIn, tmp_path: Path, kind: str
+) -> None:
     """Killed before any step that reaches the disk, the same command again makes the result right."""
     command = [sys.executable, "-c", STARTS, service.url, str(tmp_path), kind]
     ended = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=120, cwd=Path(__file__).parents[2]
     )
     assert ended.returncode == 0, ended.stderr
-    told = [line.split("|") for line in ended.stdout.splitlines()]
+    lines = [line.split("|") for line in ended.stdout.splitlines()]
     expected = "a=NORMAL b=NORMAL c=NORMAL e=unreadable-file"
     if kind != "fresh":
         expected = "a=PNEUMONIA b=NORMAL c=NORMAL d=PNEUMONIA" + ("" if kind == "finished" else " e=unreadable-file")
 
-    assert len(told) > 8
-    assert [line[1] for line in told] == ["True"] * (len(told) - 1) + ["False"]
-    assert {line[3] for line in told} == {expected}
-    assert {line[2] for line in told} == {"0" if kind == "finished" else "1"}
-    left = {line[4] for line in told}
+    assert len(lines) > 8
+    assert [line[1] for line in lines] == ["True"] * (len(lines) - 1) + ["False"]
+    assert {line[3] for line in lines} == {expected}
+    assert {line[2] for line in lines} == {"0" if kind == "finished" else "1"}
+    left = {line[4] for line in lines}
     assert len(left) > 2  # it was killed in several states
     if kind == "finished":  # while it is at work, nothing looks finished
         assert "['out.csv', 'out.csv.journal']" in left

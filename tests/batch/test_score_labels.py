@@ -1,17 +1,19 @@
 """The true classes of films, and which films the metrics are made of."""
 
+from __future__ import annotations
+
 import pytest
 
 from batch.errors import NothingNamed
-from batch.labels import Labelled
+from batch.labels import LabelledRows
 from batch.paths import Film
 from batch.results import Row
 
 
-def report(*films):
+def report(*films: object) -> list[str]:
     """Return what is told of films, each a key, perhaps with a hash and a row."""
     listed = [(film, None) if isinstance(film, str) else film for film in films]
-    labelled = Labelled(Film(key, key) for key, *_ in listed)
+    labelled = LabelledRows(Film(key, key) for key, *_ in listed)
     for key, sha256, *row in listed:
         labelled.add(Film(key, key), row[0] if row else Row(key, "NORMAL", 0.2), sha256)
     return labelled.report()
@@ -30,13 +32,13 @@ def report(*films):
         ),
     ],
 )
-def test_the_nearest_folder_named_after_a_class_tells_it(folders, told):
+def test_the_nearest_folder_named_after_a_class_tells_it(folders: list[str], told: str) -> None:
     """The nearest folder named after a class tells it, in any case and at any depth."""
     assert report(*(f"/data/{folder}/a.png" for folder in folders))[0] == told
 
 
 @pytest.mark.parametrize("stray", ["unsure/a.png", "a.png"])
-def test_a_folder_that_holds_both_classes_is_of_none(stray):
+def test_a_folder_that_holds_both_classes_is_of_none(stray: str) -> None:
     """A folder that holds both classes is of none, whatever its name."""
     told = report("/home/pneumonia/set/normal/a.png", "/home/pneumonia/set/pneumonia/a.png", f"/home/pneumonia/{stray}")
     assert told[:2] == [
@@ -45,13 +47,12 @@ def test_a_folder_that_holds_both_classes_is_of_none(stray):
     ]
 
 
-def test_films_in_no_folder_of_a_class_are_a_wrong_call():
-    """Films in no folder of a class are a wrong call."""
+def test_films_in_no_folder_of_a_class_are_a_wrong_call() -> None:
     with pytest.raises(NothingNamed, match="NORMAL and PNEUMONIA"):
         report("/data/NORMAL_2/a.png", "/data/NORMAL.png")
 
 
-def test_byte_identical_films_count_once():
+def test_byte_identical_films_count_once() -> None:
     """Byte-identical films count once, and the others are told."""
     films = [("/d/NORMAL/a.png", "1"), ("/d/PNEUMONIA/b.png", "2")]
     copies = [("/d/d/NORMAL/a.png", "1"), ("/d/d/PNEUMONIA/b.png", "2"), ("/d/PNEUMONIA/c.png", "2")]
@@ -61,13 +62,13 @@ def test_byte_identical_films_count_once():
     assert alone == together
 
 
-def test_a_failed_copy_does_not_stand_for_the_film():
+def test_a_failed_copy_does_not_stand_for_the_film() -> None:
     """A failed copy does not stand for the film that was scored."""
     told = report(("/d/NORMAL/a.png", "1", Row("a", error="timeout")), ("/d/d/NORMAL/a.png", "1"))
     assert told[:2] == ["1 labelled films: 1 NORMAL, 0 PNEUMONIA.", "Excluded: 1, failed."]
 
 
-def test_the_same_bytes_in_both_classes_count_in_neither():
+def test_the_same_bytes_in_both_classes_count_in_neither() -> None:
     """The same bytes in both classes count in neither: one of the two labels is wrong."""
     told = report(("/d/NORMAL/a.png", "1"), ("/d/PNEUMONIA/b.png", "1"), ("/d/NORMAL/c.png", "2"))
     assert told[:2] == [
@@ -77,6 +78,6 @@ def test_the_same_bytes_in_both_classes_count_in_neither():
     assert report(("/d/NORMAL/a.png", "1"), ("/d/PNEUMONIA/b.png", "1"))[0].startswith("0 labelled films")
 
 
-def test_films_without_a_hash_are_no_copies():
+def test_films_without_a_hash_are_no_copies() -> None:
     """Films without a hash are no copies of one another."""
     assert report("/d/NORMAL/a.png", "/d/NORMAL/b.png")[0] == "2 labelled films: 2 NORMAL, 0 PNEUMONIA."

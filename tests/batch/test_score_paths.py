@@ -1,27 +1,33 @@
 """Which films a call names."""
 
+from __future__ import annotations
+
+import inspect
 import os
 import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from batch.errors import NothingNamed
-from batch.paths import find_films, shown
+from batch.paths import Found, find_films, printable
 from training.data.kinds import read_beginning
 
 
-def named(arguments):
+def named(arguments: Iterable[object]) -> list[str]:
     """Return the paths that a call names."""
     return [film.path for film in find(*arguments).films]
 
 
-def find(*arguments):
+def find(*arguments: object) -> Found:
     """Find what a call names."""
     return find_films([str(argument) for argument in arguments])
 
 
-def test_a_folder_is_walked_sorted_by_ending_without_hidden_files(tmp_path):
-    """A folder is walked sorted by ending without hidden files."""
+def test_a_folder_is_walked_sorted_by_ending_without_hidden_files(tmp_path: Path) -> None:
     for name in ("b.PNG", "a/z.dcm", "a/y.JPG", "c.txt", ".hidden.png", ".git/a.png", "d.jpeg"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -30,24 +36,21 @@ def test_a_folder_is_walked_sorted_by_ending_without_hidden_files(tmp_path):
     assert [f"{tmp_path}/{name}" for name in ("a/y.JPG", "a/z.dcm", "b.PNG", "d.jpeg")] == named([tmp_path])
 
 
-def test_a_loop_of_links_ends(tmp_path):
-    """A loop of links ends."""
+def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     (tmp_path / "loop").symlink_to(tmp_path)
 
     assert [f"{tmp_path}/a.png"] == named([tmp_path])
 
 
-def test_a_file_that_was_named_is_taken_whatever_its_ending_and_once(tmp_path):
-    """A file that was named is taken whatever its ending and once."""
+def test_a_file_that_was_named_is_taken_whatever_its_ending_and_once(tmp_path: Path) -> None:
     (tmp_path / "film").touch()
     (tmp_path / "a.png").touch()
 
     assert [f"{tmp_path}/film", f"{tmp_path}/a.png"] == named([tmp_path / "film", tmp_path, tmp_path / "film"])
 
 
-def test_what_cannot_be_read_stays_in_the_list_with_its_reason(tmp_path):
-    """What cannot be read stays in the list with its reason."""
+def test_what_cannot_be_read_stays_in_the_list_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "broken.png").symlink_to(tmp_path / "nowhere")
@@ -62,8 +65,9 @@ def test_what_cannot_be_read_stays_in_the_list_with_its_reason(tmp_path):
     assert all(film.problem for film in films[3:])
 
 
-def test_a_name_that_a_spreadsheet_would_run_is_written_as_a_path(tmp_path, monkeypatch):
-    """A name that a spreadsheet would run is written as a path."""
+def test_a_name_that_a_spreadsheet_would_run_is_written_as_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "=1+1.png").touch()
 
@@ -71,29 +75,27 @@ def test_a_name_that_a_spreadsheet_would_run_is_written_as_a_path(tmp_path, monk
 
 
 @pytest.mark.parametrize("arguments", [["/nowhere/at/all"], [""], ["a\0b", "/dev/null/a.png"]])
-def test_naming_nothing_is_an_error(arguments):
-    """Naming nothing is an error."""
+def test_naming_nothing_is_an_error(arguments: list[str]) -> None:
     with pytest.raises(NothingNamed, match="Expected"):
         named(arguments)
 
 
-def test_a_folder_without_films_is_an_error_that_counts_what_it_holds(tmp_path):
-    """A folder without films is an error that counts what it holds."""
+def test_a_folder_without_films_is_an_error_that_counts_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x")
     with pytest.raises(NothingNamed, match=r"\.jpg, \.jpeg, \.png, \.dcm.*Passed over: 1 \.csv"):
         named([tmp_path])
 
 
-def test_undecodable_bytes_are_shown_and_valid_text_is_left_alone():
-    """Undecodable bytes are shown and valid text is left alone."""
-    assert shown("é" + os.fsdecode(b"\xe9") + "☃") == "é\\xe9☃"
+def test_undecodable_bytes_are_shown_and_valid_text_is_left_alone() -> None:
+    assert printable("é" + os.fsdecode(b"\xe9") + "☃") == "é\\xe9☃"
 
 
+DEEP = "d" * 15
 LOOPS = "Too many levels of symbolic links"
 
 
 @pytest.mark.parametrize("ending", ["", ".png", ".txt"])
-def test_a_link_that_leads_nowhere_is_one_row_with_its_reason(tmp_path, ending):
+def test_a_link_that_leads_nowhere_is_one_row_with_its_reason(tmp_path: Path, ending: str) -> None:
     """A link that leads nowhere, to itself, or in a circle is one row with its reason, and ends nothing."""
     (tmp_path / f"a{ending}").symlink_to(f"a{ending}")
     (tmp_path / f"b{ending}").symlink_to(f"c{ending}")
@@ -107,14 +109,14 @@ def test_a_link_that_leads_nowhere_is_one_row_with_its_reason(tmp_path, ending):
     assert [film.problem for film in find(tmp_path / f"a{ending}").films] == [LOOPS]
 
 
-def test_what_cannot_be_looked_at_may_exist(tmp_path):
+def test_what_cannot_be_looked_at_may_exist(tmp_path: Path) -> None:
     """What cannot be looked at may exist: named alone, it is a row and no wrong call."""
     (tmp_path / "loop").symlink_to("loop")
     named = find(tmp_path / ("n" * 300), tmp_path / "loop/film.png").films
     assert [film.problem for film in named] == ["File name too long", LOOPS]
 
 
-def test_what_may_not_be_entered_is_one_row_each(tmp_path, monkeypatch):
+def test_what_may_not_be_entered_is_one_row_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that may not be entered, a link into it, a file that may not be read: a row each, and the rest goes on.
 
     The errors are raised by stand-ins for three calls of the system, because root may enter everything.
@@ -125,8 +127,8 @@ def test_what_may_not_be_entered_is_one_row_each(tmp_path, monkeypatch):
     (tmp_path / "link").symlink_to("a/film.png")
     (tmp_path / "letter").touch()
 
-    def refuse(original):
-        def call(path, *rest):
+    def refuse(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: str, *rest: Any) -> Any:
             if os.fspath(path).startswith((f"{tmp_path}/a", f"{tmp_path}/link", f"{tmp_path}/letter")):
                 raise PermissionError(13, "Permission denied")
             return original(path, *rest)
@@ -141,22 +143,24 @@ def test_what_may_not_be_entered_is_one_row_each(tmp_path, monkeypatch):
     assert told == {"a": denied, "b/film.png": None, "c.png": None, "letter": denied, "link": denied}
 
 
-def test_a_folder_whose_listing_breaks_off_keeps_what_was_listed(tmp_path, monkeypatch):
+def test_a_folder_whose_listing_breaks_off_keeps_what_was_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A folder whose listing breaks off is a row, and what was listed before is kept."""
     (tmp_path / "a.png").touch()
     original = os.scandir
 
     class Broken:
-        def __init__(self, folder):
+        def __init__(self, folder: str) -> None:
             self.listing = original(folder)
 
-        def __enter__(self):
+        def __enter__(self) -> Broken:
             return self
 
-        def __exit__(self, *_):
+        def __exit__(self, *_: object) -> None:
             self.listing.close()
 
-        def __iter__(self):
+        def __iter__(self) -> Iterator[os.DirEntry[str]]:
             yield from self.listing
             raise OSError(5, "Input/output error")
 
@@ -167,14 +171,13 @@ def test_a_folder_whose_listing_breaks_off_keeps_what_was_listed(tmp_path, monke
     ]
 
 
-def test_a_folder_that_vanishes_on_the_way_is_a_row(tmp_path, monkeypatch):
-    """A folder that vanishes on the way is a row."""
+def test_a_folder_that_vanishes_on_the_way_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     (tmp_path / "b/film.png").touch()
     original = os.scandir
 
-    def scandir(folder):
+    def scandir(folder: str) -> Iterator[os.DirEntry[str]]:
         if folder == str(tmp_path / "a"):
             (tmp_path / "a").rmdir()
         return original(folder)
@@ -184,28 +187,33 @@ def test_a_folder_that_vanishes_on_the_way_is_a_row(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def deep_folder(tmp_path, monkeypatch):
-    """A folder with 2100 folders in one another, a film in number 1200; their paths are too long for the system."""
+def deep_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """300 folders in one another, a film in number 200; the paths of the last ones are too long for the system."""
     monkeypatch.chdir(tmp_path)
-    for depth in range(2100):
-        if depth == 1200:
+    for depth in range(300):
+        if depth == 200:
             os.close(os.open("film.png", os.O_CREAT))
-        os.mkdir("d")  # noqa: PTH102
-        os.chdir("d")
+        os.mkdir(DEEP)  # noqa: PTH102
+        os.chdir(DEEP)
     yield tmp_path
-    for _ in range(2100):  # by hand: shutil recurses
+    for _ in range(300):  # by hand: shutil recurses
         os.chdir("..")
-        os.rmdir("d")  # noqa: PTH106
+        os.rmdir(DEEP)  # noqa: PTH106
         if os.path.lexists("film.png"):
             os.unlink("film.png")  # noqa: PTH108
 
 
-def test_folders_are_walked_deeper_than_python_recurses(deep_folder):
+def test_folders_are_walked_deeper_than_python_recurses(deep_folder: Path) -> None:
     """Folders are walked deeper than Python recurses; where a path becomes too long for the system, that is a row."""
-    films = find(deep_folder).films
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 150)
+    try:
+        films = find(deep_folder).films
+    finally:
+        sys.setrecursionlimit(limit)
 
     assert [film.problem for film in films] == ["File name too long", None]
-    assert films[1].path == f"{deep_folder}/{'d/' * 1200}film.png"
+    assert films[1].path == f"{deep_folder}/{f'{DEEP}/' * 200}film.png"
 
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0"
@@ -218,21 +226,21 @@ DICOM = bytes(128) + b"DICM" + META + b"1.2.840.10008.5.1.4.1.1.1\0"
     "name", ["film.jfif", "film.jpe", "film.JPG.1", "film", "1.2.840.113619.2.55.3", "film.txt", "film.jpeg~", "IM 1"]
 )
 @pytest.mark.parametrize("film", [JPEG, PNG, DICOM, META, b"\x08\0\x05\0CS\x0a\0ISO_IR 100", b"\x08\0\0\0\x04\0\0\0"])
-def test_a_film_is_known_by_its_bytes_where_its_ending_says_nothing(tmp_path, name, film):
+def test_a_film_is_known_by_its_bytes_where_its_ending_says_nothing(tmp_path: Path, name: str, film: Path) -> None:
     """A film is known by its bytes where its ending says nothing: JPEG, PNG, DICOM with and without its preamble."""
     (tmp_path / name).write_bytes(film)
     assert named([tmp_path]) == [f"{tmp_path}/{name}"]
 
 
 @pytest.mark.parametrize("ending", ["jpg", "JPEG", "png", "Dcm", "jfif", "jpe", "dicom"])
-def test_the_ending_of_a_film_is_believed(tmp_path, ending, monkeypatch):
+def test_the_ending_of_a_film_is_believed(tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ending of a film is believed without opening the file: one that is empty becomes a row with its error."""
     (tmp_path / f"a.{ending}").touch()
     monkeypatch.setattr("batch.paths.read_beginning", None)
     assert named([tmp_path]) == [f"{tmp_path}/a.{ending}"]
 
 
-def test_what_is_passed_over_is_counted_by_kind(tmp_path):
+def test_what_is_skipped_is_counted_by_kind(tmp_path: Path) -> None:
     """What is passed over is counted by kind, and nothing that may wait for a writer is opened."""
     contents = {
         "a.txt": b"x",
@@ -257,29 +265,28 @@ def test_what_is_passed_over_is_counted_by_kind(tmp_path):
     found = find(tmp_path)
 
     assert [film.path for film in found.films] == [f"{tmp_path}/film.png"]
-    assert found.tell_passed_over() == (
+    assert found.describe_skipped() == (
         "Passed over: 4 without an ending, 2 .txt, 2 __MACOSX/, 2 hidden, 1 .db, 1 @eaDir/, "
         "1 device, pipe or socket, 1 empty."
     )
 
 
-def test_nothing_passed_over_is_not_told_and_many_kinds_are_cut_short(tmp_path):
+def test_nothing_skipped_is_not_told_and_many_kinds_are_cut_short(tmp_path: Path) -> None:
     """Nothing passed over is not told; of many kinds the frequent ones are."""
     (tmp_path / "a.png").touch()
-    assert find(tmp_path).tell_passed_over() is None
+    assert find(tmp_path).describe_skipped() is None
     for number in range(20):
         (tmp_path / f"a.x{number:02}").write_text("x")
-    assert find(tmp_path).tell_passed_over().endswith(" 1 .x11, 8 others.")
+    assert find(tmp_path).describe_skipped().endswith(" 1 .x11, 8 others.")
 
 
-def test_a_pipe_that_took_a_files_place_is_not_waited_for(tmp_path):
-    """A pipe that took a file's place is not waited for."""
+def test_a_pipe_that_took_a_files_place_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert read_beginning(str(tmp_path / "pipe")) == b""
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
-def test_the_way_out_of_a_link_is_the_systems(tmp_path, monkeypatch):
+def test_the_way_out_of_a_link_is_the_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`link/..` is the folder that holds the link's target: the film there is read, and no other of its name."""
     (tmp_path / "far/below").mkdir(parents=True)
     (tmp_path / "far/a.png").touch()
@@ -288,7 +295,7 @@ def test_the_way_out_of_a_link_is_the_systems(tmp_path, monkeypatch):
     (tmp_path / "near/link").symlink_to("../far/below")
     monkeypatch.chdir(tmp_path / "near")
 
-    def keys(*arguments):
+    def keys(*arguments: str) -> list[str]:
         return [film.key for film in find(*arguments).films]
 
     assert keys("link/../a.png", "link/..", "./link/.././a.png") == [f"{tmp_path}/far/a.png"]

@@ -1,14 +1,19 @@
 """The three formats of a result."""
 
+from __future__ import annotations
+
 import csv
 import json
 import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from batch.errors import UnusableResult
-from batch.results import COLUMNS, Row, check_writable, put_in_place, write_aside
+from batch.results import COLUMNS, Row, check_writable, replace_result, write_part
 
 ODD = 'new\nline, "quote"; \r' + os.fsdecode(b"\xff") + ".png"
 VISIBLE = 'new\nline, "quote"; \r\\xff.png'
@@ -18,12 +23,12 @@ ROWS = [
 ]
 
 
-def write_results(out, rows):
+def write_results(out: Path, rows: Iterable[Row]) -> None:
     """Write a result as a start does."""
-    put_in_place(write_aside(out, rows), out)
+    replace_result(write_part(out, rows), out)
 
 
-def read(path):
+def read(path: Path) -> list[dict[str, Any]]:
     """Read a result back into Python values, CSV's empty cells as None."""
     if path.suffix == ".parquet":
         return pq.read_table(path).to_pylist()
@@ -34,8 +39,7 @@ def read(path):
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet", ".CSV"])
-def test_every_format_holds_the_columns_of_the_contract_in_order(tmp_path, ending):
-    """Every format holds the columns of the contract in order."""
+def test_every_format_holds_the_columns_of_the_contract_in_order(tmp_path: Path, ending: str) -> None:
     write_results(tmp_path / f"out{ending}", ROWS)
     if ending == ".CSV":
         (tmp_path / "out.CSV").rename(tmp_path / "out.csv")
@@ -57,7 +61,7 @@ def test_every_format_holds_the_columns_of_the_contract_in_order(tmp_path, endin
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
-def test_half_a_pair_of_utf_16_is_written_as_an_escape(tmp_path, ending):
+def test_half_a_pair_of_utf_16_is_written_as_an_escape(tmp_path: Path, ending: str) -> None:
     """Half a pair of UTF-16, as an answer in JSON may hold it, is written as an escape."""
     out = tmp_path / f"out{ending}"
     write_results(out, [Row("a.png", warnings=["x\ud800"], error="e", error_detail="\udfffy")])
@@ -69,13 +73,12 @@ def test_half_a_pair_of_utf_16_is_written_as_an_escape(tmp_path, ending):
     )
 
 
-def test_a_result_that_breaks_off_leaves_the_old_one_whole(tmp_path):
-    """A result that breaks off leaves the old one whole."""
+def test_a_result_that_breaks_off_leaves_the_old_one_whole(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     write_results(out, ROWS)
     before = out.read_bytes()
 
-    def breaking():
+    def breaking() -> Iterator[Row]:
         yield ROWS[0]
         raise KeyboardInterrupt
 
@@ -85,15 +88,13 @@ def test_a_result_that_breaks_off_leaves_the_old_one_whole(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["out.txt", "out", "nowhere/out.csv", "folder.csv"])
-def test_a_result_that_cannot_be_written_is_refused_early(tmp_path, name):
-    """A result that cannot be written is refused early."""
+def test_a_result_that_cannot_be_written_is_refused_early(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(UnusableResult, match="Expected --out"):
         check_writable(tmp_path / name)
 
 
-def test_parquet_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
-    """Parquet without its extra says what to install."""
+def test_parquet_without_its_extra_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UnusableResult, match=r"make install-train"):
         check_writable(tmp_path / "out.parquet")

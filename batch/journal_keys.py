@@ -1,4 +1,4 @@
-"""How films are named in the journal: by absolute path, or relative to a folder that may be mounted elsewhere."""
+"""How the journal names films: by absolute path, or below a folder that may be mounted elsewhere."""
 
 # ruff: noqa: PTH100, PTH112, PTH118
 # Paths stay strings, byte for byte; Path would change them.
@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterable
 
 from batch.errors import CallError
-from batch.paths import shown
+from batch.paths import printable
 
 
-class Keys:
-    """Turns a film's absolute path into what the journal calls it; with `root`, its path below that folder."""
+class JournalKeys:
+    """Turns a film's absolute path into its name in the journal; with `root`, its path below that folder."""
 
     def __init__(self, root: str | None = None) -> None:
         """Note the folder.
@@ -25,7 +25,7 @@ class Keys:
         self._roots: list[str] = []
         if root is not None:
             if not os.path.isdir(root):
-                raise CallError(f"Expected --root to be a folder. Received: {shown(root)}.")
+                raise CallError(f"Expected --root to be a folder. Received: {printable(root)}.")
             self._roots = [os.path.join(folder, "") for folder in (os.path.abspath(root), os.path.realpath(root))]
 
     def __call__(self, path: str) -> str:
@@ -39,18 +39,18 @@ class Keys:
         as_named, resolved = self._roots
         if path.startswith(as_named):
             return path[len(as_named) :]
-        # The folder was named through a link, or the film: both may be the same place.
+        # The folder or the film was named through a link: both may be the same place.
         folder, name = os.path.split(path)
         path_resolved = os.path.join(os.path.realpath(folder), name)
         if path_resolved.startswith(resolved):
             return path_resolved[len(resolved) :]
-        raise CallError(f"Expected films below --root {shown(as_named)}. Received: {shown(path)}.")
+        raise CallError(f"Expected films below --root {printable(as_named)}. Received: {printable(path)}.")
 
     def check(self, paths: Iterable[str]) -> None:
-        """Refuse films that have no key.
+        """Refuse films outside the folder.
 
         Raises:
-            CallError: one does not lie below the folder.
+            CallError: one lies outside.
         """
         for path in paths:
             self(path)

@@ -1,4 +1,4 @@
-"""What a film holds: the bytes that are sent, and what tells them from others at the next start."""
+"""Read a film's bytes, with the fingerprint by which a later start sees whether they changed."""
 
 from __future__ import annotations
 
@@ -14,34 +14,30 @@ _READINGS = 3
 
 
 class UnreadableFilm(Exception):
-    """A film's bytes cannot be had, or not whole; the message says why, without its path."""
+    """A film's bytes cannot be read, or not whole; the message says why, without its path."""
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What tells the bytes of one file from others.
-
-    `size` in bytes, `mtime_ns` its time of modification in nanoseconds, `sha256` of the bytes in hexadecimal digits,
-    or None where nobody noted it when they were read.
-    """
+class Fingerprint:
+    """Size in bytes, time of modification in nanoseconds, and SHA-256 in hexadecimal digits, None where unknown."""
 
     size: int
     mtime_ns: int
     sha256: str | None
 
-    def has_stat(self, status: os.stat_result) -> bool:
-        """Tell whether a file with this status counts as unchanged without being read."""
+    def matches_stat(self, status: os.stat_result) -> bool:
+        """Return whether a file with this status counts as unchanged without being read."""
         return (self.size, self.mtime_ns) == (status.st_size, status.st_mtime_ns)
 
-    def has_bytes_of(self, other: Identity) -> bool:
-        """Tell whether both are of the same bytes; where a hash is missing, size and time decide."""
+    def matches(self, other: Fingerprint) -> bool:
+        """Return whether both are of the same bytes; where a hash is missing, size and time decide."""
         if self.sha256 is None or other.sha256 is None:
             return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
         return self.sha256 == other.sha256
 
 
-def read_film(path: str) -> tuple[bytes, Identity]:
-    """Read a film whole, with the identity of exactly these bytes.
+def read_film(path: str) -> tuple[bytes, Fingerprint]:
+    """Read a film whole, with the fingerprint of exactly these bytes.
 
     Raises:
         UnreadableFilm: it cannot be read, is too large, or is being written.
@@ -54,20 +50,20 @@ def read_film(path: str) -> tuple[bytes, Identity]:
                     raise UnreadableFilm(f"Expected at most {MAX_FILM_BYTES} bytes. Received {before.st_size}.")
                 data = file.readall()
                 after = os.fstat(file.fileno())
-            identity = Identity(len(data), before.st_mtime_ns, hashlib.sha256(data).hexdigest())
-            if identity.has_stat(before) and identity.has_stat(after):
-                return data, identity
+            fingerprint = Fingerprint(len(data), before.st_mtime_ns, hashlib.sha256(data).hexdigest())
+            if fingerprint.matches_stat(before) and fingerprint.matches_stat(after):
+                return data, fingerprint
     except (OSError, ValueError) as error:
         raise UnreadableFilm(reason(error)) from error
     raise UnreadableFilm("Expected a finished file. Received one that changed while it was read.")
 
 
-def file_identity(path: Path) -> Identity:
-    """Return the identity of a file of any size, which nobody else writes meanwhile.
+def fingerprint_file(path: Path) -> Fingerprint:
+    """Return the fingerprint of a file of any size that nobody else is writing.
 
     Raises:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
-        return Identity(status.st_size, status.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest())
+        return Fingerprint(status.st_size, status.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest())

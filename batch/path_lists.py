@@ -1,4 +1,4 @@
-"""Read the list of paths that comes on standard input, in the encodings and forms in which systems write such lists."""
+"""Read the list of paths on standard input, in the encodings and forms that systems write."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# Text of two or four bytes a letter, taken for one of one byte: names of one letter or none, side by side.
+# UTF-16 or UTF-32 read as one byte a letter: names of one letter or none, side by side.
 _WIDE_TEXT = re.compile(r"(?:^|\0)(?:[^\0]?\0){2}")
 _NULS = (
     "Expected paths in UTF-8, one a line. Received NUL bytes among them. Where the list is in UTF-16, say "
@@ -30,7 +30,7 @@ _NULS = (
 def expand_sources(
     sources: Sequence[str], stdin: TextIO | None, *, null: bool = False, encoding: str | None = None
 ) -> list[str]:
-    """Return the paths that a call names: `sources`, with the paths of the list on `stdin` in the place of `-`.
+    """Return the paths that `sources` name, with those of the list on `stdin` in the place of `-`.
 
     Args:
         sources: folders, files, or `-`.
@@ -63,18 +63,18 @@ def expand_sources(
 def read_list(data: bytes, *, null: bool = False, encoding: str | None = None) -> list[str]:
     r"""Return the paths of a list, in its order.
 
-    Lines end with LF, CR LF or, where there is no LF, with CR; empty ones are skipped. A line that names nothing as it
-    stands is taken without the spaces, the quotes (Explorer's "Copy as path") or the byte-order mark around it.
+    Lines end with LF, CR LF or, where there is no LF, with CR; empty ones are skipped. Spaces, quotes (Explorer's "Copy
+    as path") and a byte-order mark around a path are removed, unless a file has that very name.
 
     Args:
         data: the whole list.
-        null: each path ends with NUL instead, as `find -print0` writes it, and is taken as it stands. A list that can
-            be nothing else is read so without being told.
-        encoding: what `data` is written in where it does not begin with a byte-order mark. None and UTF-8 keep the
-            bytes of each path, whether they are valid UTF-8 or not.
+        null: each path ends with NUL, as `find -print0` writes it, and is unchanged. A list that can be nothing else
+            is read so anyway.
+        encoding: of `data`, unless it begins with a byte-order mark. None and UTF-8 keep the bytes of each path, valid
+            UTF-8 or not.
 
     Raises:
-        WrongList: nobody could tell which paths it names.
+        WrongList: it is not clear which paths it names.
     """
     if encoding is not None:
         _check_encoding(encoding)
@@ -95,7 +95,7 @@ def read_list(data: bytes, *, null: bool = False, encoding: str | None = None) -
 
 
 def exists(path: str) -> bool:
-    """Tell whether something may lie at `path`, a broken link included; what cannot be looked at may."""
+    """Return whether something may lie at `path`: a broken link does, and what is not accessible may."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -127,7 +127,7 @@ def _decode(data: bytes, encoding: str | None) -> str:
 
 
 def _is_print0(text: str) -> bool:
-    """Tell whether a list can only be `find -print0`'s: no line ends, and no name that could be a letter of UTF-16."""
+    """Return whether a list can only be `find -print0`'s: no line ends, and no name that could be UTF-16's letter."""
     return text.endswith("\0") and not re.search(r"[\r\n]|(?:^|\0)[^\0]?\0", text)
 
 

@@ -1,0 +1,92 @@
+"""Print for people: lines, and the progress of a run. A stream that cannot take them ends nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from batch.paths import printable
+
+_SECONDS_BETWEEN_REFRESHES = 0.5  # a refresh takes milliseconds of the core that scoring wants
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+def print_out(*lines: str) -> None:
+    """Print lines on standard output."""
+    _print(sys.stdout, lines)
+
+
+def print_err(*lines: str) -> None:
+    """Print lines on standard error."""
+    _print(sys.stderr, lines)
+
+
+def _print(stream: TextIO | None, lines: tuple[str, ...]) -> None:
+    if stream is None:  # it was closed before the process began
+        return
+    encoding = stream.encoding or "utf-8"
+    text = "".join(f"{printable(line)}\n" for line in lines)
+    with suppress(OSError):  # its reader has gone away, or its disk is full
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+
+
+class ScoringProgress:
+    """Films finished of `total`, with rate, remaining time and failures: a bar on a terminal, elsewhere lines.
+
+    Use it as a context manager.
+    """
+
+    def __init__(self, console: Console, total: int, already: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._total = total
+        self._already = already
+        self._clock = clock
+        self._began = self._refreshed = clock()
+        self._bar = Progress(
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[failures]}"),
+            console=console,
+            auto_refresh=False,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=total, completed=already, rate="", failures="")
+
+    def __enter__(self) -> ScoringProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        with suppress(OSError):
+            self._bar.stop()
+
+    def show(self, finished: int, failed: int, sent: int) -> None:
+        """Print how many films are finished (at earlier starts, too) and failed, when it is time.
+
+        The rate counts films sent; the time that is left follows from all that are finished.
+        """
+        now = self._clock()
+        between = _SECONDS_BETWEEN_REFRESHES if self._console.is_terminal else _SECONDS_BETWEEN_LINES
+        if now - self._refreshed < between and finished < self._total:
+            return
+        self._refreshed = now
+        seconds = max(now - self._began, 1e-9)
+        sent_rate, finished_rate = sent / seconds, (finished - self._already) / seconds
+        rate, failures = f"{sent_rate:.0f} films/s", f"{failed} failed" if failed else ""
+        if self._console.is_terminal:
+            with suppress(OSError):  # the terminal is gone; the work goes on
+                self._bar.update(self._task, completed=finished, rate=rate, failures=failures, refresh=True)
+            return
+        left = f"{(self._total - finished) / finished_rate:.0f} s left" if finished_rate else "waiting for the service"
+        parts = [f"{finished} of {self._total} films", rate, left, failures]
+        print_err(" · ".join(part for part in parts if part))

@@ -1,0 +1,149 @@
+"""A stand-in for the service: a real server on a real socket, that fails as a test plans it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+SHA256 = "ab" * 32
+
+Step = str | tuple[int, str] | tuple[int, str, object]
+"""What happens to a film: `(status, slug)`, `(status, slug, retry_after)`, "ok", "ok, then close", "drop" (the
+connection, without an answer), or "garbage" (a page of another server)."""
+
+
+class StandIn:
+    """Answers like the contract; `plan[film]` lists what happens first to that film instead.
+
+    A film's bytes decide: those that contain `sick` are PNEUMONIA. With `hold_after`, films are received and not
+    answered once that many came, until `release`.
+    """
+
+    def __init__(self) -> None:
+        self.plan: defaultdict[bytes, list[Step]] = defaultdict(list)
+        self.received: list[bytes] = []
+        self.queries: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.sha256 = SHA256
+        self.model_plan: list[Step] = []
+        self.hold_after: int | None = None
+        self.forget_to_read: set[int] = set()
+        self.on_film: Callable[[bytes], Step | None] = lambda film: None
+        self._released = threading.Event()
+        self._lock = threading.Lock()
+        self.start()
+
+    def start(self, port: int = 0) -> None:
+        """Listen, on a free port or on this one."""
+        handler = type("Handler", (_Handler,), {"standin": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Close the port."""
+        self.release()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def release(self) -> None:
+        """Answer what is held, and hold nothing more."""
+        self.hold_after = None
+        self._released.set()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.server_address[1]
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def next_step(self, film: bytes, path: str, headers: Message) -> Step:
+        """Note what came; return what shall happen to it."""
+        with self._lock:
+            self.received.append(film)
+            self.queries.append(path.partition("?")[2])
+            self.headers.append(dict(headers))
+            is_held = self.hold_after is not None and len(self.received) > self.hold_after
+            planned = self.on_film(film) or (self.plan[film].pop(0) if self.plan[film] else "ok")
+        if is_held:
+            self._released.wait(60)
+        return planned
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    standin: ClassVar[StandIn]
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def send(self, status: int, body: Any, retry_after: object = None, kind: str = "application/json") -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        if retry_after is not None:
+            self.send_header("Retry-After", str(retry_after))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def problem(self, status: int, slug: str, retry_after: object = None) -> None:
+        body = {"type": f"/problems/{slug}", "title": slug, "status": status, "detail": f"Expected better than {slug}."}
+        self.send(status, body | {"request_id": "r1"}, retry_after, "application/problem+json")
+
+    def do_GET(self) -> None:
+        if self.standin.model_plan:
+            self.problem(*self.standin.model_plan.pop(0))
+            return
+        self.send(
+            200,
+            {
+                "name": "drawn",
+                "version": "1",
+                "sha256": self.standin.sha256,
+                "operating_points": {"half": 0.5, "balanced": 0.41},
+                "default_operating_point": "balanced",
+            },
+        )
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        if length in self.standin.forget_to_read:
+            self.close_connection = True
+            self.problem(413, "too-many-bytes")
+            return
+        film = self.rfile.read(length)
+        step = self.standin.next_step(film, self.path, self.headers)
+        if step in ("drop", "ok, then close"):
+            self.close_connection = True
+        if step == "garbage":
+            self.send(200, b"<html>a login page</html>", kind="text/html")
+        elif isinstance(step, tuple):
+            self.problem(*step)
+        elif step != "drop":
+            self.send(200, self.answer(film))
+
+    def answer(self, film: bytes) -> dict[str, Any]:
+        positive = b"sick" in film
+        point = "half" if "operating_point=half" in self.path else "balanced"
+        return {
+            "class": "PNEUMONIA" if positive else "NORMAL",
+            "probability": 0.973041 if positive else 0.1,
+            "operating_point": {"name": point, "threshold": 0.5 if point == "half" else 0.41},
+            "refer": False,
+            "warnings": [{"code": "colour-image", "detail": "..."}, {"code": "low-depth", "detail": "..."}]
+            if b"colour" in film
+            else [],
+            "filename": None,
+            "model": {"name": "drawn", "version": "1", "sha256": self.standin.sha256},
+            "activation_maps": [],
+        }
