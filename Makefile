@@ -22,11 +22,11 @@ check: .venv/.test ## style, formatting and types
 
 install-train: .venv/.train ## install what `pneumoserve train` and `evaluate` need, TensorFlow with it
 
-bench: .venv/.test $(if $(PEERS),.venv/.peers) ## speed, beside the bare loop and others (PEERS=1: LitServe, BentoML too)
-	$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers .venv/peers/bin) $(ARGS)
+bench: .venv/.test $(if $(PEERS),.venv/.peers) ## speed beside the bare loop and others (PEERS=1), or AGAINST=COMMIT
+	$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers .venv/peers/bin) $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
-bench-growth: .venv/.test ## how speed and memory grow with clients, films, cores and requests, as plots
-	$(BIN)/python -m benchmarks.growth $(ARGS)
+bench-growth: .venv/.test ## how speed and memory grow with clients, film size and requests
+	$(BIN)/python -m benchmarks.growth
 
 bench-training: .venv/.test ## what training's input pipeline costs, beside a bare loop of the same network
 	$(BIN)/python -m benchmarks.training $(ARGS)

@@ -1,89 +1,116 @@
-"""How fast the service is, beside the bare loop and beside what others would write, measured in turns.
+"""How fast the service is: beside the bare loop and other servers, or beside another commit of itself.
 
-    make bench                              # PEERS=1 adds LitServe and BentoML, installed aside
-    python -m benchmarks.bench [--rounds 3] [--seconds 10] [--model NAME/VERSION]
+    make bench                     # PEERS=1 adds LitServe and BentoML; writes benchmarks/RESULTS.md
+    make bench AGAINST=45edff4     # that commit and today's in turns
 
-prints a table a model and the promised figures, and writes both to benchmarks/RESULTS.md. Every round starts every
-server anew, loads it with wrk, and holds all of its answers against the bare loop's.
+Every round starts every server anew, loads it in turns with the bare loop, and holds all of its answers against it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import signal
-import sys
-import tempfile
+import platform
+import re
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-import cv2
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from app.inference.artifact import find_entry
-from benchmarks import figures
-from benchmarks.films import ROOT, STORE, find_films
-from benchmarks.load import LoadFailed, find_wrk
-from benchmarks.measure import Bench, time_import
-from benchmarks.report import write_report
-from benchmarks.run import Run
+from app.process import granted_cores
+from benchmarks.against import add_ratios, checked_out, checks_against, measure_against
+from benchmarks.checks import ARTICLE, checks_of_service
+from benchmarks.films import STORE
+from benchmarks.results import Check, write_table
+from benchmarks.service import measure_rivals, measure_service
+from benchmarks.turns import Bench, open_bench
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
+RESULTS, PEERS = (Path(__file__).with_name(name) for name in ("RESULTS.md", "peers.txt"))
+_PACKAGES = ("openvino", "opencv-python-headless", "simplejpeg", "numpy", "fastapi", "uvicorn", "h11", "tensorflow")
+_REPORT = """\
+# {title}
 
+Written by `make bench{options}`.
 
-def parse_arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=10, help="of each load")
-    parser.add_argument("--turns", type=int, default=12, help="of short loads, for the figures that stand on ratios")
-    parser.add_argument("--model", help="NAME/VERSION; unset: the bundled default, and the main rows of the article's")
-    parser.add_argument("--films", type=int, help="only so many of the films")
-    parser.add_argument(
-        "--peers", type=Path, metavar="BIN", help="programs of an environment with LitServe and BentoML"
-    )
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    return parser.parse_args()
+- {cpu}, {cores} cores granted; {date:%Y-%m-%d}
+- {versions}
+- {model}, unless a row names another; {films} films
+- every answer was right: 200, the bare loop's class, its probability within {difference:.1g}
+
+Every figure is a median; 32 clients where nothing else is said. Films/s and CPU are of turns of {seconds:g} s, and
+`÷ bare loop` divides by the bare loop before and after the turn (one client: by the loop of one thread). Latencies are
+of loads of at least {load_seconds:g} s. CPU is that of all processes; the event loop's is that of the main thread
+(LitServe and BentoML have theirs in other processes). Peak memory adds up the peaks of all processes; the bare loop's
+holds every film. The load generator shares the cores.
+
+{table}
+## Checks
+
+{checks}
+"""
 
 
 def main() -> None:
     """Measure, print and write. Status 1 where an answer was wrong, 2 where wrk is missing."""
-    arguments = parse_arguments()
-    find_wrk()
-    # A SIGTERM unwinds as Ctrl+C does, and ends what was started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    os.chdir(ROOT)
-    cv2.setNumThreads(1)
-    console = Console()
-    first = find_entry(STORE, arguments.model).label
-    models = [first] if arguments.model else list(dict.fromkeys([first, figures.ARTICLE]))
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        films, what = find_films(folder)
-        if arguments.films:
-            films, what = films[: arguments.films], f"{arguments.films} of {what}"
-        bench = Bench(films, folder, arguments.seconds)
-        # The first import reads from the disk.
-        time_import()
-        try:
-            with Progress(*columns, console=console, transient=True) as progress:
-                run = Run(bench, progress, arguments.peers)
-                steps = [step for model in models for step in run.plan(model, is_whole=model == first)]
-                rows = arguments.rounds * sum(step.rows for step in steps)
-                progress.update(run.task, total=arguments.turns + rows)
-                run.take_turns(first, arguments.turns)
-                for _ in range(arguments.rounds):
-                    for step in steps:
-                        step.do()
-        except (LoadFailed, RuntimeError) as error:
-            console.print(str(error), style="red", markup=False)
-            raise SystemExit(1) from None
-        except KeyboardInterrupt:
-            raise SystemExit(130) from None
-    told = write_report(run.rounds, models, films=what, seconds=arguments.seconds, difference=bench.largest_difference)
-    arguments.out.write_text(told)
-    print(told)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--against", metavar="COMMIT", help="measure this commit and today's instead")
+    parser.add_argument("--rounds", type=int, help="starts of each server; default 3, with --against 4")
+    parser.add_argument("--turns", type=int, default=3, help="of each server in a round; default 3")
+    parser.add_argument("--seconds", type=float, default=2, help="of a turn; default 2")
+    parser.add_argument("--model", help="NAME/VERSION; default: the store's, and the article's beside other servers")
+    parser.add_argument("--films", type=int, help="only so many of the films")
+    parser.add_argument("--peers", type=Path, metavar="BIN", help="programs of LitServe's and BentoML's environment")
+    parser.add_argument("--out", type=Path, help="default: RESULTS.md; with --against none")
+    arguments = parser.parse_args()
+    with open_bench(turns=arguments.turns, seconds=arguments.seconds, most_films=arguments.films) as bench:
+        report = write_report(bench, measure(bench, arguments), arguments)
+    print(report)
+    if out := arguments.out or (None if arguments.against else RESULTS):
+        out.write_text(report)
+
+
+def measure(bench: Bench, arguments: argparse.Namespace) -> list[Check]:
+    """Measure all rounds, and return the checks."""
+    model, commit = arguments.model, arguments.against
+    rounds = range(arguments.rounds or (4 if commit else 3))
+    if commit:
+        with checked_out(commit) as tree:
+            for _ in rounds:
+                measure_against(bench, commit, tree, model)
+        add_ratios(bench.results, commit)
+        return checks_against(bench.results, commit)
+    entry = find_entry(STORE, model)
+    for _ in rounds:
+        measure_service(bench, entry)
+        for name in dict.fromkeys([entry.label, model or ARTICLE]):
+            measure_rivals(bench, find_entry(STORE, name), arguments.peers)
+    return checks_of_service(bench.results, entry.label)
+
+
+def write_report(bench: Bench, checks: Sequence[Check], arguments: argparse.Namespace) -> str:
+    """Return the report as Markdown: the machine, one table, and the checks."""
+    cpu = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    wrk = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout.split()  # noqa: S607
+    peers = re.findall(r"^(?:litserve|bentoml)==\S+", PEERS.read_text(), re.MULTILINE) if arguments.peers else []
+    packages = [f"{package} {version(package)}" for package in _PACKAGES]
+    against = f"{arguments.against} and today" if arguments.against else ""
+    return _REPORT.format(
+        title=against or "Results",
+        options=f" AGAINST={arguments.against}" if against else " PEERS=1" if peers else "",
+        cpu=cpu[1] if cpu else platform.machine(),
+        cores=f"{granted_cores()} of {os.cpu_count()}",
+        date=datetime.now(UTC),
+        versions=", ".join([f"Python {platform.python_version()}", *packages, " ".join(wrk[:2]), *peers]),
+        model=find_entry(STORE, arguments.model).label,
+        films=len(bench.films),
+        difference=bench.largest_difference,
+        seconds=bench.seconds,
+        load_seconds=2 * bench.seconds,
+        table=write_table(bench.results),
+        checks="\n".join(map(str, checks)),
+    )
 
 
 if __name__ == "__main__":

@@ -1,145 +1,76 @@
-"""The servers that are measured, how each is started, and how each is asked."""
+"""The servers that are measured, and what starts each."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.figures import (
-    BENTOML,
-    BENTOML_CV2,
-    BENTOML_MOUNT,
-    LITSERVE,
-    LITSERVE_BATCHES,
-    LITSERVE_CV2,
-    NAIVE,
-    OURS,
-    OURS_TENSORFLOW,
-    PLAIN,
-)
-from benchmarks.limit import Decoder
+from app.inference.artifact import Entry
+from benchmarks.films import ROOT
 from benchmarks.load import Form
-from benchmarks.servers.entry import DECODER
+from benchmarks.servers.entry import Decoder
 
-MANY = 32
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One load: how films are sent, by how many clients at once, and for which maps."""
-
-    form: Form
-    clients: int = MANY
-    maps: str = ""
-
-    @property
-    def path(self) -> str:
-        """Answer the route with its query."""
-        return f"/predict?activation_maps={self.maps}" if self.maps else "/predict"
+NAIVE, CAREFUL = "naive: `model.predict` in an async endpoint", "careful: traced function, FastAPI's threads"
+LITSERVE, BENTOML = "LitServe, batches of 8", "BentoML, FastAPI mounted"
 
 
 @dataclass(frozen=True)
 class Case:
-    """One server with one model.
+    """A server with a model: what starts it, and what it is expected to answer.
 
     Attributes:
-        server: its name in the table.
-        model: `name/version`.
+        name: in the table.
+        entry: the model.
         command: what starts it; `{port}` stands for the port.
         environment: what is added to ours; `{port}` likewise.
-        asks: the loads, in their order.
+        form: how films are sent to it.
         decoder: the bare loop whose answers are expected.
-        health: the route that answers 200 when it is ready.
-        scores: whether `pneumoserve score` is measured on it too.
+        health: the route that returns 200 when it is ready.
+        cwd: its working directory.
     """
 
-    server: str
-    model: str
+    name: str
+    entry: Entry
     command: Sequence[str]
-    environment: Mapping[str, str]
-    asks: tuple[Ask, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    form: Form = "raw"
     decoder: Decoder = "ours"
     health: str = "/health"
-    scores: bool = False
+    cwd: Path = ROOT
 
-    def started(self, port: int) -> tuple[list[str], dict[str, str]]:
-        """Answer command and environment for a port; none of the caller's own settings of the service come in."""
+    def start(self, port: int) -> tuple[list[str], dict[str, str]]:
+        """Return command and environment for a port; the caller's own settings of the service stay out."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PNEUMOSERVE_")}
         added = {name: value.format(port=port) for name, value in self.environment.items()}
         return [part.format(port=port) for part in self.command], inherited | added
 
 
-BUSY = (Ask("raw"), Ask("multipart"))
-EVERY_LOAD = (*BUSY, Ask("raw", 8), Ask("multipart", 8), Ask("raw", 1), Ask("multipart", 1))
-MAPS = (Ask("raw", maps="none"), Ask("raw", maps="cam"), Ask("raw", maps="layers"))
+def our_case(entry: Entry, *, name: str = "PneumoServe", cwd: Path = ROOT, **settings: int) -> Case:
+    """Return the case of `pneumoserve serve` with some settings, as the checkout `cwd` has it."""
+    # The service's clocks go on while it is stopped.
+    settings = {"body_timeout_seconds": 600, "deadline_seconds": 600} | settings
+    environment = {f"PNEUMOSERVE_{key.upper()}": str(value) for key, value in settings.items()}
+    environment |= {"PNEUMOSERVE_PORT": "{port}", "PNEUMOSERVE_MODEL": entry.label, "PYTHONPATH": str(cwd)}
+    return Case(name, entry, [sys.executable, "pneumoserve.py", "serve"], environment, cwd=cwd)
 
 
-def make_ours(
-    model: str,
-    asks: tuple[Ask, ...],
-    *,
-    server: str = OURS,
-    scores: bool = False,
-    settings: Mapping[str, str] | None = None,
-) -> Case:
-    """Make the case of `pneumoserve serve`.
-
-    Args:
-        model: `name/version`.
-        asks: the loads.
-        server: which engine, by the name in the table.
-        scores: see `Case`.
-        settings: others of the service, without their prefix.
-    """
-    engine = "tensorflow" if server == OURS_TENSORFLOW else "openvino"
-    named = {"port": "{port}", "model": model, "engine": engine} | dict(settings or {})
-    environment = {f"PNEUMOSERVE_{name.upper()}": value for name, value in named.items()}
-    return Case(server, model, (sys.executable, "pneumoserve.py", "serve"), environment, asks, scores=scores)
-
-
-def make_tensorflow_cases(model: str) -> list[Case]:
-    """Make the cases of what others write around Keras; none where TensorFlow is not installed."""
-    if not has_tensorflow():
-        return []
-    asks = (Ask("multipart"),)
-    return [Case(name, model, _module(sys.executable, name, model), {}, asks, decoder="cv2") for name in (NAIVE, PLAIN)]
-
-
-def make_peer_cases(model: str, bin_folder: Path) -> list[Case]:
-    """Make the cases of LitServe and BentoML, installed in an environment of their own.
-
-    Args:
-        model: `name/version`.
-        bin_folder: where that environment has its programs.
-    """
-    lit = _module(str(bin_folder / "python"), "litserve_peer", model)
-    form = (Ask("multipart"),)
-    batches, own = [*lit, "--batch", "8"], {DECODER: "cv2"}
-    cases = [
-        Case(LITSERVE, model, lit, {}, form),
-        Case(LITSERVE_BATCHES, model, batches, {}, form),
-        Case(LITSERVE_CV2, model, batches, own, form, decoder="cv2"),
-    ]
-    for name, service in ((BENTOML, "Radiographs"), (BENTOML_MOUNT, "Mounted"), (BENTOML_CV2, "Mounted")):
-        bento = [str(bin_folder / "bentoml"), "serve", f"benchmarks.servers.bentoml_peer:{service}"]
-        listen = ["--host", "127.0.0.1", "--port", "{port}"]
-        # Its home would else be made in the user's own.
-        home = str(bin_folder.parent / "bentoml-home")
-        environment = {"BENCH_MODEL": model, "BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "true"}
-        decoder: Decoder = "cv2" if name == BENTOML_CV2 else "ours"
-        environment[DECODER] = decoder
-        cases.append(Case(name, model, bento + listen, environment, (Ask("raw"),), decoder=decoder, health="/readyz"))
+def rival_cases(entry: Entry, peers: Path | None) -> list[Case]:
+    """Return the other servers: Keras' where TensorFlow is installed; LitServe and BentoML of the folder `peers`."""
+    cases = []
+    if find_spec("tensorflow"):
+        keras = [sys.executable, "-m", "benchmarks.servers.keras_endpoint", entry.label, "{port}"]
+        cases += [Case(NAIVE, entry, keras, form="multipart", decoder="cv2", health="/livez")]
+        cases += [Case(CAREFUL, entry, [*keras, "careful"], form="multipart", decoder="cv2", health="/livez")]
+    if peers:
+        litserve = [str(peers / "python"), "-m", "benchmarks.servers.litserve_peer", entry.label, "{port}"]
+        cases += [Case(LITSERVE, entry, litserve, form="multipart", health="/livez")]
+        bentoml = [str(peers / "bentoml"), "serve", "benchmarks.servers.bentoml_peer:Radiographs"]
+        bentoml += ["--host", "127.0.0.1", "--port", "{port}"]
+        # BentoML's home would else be made in the user's own.
+        named = {"BENCH_MODEL": entry.label, "BENTOML_HOME": str(peers.parent / "bentoml-home")}
+        cases += [Case(BENTOML, entry, bentoml, named | {"BENTOML_DO_NOT_TRACK": "true"}, health="/readyz")]
     return cases
-
-
-def has_tensorflow() -> bool:
-    """Tell whether TensorFlow is installed, without importing it."""
-    return find_spec("tensorflow") is not None
-
-
-def _module(python: str, name: str, model: str) -> list[str]:
-    return [python, "-m", f"benchmarks.servers.{name}", "--model", model, "--port", "{port}"]

@@ -1,14 +1,20 @@
 -- For wrk: sends the films that a file lists, one after another, as raw bodies or as forms.
 -- WRK_CLIENTS=32 wrk -c32 -s films.lua URL -- LISTING raw|multipart
--- The last line it prints is one JSON object; `wrong` counts the answers that were not 200.
+-- The last line it prints is one JSON object; `wrong` counts the answers that were not 200. The file that WRK_ANSWERS
+-- names, where it is set, gets one byte an answer at once: "." for 200, "x" for any other.
 
 local boundary = "a-boundary-that-no-film-holds"
 local films = {}
 local turn = 0
 local clients = tonumber(os.getenv("WRK_CLIENTS") or math.huge)
+local answers
 wrong = 0
 
 function init(args)
+  if os.getenv("WRK_ANSWERS") then
+    answers = assert(io.open(os.getenv("WRK_ANSWERS"), "ab"))
+    answers:setvbuf("no")
+  end
   local is_form = args[2] == "multipart"
   local kind = is_form and "multipart/form-data; boundary=" .. boundary or "image/jpeg"
   local headers = {["Host"] = wrk.host, ["Content-Type"] = kind}
@@ -32,6 +38,7 @@ end
 
 function response(status)
   if status ~= 200 then wrong = wrong + 1 end
+  if answers then answers:write(status == 200 and "." or "x") end
 end
 
 local threads = {}

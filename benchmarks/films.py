@@ -1,11 +1,10 @@
-"""The films that are sent: the originals where they are at hand, else drawn ones of the same sizes and compression."""
+"""The films that are sent: the originals where they are at hand, else drawn ones of about their sizes."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -17,43 +16,23 @@ STORE = ROOT / "model_store"
 ORIGINALS = (ROOT / "data" / "kermany-originals", ROOT.parent / "shared" / "data" / "kermany-originals")
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
-
-@dataclass(frozen=True)
-class Kind:
-    """How large and how compressed films of a class are: medians, and deviations of the logarithms."""
-
-    megapixels: float
-    megapixels_spread: float
-    aspect: float
-    bytes_per_pixel: float
-    bytes_spread: float
-
-
-# Read off 170 originals of the Kaggle set (60 NORMAL, 110 PNEUMONIA, 10 of them in RGB).
-KINDS = (
-    Kind(megapixels=2.32, megapixels_spread=0.46, aspect=1.20, bytes_per_pixel=0.248, bytes_spread=0.10),
-    Kind(megapixels=0.97, megapixels_spread=0.51, aspect=1.52, bytes_per_pixel=0.077, bytes_spread=0.18),
-)
 _DRAWN = 57
-_NORMAL_EVERY = 3
-_RGB_EVERY = 17
+# Of 60 NORMAL and 110 PNEUMONIA originals of the Kaggle set: megapixels (median, and standard deviation of the
+# logarithm), aspect, and the JPEG quality at which a drawn film has their bytes a pixel (0.25 and 0.08).
+_NORMAL, _PNEUMONIA = (2.32, 0.46, 1.20, 91), (0.97, 0.51, 1.52, 71)
 
 
-def find_films(aside: Path) -> tuple[list[Path], str]:
-    """Answer the files to send, in the order of `spread`, and what they are in a few words.
-
-    Args:
-        aside: a folder for drawn films, where the originals are absent.
-    """
-    for folder in ORIGINALS:
-        films = [path for path in folder.rglob("*") if path.suffix in (".jpeg", ".jpg", ".png")]
+def find_films(folder: Path) -> tuple[list[Path], str]:
+    """Return the films in the order of sending, and what they are; drawn ones go into `folder`."""
+    for place in ORIGINALS:
+        films = [path for path in place.rglob("*") if path.suffix in (".jpeg", ".jpg", ".png")]
         if films:
-            return spread(films), f"{len(films)} originals of the Kaggle set"
-    return spread(draw_films(aside)), f"{_DRAWN} drawn films of the originals' sizes and compression"
+            return spread(films), "originals of the Kaggle set"
+    return spread(draw_films(folder)), "drawn films of the originals' sizes"
 
 
 def spread(films: Sequence[Path]) -> list[Path]:
-    """Order files so that every stretch of them holds small and large alike, whenever a measurement ends.
+    """Order films so that every stretch of them holds small and large alike, whenever a measurement ends.
 
     Sorted by size, then taken in steps of the golden ratio of their number.
     """
@@ -64,22 +43,18 @@ def spread(films: Sequence[Path]) -> list[Path]:
 
 
 def draw_films(folder: Path) -> list[Path]:
-    """Draw JPEG files into a folder, as `KINDS` says."""
+    """Draw JPEG files of the originals' sizes into a folder: one NORMAL to two PNEUMONIA."""
     films = []
     for number in range(_DRAWN):
-        rng = np.random.default_rng(number)
-        kind = KINDS[0 if number % _NORMAL_EVERY == 0 else 1]
-        pixels = 1e6 * kind.megapixels * math.exp(rng.normal(0, kind.megapixels_spread))
-        density = kind.bytes_per_pixel * math.exp(rng.normal(0, kind.bytes_spread))
-        film = draw_film(number, pixels, aspect=kind.aspect)
-        path = folder / f"film-{number:02d}.jpeg"
-        path.write_bytes(encode(film, density, is_rgb=number % _RGB_EVERY == 0))
-        films.append(path)
+        megapixels, deviation, aspect, quality = _PNEUMONIA if number % 3 else _NORMAL
+        pixels = 1e6 * megapixels * math.exp(np.random.default_rng(number).normal(0, deviation))
+        films.append(folder / f"film-{number:02d}.jpeg")
+        films[-1].write_bytes(encode(draw_film(number, pixels, aspect=aspect), quality))
     return films
 
 
 def draw_film(seed: int, pixels: float, *, aspect: float = 1.3) -> NDArray[np.uint8]:
-    """Draw something that compresses as a radiograph does: soft shadows, softer ribs, fine grain.
+    """Draw what compresses as a radiograph does: soft shadows, softer ribs, fine grain.
 
     Args:
         seed: the same seed draws the same film.
@@ -100,23 +75,6 @@ def draw_film(seed: int, pixels: float, *, aspect: float = 1.3) -> NDArray[np.ui
     return np.clip(film + 40, 0, 255).astype(np.uint8)
 
 
-def encode(film: NDArray[np.uint8], bytes_per_pixel: float, *, is_rgb: bool = False) -> bytes:
-    """Write a JPEG of the highest quality that stays within `bytes_per_pixel`, or of the lowest there is."""
-    picture = np.dstack([film] * 3) if is_rgb else film
-    low, high = 1, 100
-    best = _encode(picture, low)
-    while low < high - 1:
-        middle = (low + high) // 2
-        data = _encode(picture, middle)
-        if len(data) <= bytes_per_pixel * film.size:
-            low, best = middle, data
-        else:
-            high = middle
-    return best
-
-
-def _encode(picture: NDArray[np.uint8], quality: int) -> bytes:
-    done, data = cv2.imencode(".jpeg", picture, (cv2.IMWRITE_JPEG_QUALITY, quality))
-    if not done:
-        raise ValueError(f"Expected a picture that JPEG can hold. Received one of shape {picture.shape}.")
-    return bytes(data)
+def encode(film: NDArray[np.uint8], quality: int) -> bytes:
+    """Return a film as a JPEG of a quality of 1 to 100."""
+    return bytes(cv2.imencode(".jpeg", film, (cv2.IMWRITE_JPEG_QUALITY, quality))[1])

@@ -1,186 +1,170 @@
-"""The load: wrk in a process of its own for the figures, and every film asked once for the answers."""
+"""The load generator, wrk in a process of its own; and one request a film, to check the answers."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import resource
-import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from benchmarks.processes import die_with_us
+import httpx
+
+from benchmarks.processes import bound_to_us
 
 Form = Literal["raw", "multipart"]
 TOLERANCE = 1e-3
-"""Largest difference in probability between a server's answer and the bare loop's."""
+"""Largest accepted difference in probability between a server's answer and the bare loop's."""
 
-_BOUNDARY = "a-boundary-that-no-film-holds"
 _SCRIPT = Path(__file__).with_name("films.lua")
 _TIMEOUT_SECONDS = 60
-_FOR_EVER_SECONDS = 3600
-_ASKED_AT_ONCE = 8
+_ENDLESS_SECONDS = 3600
+_CHECKED_AT_ONCE = 8
 # wrk copies each request into a block of its own, and glibc would map every one anew: 50 page faults a request, 0.2 of
 # its 0.5 CPU ms, on the cores of the server that is measured.
 _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 
 
 class LoadFailed(Exception):
-    """The figures would be worthless: a wrong answer, or a load generator that could not do its work."""
+    """The figures would be worthless: a wrong answer, or a load generator that failed."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk saw, its percentiles without its own correction: see `films.lua`."""
+    """How films are sent: in which form, by how many clients at once, and for which activation maps."""
+
+    form: Form = "raw"
+    clients: int = 32
+    maps: str = "none"
+
+    def command(self, port: int, listing: Path, seconds: float, answers: Path | None = None) -> dict[str, Any]:
+        """Return what starts wrk, for `subprocess`; `answers` is a file that gets one byte an answer."""
+        route = "/predict" if self.maps == "none" else f"/predict?activation_maps={self.maps}"
+        command = ["wrk", "-t1", f"-c{self.clients}", f"-d{max(1, seconds):.0f}s", f"--timeout={_TIMEOUT_SECONDS}s"]
+        command += ["-s", str(_SCRIPT), f"http://127.0.0.1:{port}{route}", "--", str(listing), self.form]
+        named = {"WRK_CLIENTS": str(self.clients)} | ({"WRK_ANSWERS": str(answers)} if answers else {})
+        return {"args": bound_to_us(command), "env": {**os.environ, **_KEEP_MEMORY, **named}}
+
+
+class Latencies(NamedTuple):
+    """What one load by wrk measured; the percentiles are without wrk's own correction, see `films.lua`."""
 
     requests: int
-    seconds: float
     median_ms: float
     p99_ms: float
-    client_cpu_seconds: float
-
-    @property
-    def per_second(self) -> float:
-        """Answer how many films were answered a second."""
-        return self.requests / self.seconds
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What is said of one film: P(PNEUMONIA), calibrated, and the class."""
+class Stream:
+    """A load without an end."""
 
-    probability: float
-    label: str
+    process: subprocess.Popen[bytes]
+    answers: Path
+
+    def count(self) -> int:
+        """Return how many films were answered so far.
+
+        Raises:
+            LoadFailed: an answer was not 200, or wrk has ended.
+        """
+        answers = self.answers.read_bytes()
+        wrong = answers.count(b"x")
+        if wrong or self.process.poll() is not None:
+            raise LoadFailed(f"Expected a load of answers with status 200. Received {wrong} others of {len(answers)}.")
+        return len(answers)
+
+    def wait(self, answers: int, seconds: float) -> None:
+        """Wait until so many films were answered.
+
+        Raises:
+            LoadFailed: they were not within `seconds`, or one was not 200.
+        """
+        end = time.monotonic() + seconds
+        while (count := self.count()) < answers:
+            if time.monotonic() > end:
+                raise LoadFailed(f"Expected {answers} answers within {seconds:g} s. Received {count}.")
+            time.sleep(0.05)
 
 
-def find_wrk() -> None:
-    """Do nothing, or end with status 2 where there is no wrk.
+def run_wrk(port: int, listing: Path, load: Load, seconds: float) -> Latencies:
+    """Send the listed films for `seconds` (whole ones, at least 1) and return the latencies.
 
     Raises:
-        SystemExit: it says how to install it.
+        LoadFailed: an answer was not 200.
     """
-    if shutil.which("wrk") is None:
-        print("wrk, the load generator, is not installed. Debian and Ubuntu: sudo apt-get install wrk")
-        raise SystemExit(2)
-
-
-def run_wrk(port: int, listing: Path, form: Form, clients: int, seconds: float, path: str = "/predict") -> Load:
-    """Let `clients` connections send the listed films for `seconds`.
-
-    Raises:
-        LoadFailed: an answer was not 200, or wrk itself took more than 0.8 of a core.
-    """
-    command, environment = _start(port, listing, form, clients, seconds, path)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    if ended.returncode:
-        raise LoadFailed(f"wrk failed: {ended.stdout[-500:]}{ended.stderr[-500:]}")
-    load = parse_wrk(ended.stdout, cpu)
-    # Reading the films before the first is sent is in its CPU time too.
-    if cpu > 0.8 * load.seconds + 1:
-        raise LoadFailed(f"wrk was the bottleneck: {cpu:.1f} s of CPU in {load.seconds:.1f} s.")
-    return load
+    command = load.command(port, listing, seconds)
+    return parse_wrk(subprocess.run(**command, capture_output=True, text=True, check=False).stdout)
 
 
 @contextmanager
-def loading(
-    port: int, listing: Path, form: Form, clients: int, path: str = "/predict"
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Let `clients` connections send the listed films again and again.
+def streaming(port: int, listing: Path, load: Load, answers: Path) -> Iterator[Stream]:
+    """Send the listed films again and again; `answers` gets one byte an answer.
 
-    It is killed in the end and tells nothing: after long stops wrk's own corrections of latencies take minutes.
-
-    Raises:
-        LoadFailed: at the end: it had ended before.
+    wrk is killed at the end: after stops, its own correction of latencies takes minutes.
     """
-    command, environment = _start(port, listing, form, clients, _FOR_EVER_SECONDS, path)
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+    answers.write_bytes(b"")
+    command = load.command(port, listing, _ENDLESS_SECONDS, answers)
+    process = subprocess.Popen(**command, stdout=subprocess.DEVNULL)
     try:
-        yield process
-        if process.poll() is not None:
-            raise LoadFailed("wrk ended before the load did.")
+        yield Stream(process, answers)
     finally:
         process.kill()
         process.wait()
 
 
-def _start(
-    port: int, listing: Path, form: Form, clients: int, seconds: float, path: str
-) -> tuple[list[str], dict[str, str]]:
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:.0f}s", f"--timeout={_TIMEOUT_SECONDS}s"]
-    command += ["-s", str(_SCRIPT), f"http://127.0.0.1:{port}{path}", "--", str(listing), form]
-    return die_with_us(command), {**os.environ, **_KEEP_MEMORY, "WRK_CLIENTS": str(clients)}
-
-
-def parse_wrk(told: str, client_cpu_seconds: float) -> Load:
-    """Read what `films.lua` printed.
+def parse_wrk(output: str) -> Latencies:
+    """Return what `films.lua` printed in the last line.
 
     Raises:
-        LoadFailed: nothing was answered, or not all of it with 200.
+        LoadFailed: nothing was answered, not all of it with 200, or a latency is missing.
     """
     try:
-        figures = json.loads(told.strip().splitlines()[-1])
+        figures = json.loads(output.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        raise LoadFailed(f"Expected a line of JSON from wrk. Received: {told[-500:]!r}") from None
-    if figures["wrong"] or not figures["requests"]:
-        raise LoadFailed(f"Expected only answers of status 200. Received {figures['wrong']} others: {told[-500:]}")
-    if figures["counted"] != figures["requests"]:
-        raise LoadFailed(f"Expected a latency for each request. Received: {told[-500:]}")
-    return Load(
-        figures["requests"],
-        figures["microseconds"] / 1e6,
-        figures["median"] / 1e3,
-        figures["p99"] / 1e3,
-        client_cpu_seconds,
-    )
+        raise LoadFailed(f"Expected a line of JSON from wrk. Received: {output[-500:]!r}") from None
+    if figures["wrong"] or not figures["requests"] or figures["counted"] != figures["requests"]:
+        raise LoadFailed(f"Expected status 200 and a latency of each request. Received: {output[-500:]}")
+    return Latencies(figures["requests"], figures["median"] / 1e3, figures["p99"] / 1e3)
 
 
-def ask_all(port: int, films: Sequence[Path], form: Form) -> list[Answer]:
-    """Send every film once, `_ASKED_AT_ONCE` at a time, so that answers could be mixed up; in the films' order.
+def predict_all(port: int, films: Sequence[Path], form: Form) -> list[dict[str, Any]]:
+    """Send every film once, several at a time so that answers could be mixed up; return them in the films' order.
 
     Raises:
-        LoadFailed: an answer is not what a prediction looks like.
+        LoadFailed: an answer is no prediction.
     """
-    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
-        return list(pool.map(lambda film: _ask(port, film, form), films))
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_TIMEOUT_SECONDS, trust_env=False)
+
+    def predict(film: Path) -> dict[str, Any]:
+        body: dict[str, Any] = {"content": film.read_bytes(), "headers": {"Content-Type": "image/jpeg"}}
+        if form == "multipart":
+            body = {"files": {"file": ("film.jpeg", film.read_bytes(), "image/jpeg")}}
+        try:
+            answer = client.post("/predict", **body).json()
+            return {name: answer[name] for name in ("class", "probability")}
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise LoadFailed(f"Expected a prediction for {film.name}. Received {error!r}.") from None
+
+    with client, ThreadPoolExecutor(_CHECKED_AT_ONCE) as pool:
+        return list(pool.map(predict, films))
 
 
-def _ask(port: int, film: Path, form: Form) -> Answer:
-    body, kind = film.read_bytes(), "image/jpeg"
-    if form == "multipart":
-        head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="film.jpeg"\r\n'
-        body = f"{head}Content-Type: image/jpeg\r\n\r\n".encode() + body + f"\r\n--{_BOUNDARY}--\r\n".encode()
-        kind = f"multipart/form-data; boundary={_BOUNDARY}"
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
-    try:
-        connection.request("POST", "/predict", body, {"Content-Type": kind})
-        reply = connection.getresponse()
-        told: dict[str, Any] = json.loads(reply.read())
-        return Answer(told["probability"], told["class"])
-    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
-        raise LoadFailed(f"Expected a prediction for {film.name}. Received {type(error).__name__}: {error}.") from None
-    finally:
-        connection.close()
-
-
-def compare(expected: Sequence[Answer], answers: Sequence[Answer]) -> float:
-    """Answer the largest difference in probability.
+def compare(expected: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]) -> float:
+    """Return the largest difference in probability.
 
     Raises:
         LoadFailed: one is over `TOLERANCE`, or a class differs.
     """
-    differences = [abs(one.probability - other.probability) for one, other in zip(expected, answers, strict=True)]
-    others = sum(one.label != other.label for one, other in zip(expected, answers, strict=True))
+    pairs = list(zip(expected, answers, strict=True))
+    differences = [abs(one["probability"] - other["probability"]) for one, other in pairs]
+    classes = sum(one["class"] != other["class"] for one, other in pairs)
     # Not >: every comparison with NaN is false.
     off = sum(not difference <= TOLERANCE for difference in differences)
-    if off or others:
-        raise LoadFailed(f"Expected the bare loop's answers. {off} probabilities and {others} classes differ.")
-    return max(differences)
+    if off or classes:
+        raise LoadFailed(f"Expected the bare loop's answers. {off} probabilities and {classes} classes differ.")
+    return float(max(differences))

@@ -1,168 +1,137 @@
-"""Servers as processes: started, watched through /proc, and ended with everything that they started. Linux only."""
+"""Servers as processes: start, measure, stop and continue them, and end them with all that they started. Linux only."""
 
 from __future__ import annotations
 
 import http.client
-import os
+import re
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-_PROC = Path("/proc")
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+import psutil
+
 _READY_SECONDS = 120
 _END_SECONDS = 20
-_AT_REST = 0.1
-"""Share of one core under which a server is taken to have finished what a load left behind."""
-
-
-class Stat(NamedTuple):
-    """What `/proc/PID/stat` tells: the parent, CPU seconds with those of ended children, and when it began."""
-
-    parent: int
-    cpu_seconds: float
-    began: int
+_Signal = Callable[[psutil.Process], None]
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers; `ready_seconds` went by from its start to the first 200 of its health route."""
+    """A server that answers; `ready_seconds` passed from its start to the first 200 of its health route."""
 
     process: subprocess.Popen[bytes]
     port: int
     ready_seconds: float
 
     def cpu_seconds(self) -> float:
-        """Answer the CPU seconds of the process tree so far."""
-        return sum(stat.cpu_seconds for stat in tree(self.process.pid).values())
+        """Return the CPU seconds of the process tree, ended children included."""
+        total = 0.0
+        for process in tree(self.process.pid):
+            with suppress(psutil.NoSuchProcess):
+                total += sum(process.cpu_times()[:4])
+        return total
 
-    def peak_megabytes(self) -> float:
-        """Answer the peaks of resident memory of the tree's processes, summed, in megabytes.
+    def main_thread_seconds(self) -> float:
+        """Return the CPU seconds of the main thread, in which uvicorn runs its event loop."""
+        threads = psutil.Process(self.process.pid).threads()
+        return float(sum(one.user_time + one.system_time for one in threads if one.id == self.process.pid))
 
-        What processes share is counted in each, and they need not have peaked together: it is an upper bound for
-        several processes, and exact for one.
-        """
-        return sum(_read_megabytes(pid, "VmHWM") for pid in tree(self.process.pid))
-
-    def megabytes(self) -> float:
-        """Answer the resident memory of the tree now, in megabytes, counted as in `peak_megabytes`."""
-        return sum(_read_megabytes(pid, "VmRSS") for pid in tree(self.process.pid))
-
-    def rest(self, seconds: float = 6) -> None:
-        """Wait until the requests that a load generator left behind are worked off."""
+    def wait_until_idle(self, seconds: float = 6) -> None:
+        """Wait until the requests that a load left behind are finished, for at most `seconds`."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            before = self.cpu_seconds()
+        before, now = 0.0, self.cpu_seconds()
+        while now - before > 0.03 and time.monotonic() < end:
             time.sleep(0.3)
-            if self.cpu_seconds() - before < 0.3 * _AT_REST:
-                return
+            before, now = now, self.cpu_seconds()
 
 
-def parse_stat(text: str) -> Stat:
-    """Read the line of `/proc/PID/stat`; a process may have spaces and brackets in its name."""
-    fields = text.rpartition(")")[2].split()
-    ticks = sum(int(field) for field in fields[11:15])
-    return Stat(int(fields[1]), ticks / _TICKS_PER_SECOND, int(fields[19]))
+def tree(pid: int) -> list[psutil.Process]:
+    """Return a process and all its descendants; none where it has ended."""
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
-def tree(root: int) -> dict[int, Stat]:
-    """Answer a process and all that descend from it; empty where there is none."""
-    stats: dict[int, Stat] = {}
-    for entry in _PROC.iterdir():
-        # A process may end while it is read.
-        with suppress(OSError):
-            if entry.name.isdecimal():
-                stats[int(entry.name)] = parse_stat((entry / "stat").read_text())
-    found = {root: stats[root]} if root in stats else {}
-    fresh = set(found)
-    while fresh:
-        fresh = {pid for pid, stat in stats.items() if stat.parent in fresh and pid not in found}
-        found.update({pid: stats[pid] for pid in fresh})
-    return found
+def peak_megabytes(pid: int) -> float:
+    """Return the peaks of resident memory of a process and its descendants, added up, in MB.
+
+    It is VmHWM, which psutil does not tell: an upper bound for several processes, which need not peak together.
+    """
+    status = "".join(Path(f"/proc/{member.pid}/status").read_text() for member in tree(pid))
+    return sum(int(kilobytes) for kilobytes in re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)) * 1024 / 1e6
 
 
 def free_port() -> int:
-    """Answer a port of the loopback interface on which nobody listens."""
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])
+    """Return a port of the loopback interface on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
-def die_with_us(command: Sequence[str]) -> list[str]:
-    """Have the kernel end a command when the process that started it is gone, killed even, where `setpriv` is."""
+def bound_to_us(command: Sequence[str]) -> list[str]:
+    """Return a command that the kernel kills when the benchmark has been killed, where `setpriv` is installed."""
     setpriv = shutil.which("setpriv")
-    return [*([setpriv, "--pdeathsig", "TERM"] if setpriv else []), *command]
+    return [*([setpriv, "--pdeathsig", "KILL"] if setpriv else []), *command]
 
 
 @contextmanager
 def serving(
-    command: Sequence[str], port: int, *, environment: Mapping[str, str], cwd: Path, health: str = "/health"
+    command: Sequence[str], port: int, environment: Mapping[str, str], cwd: Path, health: str
 ) -> Iterator[Server]:
-    """Start a server, wait until it is ready, and end it and all of its descendants afterwards, whatever happens.
-
-    Args:
-        command: what starts it.
-        port: where it will listen, on loopback.
-        environment: all of it.
-        cwd: the folder it runs in.
-        health: the route that answers 200 when it is ready.
+    """Start a server, wait until its health route on `port` returns 200, and end it and its descendants afterwards.
 
     Raises:
-        RuntimeError: it ended, or was not ready in time; the message has the last it printed.
+        RuntimeError: it ended or was not ready in time; the message holds the end of its output.
     """
-    with tempfile.TemporaryFile() as told:
+    with tempfile.TemporaryFile() as output:
         begun = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own commands
-            die_with_us(command), stdout=told, stderr=told, env=environment, cwd=cwd, start_new_session=True
+            bound_to_us(command), stdout=output, stderr=output, env=environment, cwd=cwd, start_new_session=True
         )
         try:
-            while not _is_ready(port, health):
+            while not is_ok(port, health):
                 if process.poll() is not None or time.perf_counter() - begun > _READY_SECONDS:
-                    told.seek(0)
-                    last = told.read().decode(errors="replace")[-2000:]
-                    raise RuntimeError(f"Expected a server that becomes ready: {' '.join(command)}\n{last}")
+                    output.seek(0)
+                    end = output.read().decode(errors="replace")[-2000:]
+                    raise RuntimeError(f"Expected a server that becomes ready: {' '.join(command)}\n{end}")
                 time.sleep(0.01)
             yield Server(process, port, time.perf_counter() - begun)
         finally:
             end_tree(process)
 
 
-def end_tree(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to end and, should any of its descendants be left, kill those."""
+def end_tree(process: subprocess.Popen[Any]) -> None:
+    """Ask a process to end, and kill those of its descendants that are left."""
     members = tree(process.pid)
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(_END_SECONDS)
-    for pid, stat in members.items():
-        # Began at the same moment: another process may have got the number since.
-        with suppress(OSError):
-            if parse_stat((_PROC / str(pid) / "stat").read_text()).began == stat.began:
-                os.kill(pid, signal.SIGKILL)
+    _signal(members, psutil.Process.kill)
     process.wait()
 
 
-def stopped(*roots: int) -> AbstractContextManager[None]:
-    """Stop processes and all that descend from them, and let them go on afterwards."""
-    return _signalled(roots, signal.SIGSTOP, signal.SIGCONT)
+def stopped(*pids: int) -> AbstractContextManager[None]:
+    """Stop processes and their descendants (SIGSTOP), and continue them afterwards."""
+    return _signalled(pids, psutil.Process.suspend, psutil.Process.resume)
 
 
-def going_on(*roots: int) -> AbstractContextManager[None]:
-    """Let processes that are `stopped` go on meanwhile."""
-    return _signalled(roots, signal.SIGCONT, signal.SIGSTOP)
+def continued(*pids: int) -> AbstractContextManager[None]:
+    """Continue processes that are `stopped`, with their descendants, and stop them afterwards."""
+    return _signalled(pids, psutil.Process.resume, psutil.Process.suspend)
 
 
 @contextmanager
-def _signalled(roots: Sequence[int], first: signal.Signals, then: signal.Signals) -> Iterator[None]:
-    # Looked up once: what descends from a process that has ended meanwhile could not be found any more.
-    members = [pid for root in roots for pid in tree(root)]
+def _signalled(pids: Sequence[int], first: _Signal, then: _Signal) -> Iterator[None]:
+    members = [member for pid in pids for member in tree(pid)]
     try:
         _signal(members, first)
         yield
@@ -170,35 +139,16 @@ def _signalled(roots: Sequence[int], first: signal.Signals, then: signal.Signals
         _signal(members, then)
 
 
-def _signal(pids: Sequence[int], what: signal.Signals) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, what)
+def _signal(members: Sequence[psutil.Process], signal: _Signal) -> None:
+    for member in members:
+        with suppress(psutil.NoSuchProcess):
+            signal(member)
 
 
-def _is_ready(port: int, health: str) -> bool:
+def is_ok(port: int, path: str) -> bool:
+    """Return whether a GET on a new connection, as of a probe, is answered with 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", health)
+    with closing(connection), suppress(OSError, http.client.HTTPException):
+        connection.request("GET", path)
         return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _read_megabytes(pid: int, field: str) -> float:
-    try:
-        status = (_PROC / str(pid) / "status").read_text()
-    except OSError:
-        return 0.0
-    return parse_megabytes(status, field)
-
-
-def parse_megabytes(status: str, field: str) -> float:
-    """Read a field of `/proc/PID/status` that is given in kB; 0 where it is missing, as in a zombie's."""
-    for line in status.splitlines():
-        name, _, value = line.partition(":")
-        if name == field:
-            return int(value.split()[0]) * 1024 / 1e6
-    return 0.0
+    return False

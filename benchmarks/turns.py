@@ -1,169 +1,219 @@
-"""The bare loop and the service in turns of two seconds, so that both see the machine at the same speed.
+"""The bare loop and servers in turns of two seconds, so that all of them meet the machine at the same speed.
 
-It wanders by a tenth within minutes, so that two loads of ten seconds, one after the other, tell more of that than of
-each other. Here 32 clients send films without end, and every two seconds they and the service are stopped (SIGSTOP)
-while the bare loop runs. One start of a process is a few percent faster than the next, for as long as it runs: each
-turn starts both anew.
+That speed changes by a tenth within minutes: two loads of ten seconds, one after the other, differ by more than two
+servers do. So clients send films without an end, and they and their server are stopped (SIGSTOP) while another has its
+turn. One start of a process is a few percent faster than the next, for as long as it runs: start all of them anew
+every few turns.
 """
 
 from __future__ import annotations
 
-import json
-import re
+import math
+import os
+import shutil
+import signal
 import statistics
-import subprocess
+import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from http.client import HTTPConnection
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from benchmarks.cases import MANY, Ask, make_ours
-from benchmarks.figures import (
-    TURN_ALONE_FORM,
-    TURN_ALONE_RAW,
-    TURN_CAM_MS,
-    TURN_FORM,
-    TURN_LAYERS_MS,
-    TURN_RAW,
-    TURN_SECONDS,
-)
-from benchmarks.films import ROOT
-from benchmarks.load import Form, LoadFailed, loading
-from benchmarks.measure import Bench
-from benchmarks.processes import Server, die_with_us, end_tree, going_on, stopped
+import cv2
+import numpy as np
 
-_STOPS = 6
-_BEGIN_SECONDS = 1.5
-"""Until every client has been answered: at first all send at once."""
-_WARM_SECONDS = 0.3
-"""After a stop, before the clock starts again; the bare loop reads as many films before its own."""
-_MAPS_TIMES = 6
-_MAPS_SECONDS = 1.2
-_MAPS_WARM_SECONDS = 0.8
-"""Until what is left of the films of the client before, with other maps, has been worked off."""
-_ALONE_TIMES = 2
-_ALONE_SECONDS = 3.0
-"""Of a load by one client, and of the bare loop by one thread: long enough for each film once."""
-_TIMEOUT_SECONDS = 20
-_RAW, _CAM, _LAYERS = Ask("raw"), Ask("raw", maps="cam"), Ask("raw", maps="layers")
-RunLimit = Callable[[float], dict[str, float]]
-_REQUESTS = re.compile(r'^pneumoserve_requests_total\{outcome="([^"]+)"\} (\S+)$', re.MULTILINE)
+from benchmarks.cases import Case
+from benchmarks.films import ROOT, find_films
+from benchmarks.limit import BareLoop
+from benchmarks.load import Load, LoadFailed, Stream, compare, predict_all, run_wrk, streaming
+from benchmarks.processes import Server, continued, free_port, is_ok, peak_megabytes, serving, stopped
+from benchmarks.results import Results
+from benchmarks.servers.entry import BarePredictor
+
+_BEGIN_ANSWERS = 2
+"""Of each client, before the first turn: at first all clients send at once."""
+_LOAD_ANSWERS = 3
+"""Of each client at least, in a load for latencies."""
+_WAIT_SECONDS = 60
+_SETTLE_SECONDS = 0.5
+"""After a stop, before the clock starts."""
+_WARM_SECONDS = 3.0
+"""Of a first load that is not measured: until then the process asks the kernel for memory again and again."""
+_PROBE_SECONDS = 0.025
+"""Between two probes of /livez, each on a connection of its own, as Kubernetes does it."""
 
 
-def take_turn(bench: Bench, model: str, threads: int, *, is_reversed: bool) -> dict[str, float]:
-    """Measure one turn, and answer its figures by their names in `figures`.
+class Entrant(NamedTuple):
+    """A running server, the load that it gets in its turn, and its row in the table."""
 
-    Args:
-        bench: the films, and the answers that are right.
-        model: `name/version`.
-        threads: of the bare loop.
-        is_reversed: go the other way, as every second turn should.
+    row: str
+    server: Server
+    load: Load = Load()
 
-    Raises:
-        LoadFailed: an answer was wrong.
+
+@dataclass
+class Bench:
+    """What all measurements share: films in the order of sending, a folder for files, and the results.
+
+    `turns` of `seconds` each are measured of every server between two starts; `say` prints the progress, and
+    `largest_difference` is that in probability between an answer and the bare loop's.
     """
-    case, step = make_ours(model, (_RAW,)), -1 if is_reversed else 1
-    forms: tuple[Form, ...] = ("multipart", "raw")
-    with (
-        # The first load after a start is slower: memory is asked of the kernel for the first time.
-        bench.standing(case, _LAYERS, lambda _: None) as server,
-        _limit(bench, model, threads) as run_limit,
-        _limit(bench, model, 1) as run_alone,
-    ):
-        run_limit(TURN_SECONDS)
-        run_alone(TURN_SECONDS)
-        ratios = {form: _alternate(bench, server, form, run_limit) for form in forms[::step]}
-        alone = _compare_alone(bench, server, forms[::step], run_alone)
-        cpu_ms = _compare_maps(bench, server, (_RAW, _CAM, _LAYERS)[::step])
-    return {
-        TURN_RAW: ratios["raw"],
-        TURN_FORM: ratios["multipart"],
-        TURN_ALONE_RAW: alone["raw"],
-        TURN_ALONE_FORM: alone["multipart"],
-        TURN_CAM_MS: cpu_ms[_CAM] - cpu_ms[_RAW],
-        TURN_LAYERS_MS: cpu_ms[_LAYERS] - cpu_ms[_RAW],
-    }
 
+    films: Sequence[Path]
+    folder: Path
+    turns: int
+    seconds: float
+    say: Callable[[str], None]
+    results: Results = field(default_factory=Results)
+    largest_difference: float = 0.0
+    _expected: dict[tuple[Path, str], list[dict[str, Any]]] = field(default_factory=dict)
+    _is_reversed: bool = False
 
-def _alternate(bench: Bench, server: Server, form: Form, run_limit: RunLimit) -> float:
-    """Answer the service's films a second ÷ the bare loop's."""
-    server.rest()
-    films, seconds, limit = 0, 0.0, []
-    with loading(server.port, bench.listing, form, MANY) as client:
-        time.sleep(_BEGIN_SECONDS)
-        for _ in range(_STOPS):
-            time.sleep(_WARM_SECONDS)
-            before, begun = _count_films(server.port), time.perf_counter()
-            time.sleep(TURN_SECONDS)
-            films += _count_films(server.port) - before
-            seconds += time.perf_counter() - begun
-            with stopped(server.process.pid, client.pid):
-                limit.append(run_limit(TURN_SECONDS)["per_second"])
-    return films / seconds / statistics.fmean(limit)
+    @cached_property
+    def listing(self) -> Path:
+        """A file that lists the films, for the load generator and the bare loop."""
+        path = self.folder / "listing"
+        path.write_text("".join(f"{film}\n" for film in self.films))
+        return path
 
+    @contextmanager
+    def standing(self, case: Case) -> Iterator[Server]:
+        """Start a server and warm it up; check every answer before and after, LoadFailed where one is wrong."""
+        port = free_port()
+        command, environment = case.start(port)
+        self.say(f"{case.entry.label}, {case.name}: start, and check the answers")
+        with serving(command, port, environment, case.cwd, case.health) as server:
+            self._check(case, port)
+            with streaming(port, self.listing, Load(case.form), self.folder / "answers") as stream:
+                time.sleep(_WARM_SECONDS)
+                stream.count()
+            yield server
+            server.wait_until_idle()
+            self._check(case, port)
 
-def _compare_alone(bench: Bench, server: Server, forms: Sequence[Form], run_alone: RunLimit) -> dict[Form, float]:
-    """Answer the median latencies of one client ÷ those of the bare loop by one thread."""
-    medians: dict[Form, list[float]] = {form: [] for form in forms}
-    limit = []
-    for _ in range(_ALONE_TIMES):
-        server.rest()
-        limit.append(run_alone(_ALONE_SECONDS)["median_ms"])
-        for form in forms:
-            medians[form].append(bench.load(server, Ask(form, 1), _ALONE_SECONDS)[0].median_ms)
-    return {form: statistics.fmean(told) / statistics.fmean(limit) for form, told in medians.items()}
+    def _check(self, case: Case, port: int) -> None:
+        key = case.entry.folder, case.decoder
+        if key not in self._expected:
+            predictor = BarePredictor(case.entry, case.decoder)
+            self._expected[key] = [predictor.predict(film.read_bytes()) for film in self.films]
+        difference = compare(self._expected[key], predict_all(port, self.films, case.form))
+        self.largest_difference = max(self.largest_difference, difference)
 
+    def compare(self, loop: BareLoop, loop_row: str, entrants: Sequence[Entrant]) -> None:
+        """Load servers in turns between two runs of the bare loop, then each alone for its latencies.
 
-def _compare_maps(bench: Bench, server: Server, asks: Sequence[Ask]) -> dict[Ask, float]:
-    """Answer the CPU milliseconds a film of the service, for each kind of maps, the clients taking turns."""
-    for ask in asks:
-        bench.warm(server, ask)
-    films, cpu = dict.fromkeys(asks, 0), dict.fromkeys(asks, 0.0)
-    with ExitStack() as stack:
-        clients = {}
-        for ask in asks:
-            clients[ask] = stack.enter_context(loading(server.port, bench.listing, ask.form, MANY, ask.path))
-            time.sleep(_BEGIN_SECONDS)
-            stack.enter_context(stopped(clients[ask].pid))
-        for _ in range(_MAPS_TIMES):
-            for ask in asks:
-                with going_on(clients[ask].pid):
-                    time.sleep(_MAPS_WARM_SECONDS)
-                    before, begun = _count_films(server.port), server.cpu_seconds()
-                    time.sleep(_MAPS_SECONDS)
-                    films[ask] += _count_films(server.port) - before
-                    cpu[ask] += server.cpu_seconds() - begun
-    return {ask: 1e3 * cpu[ask] / films[ask] for ask in asks}
+        One server may come with several loads. Every second turn goes the other way.
 
+        Raises:
+            LoadFailed: an answer was not 200, or none came.
+        """
+        self.say(f"{'; '.join(entrant.row for entrant in entrants)}: {self.turns} turns")
+        medians = []
+        with ExitStack() as stack:
+            streams = {}
+            for number, (row, server, load) in enumerate(entrants):
+                stream = streaming(server.port, self.listing, load, self.folder / f"answers-{number}")
+                streams[row] = stack.enter_context(stream)
+                streams[row].wait(_BEGIN_ANSWERS * load.clients, _WAIT_SECONDS)
+                stack.enter_context(stopped(streams[row].process.pid))
+            pids = {entrant.server.process.pid for entrant in entrants}
+            stack.enter_context(stopped(*pids))
+            # A server of several loads first finishes the films of the load before; until then, its answers to this
+            # one are those that were ready when it was stopped.
+            left = 2 if len(pids) < len(entrants) else 0
+            for _ in range(self.turns):
+                order, self._is_reversed = entrants[:: -1 if self._is_reversed else 1], not self._is_reversed
+                first = loop.run(self.seconds)
+                measured = {
+                    row: self._take_turn(server, streams[row], left * load.clients) for row, server, load in order
+                }
+                last = loop.run(self.seconds)
+                base = {name: (first[name] + last[name]) / 2 for name in first}
+                medians.append(base["median_ms"])
+                self.results.add(loop_row, of_loop=1, **base)
+                for row, figures in measured.items():
+                    self.results.add(row, of_loop=figures["per_second"] / base["per_second"], **figures)
+        self.results.add(loop_row, peak_mb=peak_megabytes(loop.process.pid))
+        for entrant in entrants:
+            self._measure_latency(entrant, statistics.median(medians))
 
-def _count_films(port: int) -> int:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)) as connection:
-        connection.request("GET", "/metrics")
-        told = connection.getresponse().read().decode()
-    counts = {outcome: int(float(count)) for outcome, count in _REQUESTS.findall(told)}
-    films = counts.pop("ok", 0)
-    # Those of a load that was ended.
-    counts.pop("client-gone", 0)
-    if not films or any(counts.values()):
-        raise LoadFailed(f"Expected only answers of status 200. Received {counts} others.")
-    return films
+    def _take_turn(self, server: Server, stream: Stream, left: int) -> dict[str, float]:
+        def read() -> tuple[float, int, float, float]:
+            return time.perf_counter(), stream.count(), server.cpu_seconds(), server.main_thread_seconds()
+
+        stopped_at = stream.count()
+        with continued(server.process.pid, stream.process.pid):
+            time.sleep(_SETTLE_SECONDS)
+            stream.wait(stopped_at + left, _WAIT_SECONDS)
+            before = read()
+            time.sleep(self.seconds)
+            stream.wait(before[1] + 1, _WAIT_SECONDS)
+            after = read()
+        elapsed, films, cpu, thread = (later - earlier for earlier, later in zip(before, after, strict=True))
+        return {"per_second": films / elapsed, "cpu_ms": 1e3 * cpu / films, "thread_ms": 1e3 * thread / films}
+
+    def _measure_latency(self, entrant: Entrant, loop_median_ms: float) -> None:
+        row, server, load = entrant
+        server.wait_until_idle()
+        seconds = max(2 * self.seconds, _LOAD_ANSWERS * load.clients / self.results.each(row, "per_second")[-1])
+        with probing(server.port) as waits:
+            _, median_ms, p99_ms = run_wrk(server.port, self.listing, load, seconds)
+        livez_ms, livez_p99_ms = np.percentile(waits, (50, 99), method="higher").tolist()
+        self.results.add(row, median_ms=median_ms, p99_ms=p99_ms, tail=p99_ms / median_ms)
+        self.results.add(row, median_of_loop=median_ms / loop_median_ms, livez_ms=livez_ms, livez_p99_ms=livez_p99_ms)
+        self.results.add(row, peak_mb=peak_megabytes(server.process.pid), ready_s=server.ready_seconds)
 
 
 @contextmanager
-def _limit(bench: Bench, model: str, threads: int) -> Iterator[RunLimit]:
-    """Start the bare loop, and answer what lets it loop for some seconds and tells its figures."""
-    command = die_with_us(bench.limit_command(model, threads))
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)  # noqa: S603 - our own
+def open_bench(*, turns: int, seconds: float, most_films: int | None = None) -> Iterator[Bench]:
+    """Open a bench with the films that there are, in the repository's folder; print the progress to stderr.
 
-    def run(seconds: float) -> dict[str, float]:
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - they are pipes
-        process.stdin.write(b"%g\n" % seconds)
-        process.stdin.flush()
-        process.stdout.readline()
-        told: dict[str, float] = json.loads(process.stdout.readline())
-        return told
+    Raises:
+        SystemExit: status 2 where wrk is missing, 1 where a measurement failed; what was wrong is printed.
+    """
+    if shutil.which("wrk") is None:
+        print("wrk, the load generator, is not installed. Debian and Ubuntu: sudo apt-get install wrk")
+        raise SystemExit(2)
+    # A SIGTERM unwinds as Ctrl+C does, and ends what was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    os.chdir(ROOT)
+    cv2.setNumThreads(1)
+    begun = time.monotonic()
 
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - begun:5.0f} s  {text}", file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory() as name:
+        films, kind = find_films(Path(name))
+        films = films[:most_films]
+        say(f"{len(films)} {kind}")
+        try:
+            yield Bench(films, Path(name), turns, seconds, say)
+        except (LoadFailed, RuntimeError) as error:
+            print(error, file=sys.stderr)
+            raise SystemExit(1) from None
+
+
+@contextmanager
+def probing(port: int) -> Iterator[list[float]]:
+    """Probe /livez meanwhile; the list gets the milliseconds until each 200, infinite where another answer came."""
+    waits: list[float] = []
+    ended = threading.Event()
+
+    def probe() -> None:
+        while not ended.wait(_PROBE_SECONDS):
+            begun = time.perf_counter()
+            waits.append(1e3 * (time.perf_counter() - begun) if is_ok(port, "/livez") else math.inf)
+
+    thread = threading.Thread(target=probe)
+    thread.start()
     try:
-        yield run
+        yield waits
     finally:
-        end_tree(process)
+        ended.set()
+        thread.join()

@@ -1,34 +1,54 @@
-"""What the servers that are measured beside ours share: their command line, the model, and the shape of an answer."""
+"""What the bare loop and the servers beside ours share: the reading of films, and the shape of an answer."""
 
 from __future__ import annotations
 
-import argparse
-import os
+from collections.abc import Callable
 from typing import Any, Literal
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.imaging.preprocess import read_film
 from app.inference.artifact import Entry
 from app.inference.calibration import decide
+from app.inference.engine import open_engine
 
-DECODER = "BENCH_DECODER"
-"""The environment variable that tells a peer how to decode."""
-
-
-def find_decoder() -> Literal["ours", "cv2"]:
-    """Answer which decoder this process is to use."""
-    return "cv2" if os.environ.get(DECODER) == "cv2" else "ours"
+Decoder = Literal["ours", "cv2"]
+Read = Callable[[bytes], NDArray[np.uint8]]
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Read `--model NAME/VERSION`, `--port N` and `--batch N`."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--batch", type=int, default=1, help="films a batch, where the server makes batches")
-    return parser.parse_args()
+def make_read(decoder: Decoder, shape: tuple[int, int]) -> Read:
+    """Return what turns bytes into pixels (height, width): the service's own reading, or OpenCV's full decoding."""
+    height, width = shape
+    if decoder == "ours":
+        return lambda data: read_film(data, width=width, height=height).pixels
+
+    def read(data: bytes) -> NDArray[np.uint8]:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+        if picture is None:
+            raise ValueError("Expected a film that OpenCV can decode.")
+        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+    return read
+
+
+class BarePredictor:
+    """The service's own network, and its decoding or OpenCV's."""
+
+    def __init__(self, entry: Entry, decoder: Decoder = "ours") -> None:
+        """Open the network."""
+        self.entry = entry
+        self.read = make_read(decoder, entry.manifest.shape)
+        self.engine = open_engine("openvino", entry.folder, entry.manifest.maps)
+
+    def predict(self, film: bytes) -> dict[str, Any]:
+        """Return class and probability of a film."""
+        return answer(self.entry, float(self.engine.logits(self.read(film)[np.newaxis])[0]))
 
 
 def answer(entry: Entry, logit: float) -> dict[str, Any]:
-    """Answer a logit as the service does, at the model's default operating point; it costs microseconds."""
+    """Return class and probability as the service does, at the default operating point; it costs microseconds."""
     manifest = entry.manifest
     point = manifest.default_operating_point
     decision = decide(

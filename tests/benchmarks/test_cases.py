@@ -2,29 +2,34 @@
 
 from pathlib import Path
 
-from benchmarks.cases import MAPS, make_ours, make_peer_cases
+import pytest
+
+from app.inference.artifact import find_entry
+from benchmarks.cases import our_case, rival_cases
+from benchmarks.films import STORE
+
+ENTRY = find_entry(STORE, None)
 
 
 def test_the_callers_own_settings_stay_out(monkeypatch):
-    """A benchmark measures the defaults."""
     monkeypatch.setenv("PNEUMOSERVE_MAX_PIXELS", "1")
-    _, environment = make_ours("tiny/1", MAPS).started(8123)
-    ours = {name: value for name, value in environment.items() if name.startswith("PNEUMOSERVE_")}
-    assert ours == {
-        "PNEUMOSERVE_PORT": "8123",
-        "PNEUMOSERVE_MODEL": "tiny/1",
-        "PNEUMOSERVE_ENGINE": "openvino",
-    }
+    _, environment = our_case(ENTRY).start(8123)
+    assert "PNEUMOSERVE_MAX_PIXELS" not in environment
+    assert (environment["PNEUMOSERVE_PORT"], environment["PNEUMOSERVE_MODEL"]) == ("8123", ENTRY.label)
 
 
-def test_maps_are_asked_for_in_the_query():
-    """None, cam and layers, one after another."""
-    assert [ask.path.partition("=")[2] for ask in MAPS] == ["none", "cam", "layers"]
+def test_a_setting_of_the_benchmark_reaches_the_service():
+    _, environment = our_case(ENTRY, max_in_flight=512).start(8123)
+    assert environment["PNEUMOSERVE_MAX_IN_FLIGHT"] == "512"
 
 
-def test_every_peer_listens_where_it_is_told():
-    """The port is filled in, wherever it stands."""
-    for case in make_peer_cases("tiny/1", Path("bin")):
-        command, environment = case.started(8123)
-        assert "8123" in command
-        assert "tiny/1" in [*command, *environment.values()]
+def test_another_checkout_is_served_from_its_own_folder(tmp_path):
+    case = our_case(ENTRY, cwd=tmp_path)
+    assert (case.cwd, case.start(8123)[1]["PYTHONPATH"]) == (tmp_path, str(tmp_path))
+
+
+@pytest.mark.parametrize("case", rival_cases(ENTRY, Path("bin")), ids=lambda case: case.name)
+def test_every_other_server_gets_the_port_and_the_model(case):
+    command, environment = case.start(8123)
+    assert "8123" in command
+    assert ENTRY.label in [*command, *environment.values()]

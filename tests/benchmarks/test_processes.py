@@ -1,38 +1,14 @@
-"""Servers are watched through /proc, and leave nothing behind."""
+"""Servers are measured as process trees, and leave nothing behind."""
 
 import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+import psutil
 import pytest
 
-from benchmarks.processes import (
-    end_tree,
-    free_port,
-    going_on,
-    parse_megabytes,
-    parse_stat,
-    serving,
-    stopped,
-    tree,
-)
-
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def test_a_name_with_brackets_does_not_shift_the_fields():
-    """User and system time, of the process and of its ended children, are added up."""
-    fields = ["S", "7", *"000000000", "100", "20", "3", "4", *"0000", "12345", "0"]
-    stat = parse_stat(f"42 (a ) name (b) {' '.join(fields)}\n")
-    assert (stat.parent, stat.cpu_seconds, stat.began) == (7, 127 / TICKS, 12345)
-
-
-def test_memory_is_read_in_megabytes_and_a_zombie_has_none():
-    """`/proc/PID/status` counts in kB of 1,024 bytes."""
-    assert parse_megabytes("Name:\tx\nVmHWM:\t    1000 kB\nVmRSS:\t  500 kB\n", "VmHWM") == pytest.approx(1.024)
-    assert parse_megabytes("Name:\tx\nState:\tZ (zombie)\n", "VmHWM") == 0
+from benchmarks.processes import continued, end_tree, free_port, peak_megabytes, serving, stopped, tree
 
 
 def wait_for(condition):
@@ -49,53 +25,54 @@ def test_a_tree_holds_children_and_their_children_and_ends_whole():
     members = tree(process.pid)
     assert set(members) < set(tree(os.getpid()))
     end_tree(process)
-    wait_for(lambda: not any(is_running(pid) for pid in members))
+    wait_for(lambda: not any(is_running(member) for member in members))
+    assert tree(process.pid) == []
 
 
-def is_running(pid):
+def is_running(process):
     try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
-def test_a_server_that_ends_at_once_is_an_error_that_says_what_it_printed(tmp_path):
-    """Nobody has to look for its log."""
+def test_a_server_that_ends_at_once_is_an_error_with_what_it_printed(tmp_path):
     command = [sys.executable, "-c", "raise SystemExit('no model here')"]
-    with (
-        pytest.raises(RuntimeError, match="no model here"),
-        serving(command, free_port(), environment={}, cwd=tmp_path),
-    ):
+    with pytest.raises(RuntimeError, match="no model here"), serving(command, free_port(), {}, tmp_path, "/"):
         pass
 
 
 def test_a_server_is_waited_for_and_ended(tmp_path):
-    """Inside, it answers and its CPU and memory can be read; outside, it is gone."""
+    """Inside, it answers, and its CPU and memory can be read; outside, it is gone."""
     port = free_port()
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
-    with serving(command, port, environment={}, cwd=tmp_path, health="/") as server:
+    with serving(command, port, {}, tmp_path, "/") as server:
         assert server.ready_seconds > 0
-        assert server.cpu_seconds() > 0
-        assert server.peak_megabytes() >= server.megabytes() > 1
+        assert server.cpu_seconds() >= server.main_thread_seconds() > 0
+        assert peak_megabytes(server.process.pid) > 1
     assert server.process.poll() is not None
-    assert tree(server.process.pid) == {}
 
 
-def test_a_stopped_tree_goes_on_meanwhile_and_afterwards():
-    """The load generators of a comparison take turns so, and none is left stopped."""
+def test_the_peak_of_memory_stays_when_it_is_freed():
+    code = "data = b'x' * 50_000_000; del data; print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        assert peak_megabytes(process.pid) > 50 > psutil.Process(process.pid).memory_info().rss / 1e6
+
+
+def test_a_stopped_tree_is_continued_meanwhile_and_afterwards():
     process = subprocess.Popen(["/bin/sh", "-c", "sleep 60 & wait"], start_new_session=True)
 
     def states():
-        told = [Path(f"/proc/{pid}/status").read_text() for pid in tree(process.pid)]
-        return {line.split()[1] for status in told for line in status.splitlines() if line.startswith("State:")}
+        return {member.status() for member in tree(process.pid)}
 
     try:
         wait_for(lambda: len(tree(process.pid)) == 2)
         with stopped(process.pid):
-            wait_for(lambda: states() == {"T"})
-            with going_on(process.pid):
-                wait_for(lambda: "T" not in states())
-            wait_for(lambda: states() == {"T"})
-        wait_for(lambda: "T" not in states())
+            wait_for(lambda: states() == {psutil.STATUS_STOPPED})
+            with continued(process.pid):
+                wait_for(lambda: psutil.STATUS_STOPPED not in states())
+            wait_for(lambda: states() == {psutil.STATUS_STOPPED})
+        wait_for(lambda: psutil.STATUS_STOPPED not in states())
     finally:
         end_tree(process)
