@@ -28,8 +28,8 @@ def draw_films(recipe: Recipe, count: int) -> Films:
     """Return `count` drawn films of the size that the recipe reads, half of them of either class."""
     import numpy as np
 
+    from app.inference.manifest import LABELS
     from training.data.films import Films
-    from training.data.layout import LABELS
 
     width, height = recipe.source_side or recipe.width, recipe.source_side or recipe.height
     pixels = np.stack([draw_film(seed, width * height, aspect=width / height) for seed in range(count)])

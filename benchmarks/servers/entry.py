@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.imaging.preprocess import read_film
 from app.inference.artifact import Entry
 from app.inference.calibration import decide
-from app.inference.engine import open_engine
+from app.inference.engines import open_engine
 
 Decoder = Literal["ours", "cv2"]
 Read = Callable[[bytes], NDArray[np.uint8]]
