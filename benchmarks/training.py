@@ -28,7 +28,7 @@ def draw_films(recipe: Recipe, count: int) -> Films:
     """Return `count` drawn films of the size that the recipe reads, half of them of either class."""
     import numpy as np
 
-    from app.inference.manifest import LABELS
+    from app.names import LABELS
     from training.data.films import Films
 
     width, height = recipe.source_side or recipe.width, recipe.source_side or recipe.height
