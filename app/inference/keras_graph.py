@@ -96,9 +96,15 @@ def find_head(network: Network) -> Head | None:
     if not isinstance(layer, (keras.layers.Flatten, keras.layers.GlobalAveragePooling2D)):
         return None
     features = skip_inert(given)
-    if len(features.shape) != 4 or None in features.shape[1:] or layer.data_format != "channels_last":
+    if not _has_pixels(features) or layer.data_format != "channels_last":
         return None
     return Head(features, isinstance(layer, keras.layers.GlobalAveragePooling2D), tuple(dense), tuple(hidden))
+
+
+def _has_pixels(tensor: Tensor) -> bool:
+    """Return whether a symbolic tensor is (N, rows, columns, channels) with more than one place to tell apart."""
+    shape = tensor.shape
+    return len(shape) == 4 and None not in shape[1:] and shape[1] * shape[2] > 1
 
 
 def maps_of(network: Network, layers: Sequence[str] | None = None) -> MapsSpec:
@@ -106,11 +112,11 @@ def maps_of(network: Network, layers: Sequence[str] | None = None) -> MapsSpec:
 
     Args:
         network: a Keras functional model with a layer `logit`.
-        layers: whose activations to offer; None: every Conv2D layer that is used once.
+        layers: whose activations to offer; None: every Conv2D layer that is used once and tells places apart.
     """
     if layers is None:
         found = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
-        layers = [layer.name for layer in found if len(layer._inbound_nodes) == 1]
+        layers = [layer.name for layer in found if len(layer._inbound_nodes) == 1 and _has_pixels(layer.output)]
     head = find_head(network)
     if head is None:
         return MapsSpec(layers=list(layers))

@@ -27,5 +27,4 @@ BODIES = {
     ),
     "pooled, two dense": lambda x: layers.Dense(4, "relu")(layers.Dense(5, "relu")(layers.GlobalAveragePooling2D()(x))),
     "flat, one dense": lambda x: layers.Dense(4, "relu", use_bias=False)(layers.Flatten()(layers.MaxPooling2D(2)(x))),
-    "kept dimensions": lambda x: layers.Flatten()(layers.GlobalAveragePooling2D(keepdims=True)(x)),
 }

@@ -56,6 +56,8 @@ def test_the_method_is_named_after_the_head(name, method, layer):
         lambda x: layers.Dense(4, "tanh")(layers.Flatten()(x)),
         lambda x: layers.GlobalMaxPooling2D()(x),
         lambda x: layers.Flatten()(layers.GlobalAveragePooling2D()(x)),
+        lambda x: layers.Flatten()(layers.GlobalAveragePooling2D(keepdims=True)(x)),
+        lambda x: layers.Flatten()(layers.Conv2D(2, 1)(layers.GlobalAveragePooling2D(keepdims=True)(x))),
         lambda x: layers.Flatten(data_format="channels_first")(x),
         lambda x: layers.Concatenate()([layers.Flatten()(x), layers.Flatten()(x)]),
         lambda x: layers.BatchNormalization()(layers.GlobalAveragePooling2D()(x)),

@@ -84,8 +84,9 @@ def adopt(
             metrics={},
             intended_use=intended_use,
         )
-        manifest = finish_entry(staged, draft, films)
-        open_verified(Entry(staged.folder, manifest), "tensorflow")
+        with _refuse("This network cannot be served"):
+            manifest = finish_entry(staged, draft, films)
+            open_verified(Entry(staged.folder, manifest), "tensorflow")
     report(_describe(maps))
     return store / name / staged.version
 

@@ -68,6 +68,8 @@ def _find_ending(path: Path) -> Literal["", ".keras", ".h5"]:
     try:
         if path.is_dir():
             return _find_folder(path)
+        if path.exists() and not path.is_file():
+            raise ArtifactRefused(f"{_WANTED} {path} is no file: a pipe cannot be read twice.")
         with path.open("rb") as file:
             start = file.read(16)
     except FileNotFoundError:

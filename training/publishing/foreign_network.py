@@ -113,10 +113,13 @@ def adapt(foreign: Network, conventions: Conventions) -> Adapted:
         f"{'0 to 255' if conventions.scale == 'none' else f'scaled as --scale {conventions.scale} says'}.",
         head.describe(conventions.pneumonia_is),
     ]
-    if conventions.scale == "none" and not _scales(output):
+    scales_itself = _scales(foreign.outputs[0])
+    if conventions.scale == "none" and not scales_itself:
         notes.append(
-            "No layer seems to scale the pixels. If they were divided by 255 before training, say so: --scale 0-1."
+            "No layer seems to scale the pixels. If they were divided by 255 before training, add --scale 0-1."
         )
+    if conventions.scale != "none" and scales_itself:
+        notes.append("A layer seems to scale the pixels once more. If the network takes 0 to 255, leave --scale out.")
     return Adapted(keras.Model(film, probability), answer, notes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import zipfile
@@ -55,12 +56,12 @@ def export_serving(network: Network, folder: Path, layers: Sequence[str] | None 
         with _converter_on_python_3_13():
             with_maps.export(xml, format="openvino", input_signature=signature, verbose=False)
         graph = openvino.Core().read_model(xml)
-        # The converter also makes an output of whatever is computed for nothing, such as the shape that a layer of
-        # Keras looks at; what the network answers is called Identity.
-        answers = sorted((out for out in graph.outputs if out.get_any_name().startswith("Identity")), key=_position)
-        for output, name in zip(answers, names, strict=True):
-            output.tensor.set_names({name})
-        graph = openvino.Model([output.get_node() for output in answers], graph.get_parameters())
+        # The converter also makes outputs of what is computed for nothing, such as a shape that a layer of Keras looks
+        # at, and of some tensors two. Those that the network answers are called Identity, beside any other name.
+        answers = {place: output for output in graph.outputs if (place := _find_place(output)) is not None}
+        for place, name in enumerate(names):
+            answers[place].tensor.set_names({name})
+        graph = openvino.Model([answers[place].get_node() for place in range(len(names))], graph.get_parameters())
         _store_halves(graph)
         openvino.save_model(graph, folder / "model.xml", compress_to_fp16=False)
 
@@ -97,12 +98,10 @@ def _converter_on_python_3_13() -> Iterator[None]:
         utils.get_environment_setup = original
 
 
-def _position(output: Any) -> int:
-    """Read the place of an output in the list that the network answers: `Identity:0`, `Identity_1:0` and so on.
-
-    The graph itself lists them by name, `Identity_10` before `Identity_2`.
-    """
-    return int(output.get_any_name().partition(":")[0].partition("_")[2] or 0)
+def _find_place(output: Any) -> int | None:
+    """Return the place of an output in the list that the network answers: `Identity:0`, `Identity_1:0` and so on."""
+    found = (re.fullmatch(r"Identity(?:_([0-9]+))?:0", name) for name in output.get_names())
+    return next((int(place[1] or 0) for place in found if place), None)
 
 
 def _store_halves(graph: Any) -> None:

@@ -1,6 +1,7 @@
 """What is taken for a network, and the one line that is said of anything else."""
 
 import io
+import os
 import pickle
 import zipfile
 
@@ -141,7 +142,12 @@ def save_flipped(folder):
     return as_bytes("flipped.keras", bytes(data))(folder)
 
 
-def save_text_of_a_link(folder):
+def make_pipe(folder):
+    os.mkfifo(folder / "n.keras")
+    return folder / "n.keras"
+
+
+def link_to_nothing(folder):
     (folder / "n.keras").symlink_to(folder / "absent")
     return folder / "n.keras"
 
@@ -150,8 +156,9 @@ def save_text_of_a_link(folder):
     ("write", "said"),
     [
         (lambda folder: folder / "absent.keras", ["There is no", "absent.keras"]),
-        (save_text_of_a_link, ["There is no"]),
+        (link_to_nothing, ["There is no"]),
         (lambda folder: folder, ["a folder without a network"]),
+        (make_pipe, ["is no file", "a pipe"]),
         (save_savedmodel, ["a TensorFlow SavedModel", "save it again: model.save('network.keras')"]),
         (as_bytes("n.keras", b""), ["an empty file"]),
         (as_bytes("n.keras", b"version https://git-lfs.github.com/spec/v1"), ["a file of another kind"]),

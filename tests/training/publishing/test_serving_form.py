@@ -129,3 +129,16 @@ def test_weights_beyond_float16_export(tmp_path):
 
     assert np.abs(dense.kernel.numpy()).max() > np.finfo(np.float16).max
     assert np.abs(logits - np.asarray(NetworkWithMaps(model, maps)(FILMS)[0])[:, 0]).max() < 1e-3
+
+
+@pytest.mark.parametrize("activation", ["relu", "swish", "gelu", "elu", "hard_swish", "leaky_relu"])
+def test_any_activation_of_a_layer_exports(tmp_path, activation):
+    """TensorFlow writes some as functions of several nodes, which the converter takes for several answers."""
+    model = network(lambda x: layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, activation=activation, name="c")(x)))
+    maps = export_serving(model, tmp_path / "serving")
+    ours = open_engine("openvino", tmp_path, maps).maps(FILMS[..., 0].astype(np.uint8), cam=True, layers=True)
+    logit, _, _, conv, last = (np.asarray(part) for part in NetworkWithMaps(model, maps)(FILMS))
+
+    assert np.abs(ours.logits - logit[:, 0]).max() < 1e-4
+    assert np.abs(ours.layers["conv"] - conv).max() < 1e-4
+    assert np.abs(ours.layers["c"] - last).max() < 1e-4
