@@ -15,6 +15,10 @@ serve: .venv/.serve ## install what serving needs, then serve on port 8000 (PNEU
 test: .venv/.test ## install what the tests need, then run them (ARGS="-k predict")
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+test-all: .venv/.test ## the long tests too: soaks, and the fuzz tests forty times over
+	$(BIN)/python -m pytest -m long $(ARGS)
+	FUZZ_TIMES=40 $(BIN)/python -m pytest tests/imaging/test_fuzz.py $(ARGS)
+
 check: .venv/.test ## style, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,4 +61,4 @@ clean: ## remove .venv and every cache
 	.venv/peers/bin/python -m pip --disable-pip-version-check install -qq -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help serve test check install-train bench bench-growth bench-training lock clean
+.PHONY: help serve test test-all check install-train bench bench-growth bench-training lock clean

@@ -1,5 +1,6 @@
 """Whatever bytes come: a film or an error that names what was expected, and nothing printed."""
 
+import os
 import struct
 import zlib
 
@@ -45,7 +46,11 @@ SEEDS = [
     png(np.dstack([FILM, FILM]), 8, GRAY_ALPHA),
     png(np.dstack([COLOUR, FILM]).astype(np.uint16) * 257, 16, RGBA),
 ]
-BOUNDED = settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+# `make test-all` asks for more, and for other examples each time.
+TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
+BOUNDED = settings(
+    max_examples=250 * TIMES, deadline=None, derandomize=TIMES == 1, suppress_health_check=list(HealthCheck)
+)
 
 
 def repaired(data):
