@@ -84,6 +84,6 @@ WORKDIR /srv
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-ISc", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PNEUMOSERVE_PORT']), timeout=4); c.request('GET', '/health'); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python", "-P", "-m", "app.healthcheck"]
 ENTRYPOINT ["pneumoserve"]
 CMD ["serve"]

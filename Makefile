@@ -9,7 +9,7 @@ help: ## show this list
 	@echo "PYTHON=/path/to/python3.12 chooses the interpreter (3.11 to 3.13)."
 
 serve: .venv/.serve ## install what serving needs, then serve on port 8000 (PNEUMOSERVE_PORT)
-	@echo "Serving on http://$${PNEUMOSERVE_HOST:-127.0.0.1}:$${PNEUMOSERVE_PORT:-8000} (/docs shows how to ask). Ctrl+C ends it."
+	@echo "Serving where the line \"ready\" says, in a moment (/docs there shows how to ask). Ctrl+C ends it."
 	@exec $(BIN)/pneumoserve serve
 
 test: .venv/.test ## install what the tests need, then run them (ARGS="-k predict")

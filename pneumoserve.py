@@ -6,6 +6,7 @@ Each command imports its part when it is called, so that none pays for another's
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from pathlib import Path
@@ -44,36 +45,14 @@ STDIN = "-"
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on; default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on; default 8000.")] = None,
+    store: Annotated[
+        Path | None, typer.Option("--model-store", help="The folder of the model store; default model_store.")
+    ] = None,
 ) -> None:
-    """Serve the model over HTTP. Everything else is set by PNEUMOSERVE_… variables: see the README."""
-    from pydantic import ValidationError
+    """Serve the model over HTTP. Everything else is set by PNEUMOSERVE_… variables: see docs/settings.md."""
+    from app.serve import serve as serve_until_ended
 
-    from app.api.log import configure_logging
-    from app.main import create_app
-    from app.process import prepare_process
-    from app.server import make_server
-    from app.settings import Settings
-
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    try:
-        settings = Settings(**given)
-    except ValidationError as error:
-        for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            typer.echo(f"PNEUMOSERVE_{name}: {problem['msg']}.", err=True)
-        raise typer.Exit(2) from None
-    prepare_process()
-    configure_logging(settings.log_format)
-    refusals: list[Exception] = []
-
-    def refuse(error: Exception) -> None:
-        refusals.append(error)
-        server.should_exit = True
-
-    server = make_server(create_app(settings, refused=refuse), settings)
-    server.run()
-    if refusals:
-        raise typer.Exit(1)
+    raise typer.Exit(serve_until_ended(host=host, port=port, model_store=store))
 
 
 @app.command()
@@ -107,6 +86,7 @@ def predict(
     from app.api.schemas import encode_prediction
     from app.errors import ImageError, ModelError, RequestError
     from app.inference.predictor import open_predictor
+    from batch.paths import shown
 
     try:
         predictor = open_predictor(store, model, engine, prevalence=prevalence)
@@ -126,7 +106,7 @@ def predict(
             raise typer.Exit(2)
     failed = 0
     for name in files:
-        filename = None if name == STDIN else Path(name).name or name
+        filename = None if name == STDIN else shown(Path(name).name or name)
         try:
             prediction = predictor.predict(_read_film(name), operating_point=point, maps=activation_maps)
         except (ImageError, RequestError, OSError) as error:
@@ -258,7 +238,7 @@ def train(
     try:
         from training.train import TrainOptions, find_recipe
         from training.train import train as train_network
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         typer.echo(f"train needs {error.name}, which is not installed: run `make install-train`.", err=True)
         raise typer.Exit(2) from None
     options = TrainOptions(
@@ -315,7 +295,7 @@ def evaluate(
         from training.evaluate import EvaluateOptions
         from training.evaluate import evaluate as evaluate_model
         from training.reports.site_report import SiteReportOptions
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         typer.echo(f"evaluate needs {error.name}, which is not installed: run `make install-train`.", err=True)
         raise typer.Exit(2) from None
     page = SiteReportOptions(report, wanted_sensitivity, show_names) if report else None
@@ -343,7 +323,8 @@ def models(context: typer.Context, store: StoreOption = DEFAULT_STORE) -> None:
 
     labels = list_entries(store)
     if not labels:
-        typer.echo(f"There is no model in {store}: name its folder with --model-store.", err=True)
+        where = f"There is no model in {store.absolute()}"
+        typer.echo(f"{where}: name the store with --model-store or PNEUMOSERVE_MODEL_STORE.", err=True)
         raise typer.Exit(2)
     try:
         default = find_entry(store).label
@@ -406,6 +387,7 @@ def export(
     os.environ["KERAS_BACKEND"] = "tensorflow"
     from app.errors import PneumoServeError
     from app.inference.artifact import check_name
+    from batch.paths import shown
 
     try:
         check_name(name)
@@ -418,11 +400,11 @@ def export(
             store,
             name,
             prevalence=prevalence,
-            intended_use=intended_use,
+            intended_use=shown(intended_use),
             conventions=conventions,
             report=typer.echo,
         )
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         typer.echo(f"This needs {error.name}: run `make install-train`.", err=True)
         raise typer.Exit(2) from None
     except PneumoServeError as error:
@@ -454,9 +436,27 @@ def card(
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; where the system gives no memory, or no space for what is written, one line says so."""
+    from app.errors import OUT_OF_MEMORY, is_out_of_memory
+
+    for stream in (sys.stdout, sys.stderr):
+        # An encoding that knows no … gets \u2026 instead. Whoever closed a stream left None of it.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except Exception as error:
+        if is_out_of_memory(error):
+            reason = OUT_OF_MEMORY
+        elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            reason = f"There is no space left to write {error.filename or 'the output'}."
+            # Python would try again, on its way out, to write what is left over.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        else:
+            raise
+        print(reason, file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(app())
+    main()

@@ -20,8 +20,25 @@
         ├── ModelNotFound
         └── ArtifactRefused        an entry whose files, numbers or calibration do not fit together
 
-A message says what was expected and what came, in words that may be shown to the caller: no path, no file name.
+A message says what was expected and what came, in words that may be shown to the caller: no path, no file name. Only
+a ModelError, which ends the start and reaches no caller, names the folder of the model store.
 """
+
+from __future__ import annotations
+
+import errno
+import re
+
+OUT_OF_MEMORY = (
+    "The system gave no more memory, or no more threads. Raise what limits them: ulimit -v or -u, the memory or pids "
+    "limit of the container."
+)
+# The C library's words, C++'s, OpenVINO's around them, the loader's of shared libraries, Python's of threads, OpenCV's.
+_NO_MEMORY = re.compile(
+    "cannot allocate memory|bad_alloc|failed to map segment|resource temporarily unavailable|can't start new thread"
+    "|insufficient memory|out of memory",
+    re.IGNORECASE,
+)
 
 
 class PneumoServeError(Exception):
@@ -98,3 +115,16 @@ class ModelNotFound(ModelError):
 
 class ArtifactRefused(ModelError):
     """The files of an entry do not fit together, or its numbers cannot be reproduced."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error, or one that it came from, is that the system gave no more memory or threads."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno == errno.ENOMEM):
+            return True
+        # Libraries raise ImportError, RuntimeError or an error of their own. Ours, and the system's, have said it.
+        if not isinstance(cause, (PneumoServeError, OSError)) and _NO_MEMORY.search(str(cause)):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -14,12 +14,16 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 
 from app.api import docs, health, models, predict
+from app.api.cors import CORS
+from app.api.prefix import Prefix
 from app.api.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, ProblemResponse, respond
 from app.api.service import Service
-from app.api.telemetry import Telemetry
-from app.errors import ModelError, PneumoServeError
+from app.api.telemetry import Failures, Telemetry
+from app.errors import OUT_OF_MEMORY, ModelError, PneumoServeError, is_out_of_memory
+from app.inference.memory import ENGINE_BYTES, THREAD_BYTES, check_room
 from app.inference.predictor import Predictor, open_predictor
 from app.inference.scheduler import Scheduler
+from app.listening import url_of
 from app.process import granted_cores
 from app.settings import Settings
 
@@ -36,6 +40,8 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
     service = Service(settings, Scheduler(granted_cores()))
 
     def load() -> Predictor:
+        # Besides the workers: the thread that loads, and those of OpenVINO that ask for memory.
+        check_room(ENGINE_BYTES + (service.scheduler.workers + 3) * THREAD_BYTES)
         return open_predictor(
             settings.model_store,
             settings.model,
@@ -51,14 +57,13 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
             await service.scheduler.warm(lambda: predictor.engine.logits(film))
         except Exception as error:
             # Whatever it is: a service that stays not ready for ever, and does not say why, helps nobody.
-            reason = str(error) if isinstance(error, ModelError) else f"unexpected {type(error).__name__}"
-            _log.error("model refused", extra={"fields": {"reason": reason}})
+            _log.error("model refused", extra={"fields": {"reason": _reason(error)}})
             if refused is not None:
                 refused(error)
             return
         service.predictor = predictor
         fields = {"model": predictor.entry.label, "engine": predictor.engine.name, "workers": service.scheduler.workers}
-        _log.info("ready", extra={"fields": fields})
+        _log.info("ready", extra={"fields": fields | {"url": url_of(settings.host, settings.port)}})
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -73,6 +78,7 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
         title="PneumoServe",
         version=_version(),
         description="Reads a chest X-ray and answers how likely pneumonia is. Not a medical device.",
+        servers=[{"url": settings.root_path}] if settings.root_path else None,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -82,8 +88,20 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
     app.state.service = service
     for part in (predict, health, models, docs):
         app.include_router(part.router)
+    # From the inside out.
+    app.add_middleware(Failures)
+    if settings.cors_origins:
+        app.add_middleware(CORS, origins=settings.cors_origins)
     app.add_middleware(Telemetry, service=service)
+    if settings.root_path:
+        app.add_middleware(Prefix, root_path=settings.root_path)
     return app
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ModelError):
+        return str(error)
+    return OUT_OF_MEMORY if is_out_of_memory(error) else f"unexpected {type(error).__name__}"
 
 
 async def _answer_error(request: Request, error: Any) -> ProblemResponse:

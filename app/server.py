@@ -31,6 +31,7 @@ def make_server(application: Any, settings: Settings) -> uvicorn.Server:
             server_header=False,
             proxy_headers=False,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+            timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=int(settings.deadline_seconds) + 1,
         )
     )

@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from app.environment import DEFAULT_HOST, DEFAULT_PORT, PREFIX, own_variables
 from app.imaging.formats import DEFAULT_MAX_PIXELS
 from app.names import DEFAULT_ENGINE, EngineName
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
+
+
+def _read_origins(value: Any) -> Any:
+    """Split `https://a.org, https://b.org`, and refuse what no browser sends as an Origin."""
+    if not isinstance(value, str):
+        return value
+    origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
+    if origins == ("*",):
+        return origins
+    for number, origin in enumerate(origins, 1):
+        has_usual_port = origin.startswith("http:") and origin.endswith(":80")
+        has_usual_port |= origin.startswith("https:") and origin.endswith(":443")
+        if has_usual_port or not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                "Expected * alone, or origins as a browser sends them, with commas between: https://viewer.example.org,"
+                "http://localhost:3000, in small letters, without path, slash at the end or the scheme's usual port. "
+                f"Number {number} is none"
+            )
+    return origins
+
+
+def _read_root_path(value: Any) -> Any:
+    """Take `/xray/` for `/xray`, and `/` for none."""
+    if not isinstance(value, str):
+        return value
+    path = value.rstrip("/")
+    if not _ROOT_PATH.fullmatch(path):
+        raise ValueError("Expected a path like /xray, of letters, digits and . _ ~ - behind each /. Received another")
+    return path
 
 
 class Settings(BaseSettings):
     """The settings of one service; byte counts are of bodies as sent, times are in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="PNEUMOSERVE_", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
-    host: str = Field(default="127.0.0.1", description="The address to listen on.")
-    port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 picks a free one.")
+    host: str = Field(default=DEFAULT_HOST, min_length=1, description="The address to listen on; :: takes IPv4 too.")
+    port: int = Field(default=DEFAULT_PORT, ge=0, le=65535, description="The port to listen on; 0 picks a free one.")
     model_store: Path = Field(default=Path("model_store"), description="The folder of the model store.")
     model: str | None = Field(
         default=None, description="Name or name/version of the model; unset: what the store's file DEFAULT names."
@@ -41,4 +76,34 @@ class Settings(BaseSettings):
         lt=1,
         description="Share of pneumonia among this site's films; unset: as the model was fitted.",
     )
+    keep_alive_seconds: int = Field(
+        default=5,
+        ge=1,
+        description="How long a connection stays open for the next request; a proxy wants it longer than its own.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_origins)] = Field(
+        default=(), description="Origins whose pages a browser lets ask, with commas between; * for all."
+    )
+    root_path: Annotated[str, BeforeValidator(_read_root_path)] = Field(
+        default="", description="The path at which a proxy shows this service; taken off where the proxy leaves it."
+    )
     log_format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or plain text.")
+
+    @classmethod
+    def variables(cls) -> list[str]:
+        """Name all settings as the environment does, without the prefix."""
+        return [name.upper() for name in cls.model_fields]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment without what Kubernetes injects into it."""
+        own = EnvSettingsSource(settings_cls)
+        own.env_vars = {f"{PREFIX}{name}".lower(): value for name, value in own_variables(os.environ).items()}
+        return init_settings, own

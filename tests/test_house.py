@@ -21,7 +21,10 @@ ARROWS = {
     "app/errors.py": set(),
     "app/names.py": set(),
     "app/notice.py": set(),
-    "app/settings.py": {"app.names", "app.imaging.formats"},
+    "app/environment.py": set(),
+    "app/healthcheck.py": {"app.environment"},
+    "app/listening.py": set(),
+    "app/settings.py": {"app.environment", "app.names", "app.imaging.formats"},
     "app/imaging": {"app.errors", "app.notice"},
     "app/inference": {"app.errors", "app.names", "app.notice", "app.imaging"},
     "app/api": {"app.errors", "app.names", "app.notice", "app.settings", "app.inference"},
@@ -29,6 +32,7 @@ ARROWS = {
     "app/protocol.py": set(),
     "app/server.py": {"app.protocol", "app.settings"},
     "app/process.py": set(),
+    "app/serve.py": {"app"},
     # What a labelled film is, and the figures of such films, are worked out in one place.
     "batch": {"app.errors", "app.names", "app.api.schemas"}
     | {f"training.{module}" for module in ("data.kinds", "data.layout", "data.patients", "evaluation.metrics")},

@@ -48,12 +48,29 @@ class Telemetry:
             await self._app(scope, receive, send_with_headers)
         except BodyGone:
             state["outcome"] = "client-gone"
+        account.close(state["outcome"])
+
+
+class Failures:
+    """ASGI application within `Telemetry`, and within what adds headers to every answer: one even where we failed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; see the class."""
+        try:
+            await self._app(scope, receive, send)
+        except BodyGone:
+            raise
         except Exception as error:
+            if scope["type"] != "http":
+                raise
+            account: Account = scope["state"]["account"]
             problem = account.fail(error)
             if account.status == 0:
-                await problem(scope, receive, send_with_headers)
-            state["outcome"] = problem.problem.slug
-        account.close(state["outcome"])
+                await problem(scope, receive, send)
+            scope["state"]["outcome"] = problem.problem.slug
 
 
 class Account:

@@ -77,18 +77,24 @@ def find_entry(store: Path, wanted: str | None = None) -> Entry:
         ModelNotFound: there is no such entry; the message lists those there are.
         ArtifactRefused: its `model.json` cannot be read or contradicts itself.
     """
+    entries = list_entries(store)
+    if not entries:
+        there_is = "no model in it" if store.is_dir() else "no such folder"
+        raise ModelNotFound(
+            f"Expected a model store in {store.absolute()}. There is {there_is}: name the store with --model-store or "
+            "PNEUMOSERVE_MODEL_STORE."
+        )
+    one_of = f"one of the models in {store.absolute()}: {', '.join(entries)}"
     if wanted is None:
         try:
             wanted = (store / _DEFAULT_FILE).read_text().strip()
         except (OSError, UnicodeDecodeError):
             raise ModelNotFound(
-                "Expected a file DEFAULT in the model store, as no model is named. There is none that can be read."
+                f"Expected PNEUMOSERVE_MODEL, or a file DEFAULT that can be read, to name {one_of}."
             ) from None
-    entries = list_entries(store)
     matching = [label for label in entries if wanted in (label, label.partition("/")[0])]
     if not matching:
-        there_are = f"one of: {', '.join(entries)}" if entries else "a model store with entries: this one has none"
-        raise ModelNotFound(f"Expected {there_are}. Received {wanted!r}.")
+        raise ModelNotFound(f"Expected {one_of}. Received {wanted!r}.")
     folder = store / matching[-1]
     try:
         manifest = Manifest.model_validate_json((folder / "model.json").read_bytes())
@@ -231,8 +237,8 @@ def finish_entry(staged: StagedEntry, draft: ManifestDraft, golden_films: Films)
         calibration=calibration,
         **{key: value for key, value in draft if key != "calibration"},
     )
-    (staged.folder / "golden.json").write_text(golden.model_dump_json(indent=1) + "\n")
-    (staged.folder / "model.json").write_text(manifest.model_dump_json(indent=1, by_alias=True) + "\n")
+    (staged.folder / "golden.json").write_text(golden.model_dump_json(indent=1) + "\n", "utf-8")
+    (staged.folder / "model.json").write_text(manifest.model_dump_json(indent=1, by_alias=True) + "\n", "utf-8")
     return manifest
 
 

@@ -27,7 +27,7 @@ def open_engine(name: EngineName, folder: Path, maps: MapsSpec) -> Engine:
         return OpenVINOEngine(folder / "serving" / "model.xml", maps)
     try:
         from app.inference.tensorflow_engine import TensorFlowEngine
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         message = (
             f"The TensorFlow engine needs {error.name}, which is not installed: run `make install-train`, "
             "or set PNEUMOSERVE_ENGINE=openvino."

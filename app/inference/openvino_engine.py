@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from app.errors import ArtifactRefused
+from app.errors import ArtifactRefused, is_out_of_memory
 from app.inference.engine import Films, Floats, Maps, check_rows
 from app.inference.manifest import MapsSpec
+from app.inference.memory import ENGINE_BYTES, check_room
 from app.names import EngineName
 
 
@@ -33,6 +34,7 @@ class OpenVINOEngine:
     name: EngineName = "openvino"
 
     def __init__(self, xml: Path, maps: MapsSpec) -> None:
+        check_room(ENGINE_BYTES)
         import openvino
 
         self._openvino = openvino
@@ -91,7 +93,9 @@ class OpenVINOEngine:
                 results = [graph.output(name).get_node() for name in outputs]
                 part = self._openvino.Model(results, graph.get_parameters())
                 copies[outputs] = self._core.compile_model(part, "CPU", self._config).create_infer_request()
-            except RuntimeError:
+            except RuntimeError as error:
+                if is_out_of_memory(error):
+                    raise
                 missing = ", ".join(outputs)
                 raise ArtifactRefused(f"Expected a serving graph with the outputs {missing}; it has not.") from None
         return copies[outputs]

@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -82,7 +83,8 @@ def test_an_unknown_name_lists_what_there_is(store, wanted):
     """No path gets out of the store."""
     with pytest.raises(ModelNotFound) as caught:
         find_entry(store, wanted)
-    assert str(caught.value) == f"Expected one of: dense/1, pooled/1, tanh/1. Received {wanted!r}."
+    there_are = f"Expected one of the models in {store}: dense/1, pooled/1, tanh/1."
+    assert str(caught.value) == f"{there_are} Received {wanted!r}."
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
@@ -95,12 +97,17 @@ def test_without_a_readable_default_the_name_is_asked_for(store, content):
         find_entry(store)
 
 
-def test_an_empty_store_says_so(tmp_path):
-    """And so does a folder that there is not."""
-    for folder in (tmp_path, tmp_path / "absent"):
+@pytest.mark.parametrize("wanted", ["pooled", None])
+def test_an_empty_store_names_its_whole_path_and_what_to_do(tmp_path, monkeypatch, wanted):
+    """And so does a folder that there is not, wherever the command was called."""
+    monkeypatch.chdir(tmp_path)
+    for folder, reason in ((Path(), "There is no model in it"), (Path("absent"), "There is no such folder")):
         assert list_entries(folder) == []
-        with pytest.raises(ModelNotFound, match="this one has none"):
-            find_entry(folder, "pooled")
+        with pytest.raises(ModelNotFound) as caught:
+            find_entry(folder, wanted)
+        told = str(caught.value)
+        assert f"in {tmp_path / folder}. {reason}" in told
+        assert "--model-store or PNEUMOSERVE_MODEL_STORE" in told
 
 
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])

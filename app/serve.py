@@ -1,0 +1,82 @@
+"""`pneumoserve serve`: from the environment's variables to a server that runs until it is told to end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.environment import PREFIX, find_unknown
+from app.errors import is_out_of_memory
+from app.listening import listen
+from app.settings import Settings
+
+_log = logging.getLogger("pneumoserve")
+
+
+def serve(*, host: str | None = None, port: int | None = None, model_store: Path | None = None) -> int:
+    """Serve until a signal ends it; what is given replaces what the environment says.
+
+    Returns:
+        The exit status: 0 ended, 1 the model or the address cannot be had, 2 a wrong or unknown variable. The reason
+        stands on standard error.
+    """
+    given = {"host": host, "port": port, "model_store": model_store}
+    settings, wrong = _read_settings({name: value for name, value in given.items() if value is not None})
+    unknown = find_unknown(os.environ, Settings.variables())
+    wrong += [
+        f"{name}: expected a variable that PneumoServe knows. The nearest is {nearest}."
+        for name, nearest in unknown.items()
+        if nearest is not None
+    ]
+    if settings is None or wrong:
+        print("\n".join(wrong), file=sys.stderr)
+        return 2
+
+    from app.api.log import configure_logging
+    from app.main import create_app
+    from app.process import prepare_process
+    from app.server import make_server
+
+    prepare_process()
+    configure_logging(settings.log_format)
+    for name in (name for name, nearest in unknown.items() if nearest is None):
+        _log.warning("unknown variable", extra={"fields": {"variable": name}})
+    try:
+        sockets = listen(settings.host, settings.port)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "that is no address"
+        where = f"Cannot listen on {settings.host}, port {settings.port}: {reason}."
+        print(f"{where} Choose another with PNEUMOSERVE_HOST or PNEUMOSERVE_PORT.", file=sys.stderr)
+        return 1
+    settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
+    refusals: list[Exception] = []
+
+    def refuse(error: Exception) -> None:
+        refusals.append(error)
+        server.should_exit = True
+
+    server = make_server(create_app(settings, refused=refuse), settings)
+    try:
+        server.run(sockets=sockets)
+    except RuntimeError as error:
+        # On its way out the event loop starts a thread, which the system may refuse as well: that has been said.
+        if not (refusals and is_out_of_memory(error)):
+            raise
+    return 1 if refusals else 0
+
+
+def _read_settings(given: dict[str, Any]) -> tuple[Settings | None, list[str]]:
+    """Read the settings, and say of each wrong one what was expected, never what it is set to."""
+    try:
+        return Settings(**given), []
+    except ValidationError as error:
+        return None, [
+            f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: "
+            f"{problem['msg'].removeprefix('Value error, ')}."
+            for problem in error.errors()
+        ]
