@@ -26,7 +26,7 @@ from training.data.patients import group_by_patient
 from training.data.validation_split import OWN_VALIDATION, read_own_validation
 from training.evaluation.assessment import Assessment, assess
 from training.evaluation.logits import compute_logits
-from training.evaluation.report import metric_rows, write_classification, write_metrics, write_report
+from training.evaluation.plots import metric_rows, write_classification, write_metrics, write_report
 from training.reports.site_report import INDEX_FILE, PAGE_FILE, SiteReportOptions, Study, write_site_report
 
 _IDENTITY = ("model", "model_sha256", "data_fingerprint")

@@ -21,8 +21,8 @@ from training.augmentation.acquisition import WorldAugmentation
 from training.augmentation.perturbations import VALIDATION
 from training.data.films import read_again
 from training.data.validation_split import read_own_validation
-from training.evaluation.choose import choose
-from training.evaluation.perturbed_sets import BORROWED
+from training.evaluation.decision_rule import fit_decision_rule
+from training.evaluation.perturbed_sets import STYLE_OF_ANOTHER
 from training.reports.card import describe
 from training.train import TrainOptions, train
 
@@ -52,10 +52,10 @@ def trained(tmp_path_factory):
 
     def watch(recipe, views, prevalence):
         chosen_on.append(views)
-        return choose(recipe, views, prevalence)
+        return fit_decision_rule(recipe, views, prevalence)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.publishing.finish, "choose", watch)
+        patch.setattr(training.publishing.finish, "fit_decision_rule", watch)
         entry = train(options, TRUSTED, Console(quiet=True))
     return entry, chosen_on[0]
 
@@ -90,7 +90,12 @@ def test_everything_was_chosen_on_films_as_sent_and_altered(manifest):
     """All views, with the calibration's error on left-out patients beside it."""
     chosen = manifest["metrics"]["chosen"]
     altered = [view.name for view in VALIDATION]
-    assert chosen["views"] == ["as sent", *altered, BORROWED, *(f"{BORROWED}, {name}" for name in altered)]
+    assert chosen["views"] == [
+        "as sent",
+        *altered,
+        STYLE_OF_ANOTHER,
+        *(f"{STYLE_OF_ANOTHER}, {name}" for name in altered),
+    ]
     assert chosen["calibration"]["fitted_on"] == chosen["views"]
     assert 0 <= chosen["calibration"]["out_of_fold_ece"]["as_sent"]["value"] <= 1
     calibration = manifest["calibration"]

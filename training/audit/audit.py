@@ -17,8 +17,17 @@ from app.inference.artifact import Entry
 from app.inference.engine import Engine
 from app.names import LABELS
 from training.audit.copies import Copies, compare_copies
-from training.audit.corruptions import AXES, MARKERS, MASKS, PROMISED, Axis
-from training.audit.robustness import FIGURES, PROMISED_MOVE, Logits, Move, Promise, View, judge, measure
+from training.audit.corruptions import AXES, IN_CRITERION, MARKERS, MASKS, Axis
+from training.audit.robustness import (
+    FIGURES,
+    LARGEST_CHANGE,
+    Change,
+    Logits,
+    PerturbedMetrics,
+    RobustnessCriterion,
+    check_criterion,
+    measure_perturbed,
+)
 from training.audit.shortcuts import Baseline, measure_shortcuts
 from training.augmentation.perturbations import Alteration
 from training.augmentation.style import Looks
@@ -27,10 +36,10 @@ from training.data.patients import Grouping
 from training.evaluation.logits import compute_logits_here, progress_bar
 from training.evaluation.metrics import Metric, binary_metrics
 
-UNALTERED = Alteration("unaltered", lambda film, _rng: film)
+UNPERTURBED = Alteration("unaltered", lambda film, _rng: film)
 """What the others are compared with: read at `SOURCE_SIDE` and shrunk, as they are."""
 
-LOOKS: dict[str, dict[str, Any]] = {
+STYLE_TRANSFERS: dict[str, dict[str, Any]] = {
     "look of either class": {},
     "detail of the other class": {"is_other": True, "tones": 0.0},
     "tones of the other class": {"is_other": True, "detail": 0.0},
@@ -76,11 +85,11 @@ class Audit:
     films: dict[str, int]
     unaltered: dict[str, Metric]
     baselines: list[Baseline]
-    views: list[tuple[Axis, list[View]]]
-    looks: list[View]
-    markers: list[View]
-    masks: list[View]
-    promise: Promise
+    views: list[tuple[Axis, list[PerturbedMetrics]]]
+    looks: list[PerturbedMetrics]
+    markers: list[PerturbedMetrics]
+    masks: list[PerturbedMetrics]
+    promise: RobustnessCriterion
     copies: Copies | None
 
     def to_json(self) -> dict[str, Any]:
@@ -105,8 +114,8 @@ class Audit:
             "markers": [_round(view) for view in self.markers],
             "masks": [_round(view) for view in self.masks],
             "promise": {
-                "largest_move_allowed": PROMISED_MOVE,
-                "over": list(PROMISED),
+                "largest_move_allowed": LARGEST_CHANGE,
+                "over": list(IN_CRITERION),
                 "is_kept": self.promise.is_kept,
                 "worst": [{**_round(move), "by": round(move.by, 6)} for move in self.promise.worst],
             },
@@ -139,12 +148,12 @@ def audit(subject: Subject, copies: Path | None, console: Console) -> Audit:
         else None
     )
     logits = _look(subject, films, console)
-    plain = logits[UNALTERED.name]
+    plain = logits[UNPERTURBED.name]
     said = plain >= subject.threshold
     unaltered = binary_metrics(films.labels, plain, said, subject.patients.groups)
 
-    def see(name: str, seen: Logits, amount: float | None = None) -> View:
-        return measure(name, films.labels, seen, subject.threshold, amount)
+    def see(name: str, seen: Logits, amount: float | None = None) -> PerturbedMetrics:
+        return measure_perturbed(name, films.labels, seen, subject.threshold, amount)
 
     views = [
         (axis, [see(alteration.name, logits[alteration.name], amount) for amount, alteration in axis.steps])
@@ -157,14 +166,14 @@ def audit(subject: Subject, copies: Path | None, console: Console) -> Audit:
         unaltered=unaltered,
         baselines=measure_shortcuts(films, subject.patients.groups),
         views=views,
-        looks=[see(name, logits[name]) for name in LOOKS],
+        looks=[see(name, logits[name]) for name in STYLE_TRANSFERS],
         markers=[
             see(f"{marker.name}, {label}", np.where(films.labels == number, logits[marker.name], plain))
             for marker in MARKERS
             for number, label in enumerate(LABELS)
         ],
         masks=[see(mask.name, logits[mask.name]) for mask in MASKS],
-        promise=judge(see(UNALTERED.name, plain), [view for _, seen in views for view in seen]),
+        promise=check_criterion(see(UNPERTURBED.name, plain), [view for _, seen in views for view in seen]),
         copies=compared,
     )
 
@@ -177,14 +186,14 @@ def _look(subject: Subject, films: Films, console: Console) -> dict[str, Logits]
     def alter(view: Alteration | str) -> NDArray[np.uint8]:
         if isinstance(view, Alteration):
             return view.apply(films.pixels, width=spec.width, height=spec.height)
-        wanted = dict(LOOKS[view])
+        wanted = dict(STYLE_TRANSFERS[view])
         classes = 1 - films.labels if wanted.pop("is_other", False) else None
-        return UNALTERED.apply(
+        return UNPERTURBED.apply(
             looks.lend(films.pixels, 0, classes=classes, **wanted), width=spec.width, height=spec.height
         )
 
     steps = (alteration for axis in AXES for _, alteration in axis.steps)
-    views: list[Alteration | str] = [UNALTERED, *steps, *MARKERS, *MASKS, *LOOKS]
+    views: list[Alteration | str] = [UNPERTURBED, *steps, *MARKERS, *MASKS, *STYLE_TRANSFERS]
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar(console) as progress:
         seen = pool.map(lambda view: compute_logits_here(subject.engine, alter(view)), views)
         logits = list(progress.track(seen, len(views), description="Looking at altered films"))
@@ -192,6 +201,6 @@ def _look(subject: Subject, films: Films, console: Console) -> dict[str, Logits]
     return dict(zip(names, logits, strict=True))
 
 
-def _round(measured: View | Move) -> dict[str, Any]:
+def _round(measured: PerturbedMetrics | Change) -> dict[str, Any]:
     figures = {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(measured).items()}
     return {key: value for key, value in figures.items() if value is not None}

@@ -57,7 +57,7 @@ AXES = (
     _axis("rotation, degrees", 0, turn, (-10, -6, -3, 3, 6, 10)),
 )
 
-PROMISED = tuple(
+IN_CRITERION = tuple(
     alteration.name
     for alteration in (
         *(encode(quality) for quality in (95, 80, 60, 45, 30)),

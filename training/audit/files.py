@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 
 from training.audit.audit import Audit
 from training.audit.copies import Copies
-from training.audit.corruptions import CENTRE, PROMISED, Axis
-from training.audit.robustness import PROMISED_MOVE, View
+from training.audit.corruptions import CENTRE, IN_CRITERION, Axis
+from training.audit.robustness import LARGEST_CHANGE, PerturbedMetrics
 from training.audit.text import describe_audit
-from training.evaluation.report import COLOURS, make_panels, save_figure
+from training.evaluation.plots import COLOURS, make_panels, save_figure
 
 AUDIT_FILES = ("audit.json", "audit.png")
 _STYLES = {"sensitivity": ("s", "--", COLOURS["PNEUMONIA"]), "specificity": ("o", "-", COLOURS["NORMAL"])}
@@ -33,7 +33,7 @@ def _plot(audit: Audit, path: Path) -> None:
     verdict = "kept" if audit.promise.is_kept else "not kept"
     title = (
         f"Audit of {audit.subject.entry.label} on {audit.subject.data}, at “{audit.subject.point}”; "
-        f"the promise of {100 * PROMISED_MOVE:.0f} points (shaded): {verdict}"
+        f"the promise of {100 * LARGEST_CHANGE:.0f} points (shaded): {verdict}"
     )
     figure, panels = make_panels(title, 3, 5, 4.0, 3.3)
     rest = iter(panels)
@@ -59,20 +59,20 @@ def _plot(audit: Audit, path: Path) -> None:
     save_figure(figure, path)
 
 
-def _draw_axis(panel: Axes, axis: Axis, views: list[View], audit: Audit) -> None:
-    is_promised = any(view.name in PROMISED for view in views)
+def _draw_axis(panel: Axes, axis: Axis, views: list[PerturbedMetrics], audit: Audit) -> None:
+    is_promised = any(view.name in IN_CRITERION for view in views)
     for name, (marker, line, colour) in _STYLES.items():
         plain = audit.unaltered[name].value or 0.0
         points = sorted([(axis.unaltered, plain), *((view.amount or 0.0, getattr(view, name)) for view in views)])
         amounts, figures = zip(*points, strict=True)
         if is_promised:
-            panel.axhspan(plain - PROMISED_MOVE, plain + PROMISED_MOVE, color=colour, alpha=0.15, linewidth=0)
+            panel.axhspan(plain - LARGEST_CHANGE, plain + LARGEST_CHANGE, color=colour, alpha=0.15, linewidth=0)
         panel.plot(amounts, figures, label=name, markersize=4, marker=marker, linestyle=line, color=colour)
     panel.axvline(axis.unaltered, color="gray", linestyle=":", label="unaltered")
     panel.set_title(axis.name, fontsize=10)
 
 
-def _draw_views(panel: Axes, title: str, views: list[View], audit: Audit) -> None:
+def _draw_views(panel: Axes, title: str, views: list[PerturbedMetrics], audit: Audit) -> None:
     places = np.arange(len(views) + 1)
     for name, (marker, _, colour) in _STYLES.items():
         figures = [audit.unaltered[name].value or 0.0, *(getattr(view, name) for view in views)]

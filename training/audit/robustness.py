@@ -9,18 +9,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training.audit.corruptions import PROMISED
+from training.audit.corruptions import IN_CRITERION
 from training.evaluation.metrics import binary_metrics
 
-PROMISED_MOVE = 0.03
-"""By how much sensitivity and specificity may move over `PROMISED`, at most."""
+LARGEST_CHANGE = 0.03
+"""By how much sensitivity and specificity may move over `IN_CRITERION`, at most."""
 
 FIGURES = ("accuracy", "sensitivity", "specificity", "auc")
 Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class View:
+class PerturbedMetrics:
     """What the model reaches on films that were altered in one way; `amount` where it is a step of an axis."""
 
     name: str
@@ -32,7 +32,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Move:
+class Change:
     """The furthest that a figure moves: at which view, from where to where, 0 to 1."""
 
     figure: Literal["sensitivity", "specificity"]
@@ -47,22 +47,22 @@ class Move:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether it is `PROMISED_MOVE` at most."""
+        """Whether it is `LARGEST_CHANGE` at most."""
         # A move of exactly 3 points must not fail by a rounding of the 17th digit.
-        return abs(self.by) <= PROMISED_MOVE + 1e-9
+        return abs(self.by) <= LARGEST_CHANGE + 1e-9
 
 
 @dataclass(frozen=True)
-class Promise:
-    """Whether sensitivity and specificity stay within `PROMISED_MOVE`, and the worst case of each."""
+class RobustnessCriterion:
+    """Whether sensitivity and specificity stay within `LARGEST_CHANGE`, and the worst case of each."""
 
     is_kept: bool
-    worst: tuple[Move, ...]
+    worst: tuple[Change, ...]
 
 
-def measure(
+def measure_perturbed(
     name: str, labels: NDArray[np.uint8], logits: Logits, threshold: float, amount: float | None = None
-) -> View:
+) -> PerturbedMetrics:
     """Answer what a model reaches on films of both classes.
 
     Args:
@@ -70,19 +70,19 @@ def measure(
         labels: 0 or 1 (PNEUMONIA), of shape (films,).
         logits: likewise.
         threshold: PNEUMONIA is said from this logit up.
-        amount: see `View`.
+        amount: see `PerturbedMetrics`.
     """
     figures = binary_metrics(labels, logits, logits >= threshold, np.arange(len(labels)), n_bootstrap=0)
     accuracy, sensitivity, specificity, auc = (figures[figure].value or 0.0 for figure in FIGURES)
-    return View(name, accuracy, sensitivity, specificity, auc, amount)
+    return PerturbedMetrics(name, accuracy, sensitivity, specificity, auc, amount)
 
 
-def judge(unaltered: View, views: Sequence[View]) -> Promise:
-    """Tell whether sensitivity and specificity stay within `PROMISED_MOVE` over the views named in `PROMISED`."""
-    promised = [view for view in views if view.name in PROMISED]
+def check_criterion(unaltered: PerturbedMetrics, views: Sequence[PerturbedMetrics]) -> RobustnessCriterion:
+    """Tell whether sensitivity and specificity stay within `LARGEST_CHANGE` over the views named in `IN_CRITERION`."""
+    promised = [view for view in views if view.name in IN_CRITERION]
     moves = [
-        [Move("sensitivity", view.name, unaltered.sensitivity, view.sensitivity) for view in promised],
-        [Move("specificity", view.name, unaltered.specificity, view.specificity) for view in promised],
+        [Change("sensitivity", view.name, unaltered.sensitivity, view.sensitivity) for view in promised],
+        [Change("specificity", view.name, unaltered.specificity, view.specificity) for view in promised],
     ]
     worst = tuple(max(of_figure, key=lambda move: abs(move.by)) for of_figure in moves)
-    return Promise(all(move.is_allowed for move in worst), worst)
+    return RobustnessCriterion(all(move.is_allowed for move in worst), worst)

@@ -8,10 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from training.audit.audit import UNALTERED, Audit
+from training.audit.audit import UNPERTURBED, Audit
 from training.audit.copies import Copies, Difference
 from training.audit.corruptions import CENTRE
-from training.audit.robustness import FIGURES, PROMISED_MOVE, View
+from training.audit.robustness import FIGURES, LARGEST_CHANGE, PerturbedMetrics
 from training.data.films import SOURCE_SIDE
 from training.evaluation.metrics import Metric
 
@@ -95,7 +95,7 @@ def _describe_shortcuts(audit: Audit) -> Section:
 
 
 def _describe_promise(audit: Audit) -> Section:
-    allowed = f"{100 * PROMISED_MOVE:.0f} points"
+    allowed = f"{100 * LARGEST_CHANGE:.0f} points"
     verdict = "kept" if audit.promise.is_kept else "NOT kept"
     rows = tuple(
         (
@@ -114,14 +114,14 @@ def _describe_promise(audit: Audit) -> Section:
         f"specificity move by at most {allowed} over JPEG quality 30 to 95, blur of sigma 1 and 2 at {SOURCE_SIDE} "
         f"pixels, and ±20 % brightness and contrast. One film is {100 / audit.films['PNEUMONIA']:.2f} points "
         f"of sensitivity or {100 / audit.films['NORMAL']:.2f} of specificity.",
-        ("Promise", "Kept", "Worst case", "Unaltered", "Altered", "Move, points"),
+        ("RobustnessCriterion", "Kept", "Worst case", "Unaltered", "Altered", "Change, points"),
         rows,
     )
 
 
-def _describe_views(title: str, text: str, views: list[View], audit: Audit) -> Section:
+def _describe_views(title: str, text: str, views: list[PerturbedMetrics], audit: Audit) -> Section:
     accuracy, sensitivity, specificity, auc = (audit.unaltered[figure].value or 0.0 for figure in FIGURES)
-    unaltered = View(UNALTERED.name, accuracy, sensitivity, specificity, auc)
+    unaltered = PerturbedMetrics(UNPERTURBED.name, accuracy, sensitivity, specificity, auc)
     rows = [(unaltered.name, *_show_figures(unaltered), "", "")]
     for view in views:
         moves = (_points(view.sensitivity - sensitivity), _points(view.specificity - specificity))
@@ -147,7 +147,7 @@ def _describe_copies(copies: Copies, audit: Audit) -> Section:
     )
 
 
-def _show_figures(view: View) -> tuple[str, ...]:
+def _show_figures(view: PerturbedMetrics) -> tuple[str, ...]:
     return tuple(f"{figure:.3f}" for figure in (view.accuracy, view.sensitivity, view.specificity, view.auc))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.errors import ArtifactRefused
 from training.data.patients import Grouping
 from training.evaluation.metrics import ECE_BINS, Metric, binary_metrics
-from training.evaluation.perturbed_sets import Views
+from training.evaluation.perturbed_sets import PerturbedSets
 
 Floats = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ WANTED_ECE = 0.03
 FOLDS = 10
 
 
-def fit_platt(views: Views) -> tuple[float, float]:
+def fit_platt(views: PerturbedSets) -> tuple[float, float]:
     """Fit sigmoid(slope × logit + intercept) to labels by maximum likelihood, every view weighing alike.
 
     Platt's own way (1999, "Probabilistic outputs for support vector machines"), by the Newton steps of Lin, Lin and
@@ -59,7 +59,7 @@ def fit_platt(views: Views) -> tuple[float, float]:
     return slope, intercept
 
 
-def cross_fit(views: Views) -> Floats:
+def cross_fit(views: PerturbedSets) -> Floats:
     """Answer the calibrated probability of each film in each view, by a fit without the films of its fold's patients.
 
     Returns:
@@ -79,10 +79,10 @@ def fold_by_patient(patients: Grouping, seed: int = 0) -> list[NDArray[np.bool_]
     return [folds[member] == fold for fold in range(folds.max() + 1)]
 
 
-def describe_fit(views: Views) -> dict[str, Any]:
+def describe_fit(views: PerturbedSets) -> dict[str, Any]:
     """Answer how well the calibration does on patients that it was not fitted on, for `model.json`."""
     probabilities = cross_fit(views)
-    as_sent = _measure_ece(views.as_sent, probabilities[:1])
+    as_sent = _measure_ece(views.unperturbed, probabilities[:1])
     described: dict[str, Any] = {
         "fitted_on": list(views.names),
         "folds": len(fold_by_patient(views.patients)),
@@ -90,8 +90,8 @@ def describe_fit(views: Views) -> dict[str, Any]:
         "is_reached": (as_sent.value or 0.0) <= WANTED_ECE,
         "out_of_fold_ece": {"as_sent": as_sent.to_json()},
     }
-    if views.altered is not None:
-        described["out_of_fold_ece"]["altered"] = _measure_ece(views.altered, probabilities[1:]).to_json()
+    if views.perturbed is not None:
+        described["out_of_fold_ece"]["altered"] = _measure_ece(views.perturbed, probabilities[1:]).to_json()
     return described
 
 
@@ -118,7 +118,7 @@ def simulate_ece(probabilities: Floats, draws: int = 2000, seed: int = 0) -> dic
     return {"mean": round(float(errors.mean()), 6), "low": round(float(low), 6), "high": round(float(high), 6)}
 
 
-def _measure_ece(views: Views, probabilities: Floats) -> Metric:
+def _measure_ece(views: PerturbedSets, probabilities: Floats) -> Metric:
     labels, _, patients = views.pool()
     p = probabilities.ravel()
     return binary_metrics(labels, p, p >= 0.5, patients.groups)["ece"]

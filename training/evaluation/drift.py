@@ -98,7 +98,7 @@ def read_validation_scores(folder: Path) -> Scores | None:
     return Scores(logits, labels, groups) if fits and np.isfinite(logits).all() else None
 
 
-def find_drift(training: Scores, here: Scores) -> list[ClassDrift]:
+def measure_drift(training: Scores, here: Scores) -> list[ClassDrift]:
     """Compare the scores of each class that both sites have with the training site's."""
     return [
         _compare(label, _of_class(training, number), _of_class(here, number))

@@ -15,12 +15,12 @@ from training.data.patients import Grouping
 
 Logits = NDArray[np.float32]
 
-BORROWED = "another's look"
+STYLE_OF_ANOTHER = "another's look"
 """What the views are called, alone or before an alteration, in which every film has borrowed a look beforehand."""
 
 
 @dataclass(frozen=True)
-class Views:
+class PerturbedSets:
     """A network's logits on films, one row a view; the first is of the films as they were sent.
 
     Attributes:
@@ -36,21 +36,21 @@ class Views:
     patients: Grouping
 
     @property
-    def as_sent(self) -> Views:
+    def unperturbed(self) -> PerturbedSets:
         """The films as they were sent alone."""
-        return Views(self.names[:1], self.logits[:1], self.labels, self.patients)
+        return PerturbedSets(self.names[:1], self.logits[:1], self.labels, self.patients)
 
     @property
-    def altered(self) -> Views | None:
+    def perturbed(self) -> PerturbedSets | None:
         """The altered views alone; None where there are none."""
         if len(self.names) == 1:
             return None
-        return Views(self.names[1:], self.logits[1:], self.labels, self.patients)
+        return PerturbedSets(self.names[1:], self.logits[1:], self.labels, self.patients)
 
-    def take(self, films: NDArray[np.bool_]) -> Views:
+    def take(self, films: NDArray[np.bool_]) -> PerturbedSets:
         """Answer the views of these films alone."""
         patients = Grouping(self.patients.groups[films], self.patients.rule)
-        return Views(self.names, self.logits[:, films], self.labels[films], patients)
+        return PerturbedSets(self.names, self.logits[:, films], self.labels[films], patients)
 
     def pool(self) -> tuple[NDArray[np.uint8], Logits, Grouping]:
         """Answer labels, logits and patients of all views in one row, each of shape (views × films,)."""
@@ -59,9 +59,9 @@ class Views:
         return np.tile(self.labels, times), self.logits.ravel(), Grouping(groups, self.patients.rule)
 
 
-def compute_views(
+def compute_perturbed_sets(
     compute: Callable[[NDArray[np.uint8]], Logits], films: Films, source: Films | None, patients: Grouping
-) -> Views:
+) -> PerturbedSets:
     """Compute the logits of films as sent and, where there are larger ones to alter, of every `VALIDATION` view.
 
     Each view comes a second time, of films that borrowed a look first, each view another one: elsewhere a look tells
@@ -82,6 +82,6 @@ def compute_views(
             logits.append(compute(view.apply(source.pixels, width=width, height=height)))
         looks = Looks(source.pixels, source.labels)
         for seed, view in enumerate((AS_SENT, *VALIDATION)):
-            names.append(BORROWED if view is AS_SENT else f"{BORROWED}, {view.name}")
+            names.append(STYLE_OF_ANOTHER if view is AS_SENT else f"{STYLE_OF_ANOTHER}, {view.name}")
             logits.append(compute(view.apply(looks.lend(source.pixels, seed), width=width, height=height)))
-    return Views(tuple(names), np.stack(logits), films.labels, patients)
+    return PerturbedSets(tuple(names), np.stack(logits), films.labels, patients)

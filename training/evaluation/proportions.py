@@ -14,7 +14,7 @@ PREVALENCES = (0.02, 0.1, 0.3, 0.62)
 """Shares of PNEUMONIA at which predictive values are told: from a screening to the official test split."""
 
 
-def measure_ratios(ratios: dict[str, tuple[Mask, Mask]], groups: NDArray[np.int64]) -> dict[str, Metric]:
+def measure_proportions(ratios: dict[str, tuple[Mask, Mask]], groups: NDArray[np.int64]) -> dict[str, Metric]:
     """Measure shares, each with the 95 % percentile interval of 1000 draws of patients; of 0 and 1 see `widen`.
 
     Args:

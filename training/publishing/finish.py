@@ -23,13 +23,13 @@ from app.inference.manifest import InputSpec, ManifestDraft, MapsSpec
 from training.data.dataset import Dataset
 from training.data.films import Films
 from training.data.patients import Grouping
-from training.evaluation.choose import choose
+from training.evaluation.abstention import WANTED_ACCURACY
+from training.evaluation.decision_rule import fit_decision_rule
 from training.evaluation.drift import write_validation_scores
-from training.evaluation.measure import Measured, measure
-from training.evaluation.perturbed_sets import compute_views
-from training.evaluation.referral import WANTED_ACCURACY
-from training.evaluation.report import write_learning_curves, write_report, write_text
-from training.evaluation.trust_plots import write_trust_plots
+from training.evaluation.performance import Performance, measure_performance
+from training.evaluation.perturbation_plots import write_perturbation_plots
+from training.evaluation.perturbed_sets import compute_perturbed_sets
+from training.evaluation.plots import write_learning_curves, write_report, write_text
 from training.fitting.fit import Fitted
 from training.networks.recipes import Recipe
 from training.publishing.golden import draw_golden_films
@@ -90,9 +90,9 @@ def finish(
     # One model for all views: Keras traces each anew.
     network = partial(compute_logits, keras.Model(fitted.model.inputs, fitted.model.get_layer("logit").output))
     films = dataset.validation
-    views = compute_views(network, films, source, dataset.validation_patients)
-    calibration, chosen, evidence = choose(recipe, views, float(np.mean(dataset.training.labels)))
-    validation = measure(views, chosen)
+    views = compute_perturbed_sets(network, films, source, dataset.validation_patients)
+    calibration, chosen, evidence = fit_decision_rule(recipe, views, float(np.mean(dataset.training.labels)))
+    validation = measure_performance(views, chosen)
     metrics: dict[str, Any] = {
         "validation": validation.to_json(),
         "chosen": evidence,
@@ -104,7 +104,9 @@ def finish(
         metrics["engines"] = _compare_engines(staged.folder, maps, films, validation)
         tested = None
         if test is not None:
-            tested = measure(compute_views(network, test.films, test.source, test.patients), chosen)
+            tested = measure_performance(
+                compute_perturbed_sets(network, test.films, test.source, test.patients), chosen
+            )
             metrics["test"] = [{"data": test.data, "unreadable": len(test.films.unreadable), **tested.to_json()}]
         draft = ManifestDraft(
             keras_version=keras.__version__,
@@ -129,7 +131,7 @@ def finish(
             _write_reports(tested, staged.folder, f"{label}, one look at {test.data}", "test_")
         write_card(staged.folder)
         folder = store / name / staged.version
-    console.print(write_text(validation.as_sent, f"{label}, validation films"), markup=False, highlight=False)
+    console.print(write_text(validation.unperturbed, f"{label}, validation films"), markup=False, highlight=False)
     if recipe.refers and chosen.refer_band is None:
         console.print(f"No band leaves {WANTED_ACCURACY:.0%} accuracy: this model refers no film.")
     console.print(f"Wrote {folder}.", highlight=False)
@@ -155,19 +157,19 @@ def compute_logits(network: keras.Model, pixels: NDArray[np.uint8]) -> NDArray[n
     return logits
 
 
-def _write_reports(measured: Measured, folder: Path, title: str, prefix: str) -> None:
-    write_report(measured.as_sent, folder, title, prefix)
-    write_trust_plots(measured, folder, title, prefix)
+def _write_reports(measured: Performance, folder: Path, title: str, prefix: str) -> None:
+    write_report(measured.unperturbed, folder, title, prefix)
+    write_perturbation_plots(measured, folder, title, prefix)
 
 
-def _compare_engines(folder: Path, maps: MapsSpec, films: Films, validation: Measured) -> dict[str, Any]:
+def _compare_engines(folder: Path, maps: MapsSpec, films: Films, validation: Performance) -> dict[str, Any]:
     engine = open_engine("openvino", folder, maps)
     chunks = [films.pixels[start : start + 32] for start in range(0, len(films), 32)]
     logits = np.concatenate([engine.logits(chunk) for chunk in chunks]).astype(np.float64)
     probabilities = np.array([validation.chosen.calibrate(logit) for logit in logits.tolist()])
-    difference = float(np.max(np.abs(probabilities - validation.as_sent.probabilities)))
+    difference = float(np.max(np.abs(probabilities - validation.unperturbed.probabilities)))
     changed = sum(
-        int(np.sum((logits >= threshold) != validation.as_sent.predicted(name)))
+        int(np.sum((logits >= threshold) != validation.unperturbed.predicted(name)))
         for name, threshold in validation.chosen.operating_points.items()
     )
     if difference > ENGINE_TOLERANCE or changed:

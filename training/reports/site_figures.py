@@ -12,7 +12,7 @@ from app.inference.calibration import AbstentionBand, Calibration
 from training.evaluation.assessment import Assessment
 from training.evaluation.calibration import simulate_ece
 from training.evaluation.metrics import Metric, binary_metrics
-from training.evaluation.proportions import measure_ratios
+from training.evaluation.proportions import measure_proportions
 
 _DRAWS = 500
 Indices = NDArray[np.intp]
@@ -144,7 +144,7 @@ def find_referral(assessment: Assessment, groups: NDArray[np.int64], band: Abste
         "sensitivity": (right & rest & sick, rest & sick),
         "specificity": (right & rest & ~sick, rest & ~sick),
     }
-    return Referral(inside, measure_ratios(ratios, groups))
+    return Referral(inside, measure_proportions(ratios, groups))
 
 
 def most_confident_mistakes(assessment: Assessment, most: int) -> tuple[Indices, Indices]:

@@ -23,7 +23,7 @@ from training.data.layout import show_path
 from training.data.listing import Unreadable
 from training.data.patients import Grouping
 from training.evaluation.assessment import Assessment
-from training.evaluation.drift import Scores, find_drift, read_validation_scores
+from training.evaluation.drift import Scores, measure_drift, read_validation_scores
 from training.reports.site_figures import check_calibration, find_referral, find_threshold, most_confident_mistakes
 from training.reports.site_page import Page, Picture, render
 from training.reports.site_verdicts import SiteFindings
@@ -92,7 +92,7 @@ def write_site_report(study: Study, options: SiteReportOptions) -> None:
         manifest,
         assessment,
         check_calibration(assessment, manifest.calibration),
-        None if training is None else find_drift(training, here),
+        None if training is None else measure_drift(training, here),
         referral,
         len(study.unreadable),
     )

@@ -20,7 +20,13 @@ from tests.drawn import write_kaggle_layout
 from training.data.films import read_films
 from training.data.listing import list_films
 from training.evaluate import EvaluateOptions, evaluate
-from training.evaluation.drift import SCORES_FILE, Scores, find_drift, read_validation_scores, write_validation_scores
+from training.evaluation.drift import (
+    SCORES_FILE,
+    Scores,
+    measure_drift,
+    read_validation_scores,
+    write_validation_scores,
+)
 from training.reports.site_figures import choose_threshold
 from training.reports.site_report import SiteReportOptions
 
@@ -165,7 +171,7 @@ def test_small_samples_do_not_cry_wolf(films):
         return Scores(logits, np.r_[np.zeros(normal, int), np.ones(pneumonia, int)], np.arange(normal + pneumonia))
 
     training = draw(200, 580)
-    verdicts = [{found.verdict for found in find_drift(training, draw(films, films))} for _ in range(200)]
+    verdicts = [{found.verdict for found in measure_drift(training, draw(films, films))} for _ in range(200)]
     alarms = sum(bool(seen & {"slight", "moderate", "strong"}) for seen in verdicts)
     assert alarms <= (0 if films < 20 else 16)
     assert all(seen == {"too few"} for seen in verdicts) == (films < 20)
@@ -177,7 +183,7 @@ def test_many_films_of_few_patients_do_not_cry_wolf():
     training = Scores(rng.normal(0, 1, 400), np.zeros(400, int), np.arange(400))
     alone = [rng.normal(0, 1, 30) for _ in range(100)]
     copied = [Scores(np.repeat(logits, 10), np.zeros(300, int), np.repeat(np.arange(30), 10)) for logits in alone]
-    assert sum(find_drift(training, here)[0].verdict != "no drift" for here in copied) <= 8
+    assert sum(measure_drift(training, here)[0].verdict != "no drift" for here in copied) <= 8
 
 
 def test_validation_scores_are_read_as_written(tmp_path):

@@ -1,21 +1,41 @@
-"""Views of the validation films → all that turns a logit into an answer, and how it does on patients left out of it."""
+"""Logits of validation films → calibration, operating points and abstention band, with their out-of-fold metrics."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.inference.calibration import AbstentionBand, Calibration
+from training.evaluation.abstention import LEAST_REFERRED, WANTED_ACCURACY, choose_band, cross_fit_band, show_referral
 from training.evaluation.calibration import describe_fit, fit_platt
-from training.evaluation.measure import Chosen
 from training.evaluation.operating_points import choose_points
-from training.evaluation.perturbed_sets import Views
-from training.evaluation.referral import LEAST_REFERRED, WANTED_ACCURACY, choose_band, cross_fit_band, show_referral
+from training.evaluation.perturbed_sets import PerturbedSets
 from training.networks.recipes import Recipe
 
 
-def choose(recipe: Recipe, views: Views, prevalence: float) -> tuple[dict[str, Any], Chosen, dict[str, Any]]:
+@dataclass(frozen=True)
+class DecisionRule:
+    """What was chosen on the validation films: all that turns a logit into an answer.
+
+    Attributes:
+        calibrate: logit → probability.
+        operating_points: name → threshold on the logit.
+        default: one of them.
+        refer_band: around the default; None where nothing is referred.
+    """
+
+    calibrate: Callable[[float], float]
+    operating_points: dict[str, float]
+    default: str
+    refer_band: AbstentionBand | None = None
+
+
+def fit_decision_rule(
+    recipe: Recipe, views: PerturbedSets, prevalence: float
+) -> tuple[dict[str, Any], DecisionRule, dict[str, Any]]:
     """Choose calibration, operating points and refer band as a recipe asks for them.
 
     Args:
@@ -40,10 +60,10 @@ def choose(recipe: Recipe, views: Views, prevalence: float) -> tuple[dict[str, A
     band = choose_band(views, points[default]) if recipe.refers else None
     # The weights are not yet hashed; the calibration that is saved names them.
     calibrate = Calibration(**calibration, weights_sha256="").probability
-    return calibration, Chosen(calibrate, points, default, band), _describe(recipe, views, band)
+    return calibration, DecisionRule(calibrate, points, default, band), _describe(recipe, views, band)
 
 
-def _describe(recipe: Recipe, views: Views, band: AbstentionBand | None) -> dict[str, Any]:
+def _describe(recipe: Recipe, views: PerturbedSets, band: AbstentionBand | None) -> dict[str, Any]:
     described: dict[str, Any] = {"views": list(views.names)}
     if recipe.calibration == "platt":
         described["calibration"] = describe_fit(views)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.audit.corruptions import PROMISED
-from training.audit.robustness import View, judge, measure
+from training.audit.corruptions import IN_CRITERION
+from training.audit.robustness import PerturbedMetrics, check_criterion, measure_perturbed
 
 
 def view(name, sensitivity=0.95, specificity=0.9):
-    return View(name, 0.92, sensitivity, specificity, 0.98)
+    return PerturbedMetrics(name, 0.92, sensitivity, specificity, 0.98)
 
 
-UNALTERED = view("unaltered")
+UNPERTURBED = view("unaltered")
 
 
 @pytest.mark.parametrize(
@@ -22,27 +22,41 @@ UNALTERED = view("unaltered")
 )
 def test_three_points_are_kept_and_more_are_not(sensitivity, specificity, is_kept):
     """Up counts as down does."""
-    views = [view(PROMISED[0]), view(PROMISED[1], sensitivity, specificity)]
-    assert judge(UNALTERED, views).is_kept is is_kept
+    views = [view(IN_CRITERION[0]), view(IN_CRITERION[1], sensitivity, specificity)]
+    assert check_criterion(UNPERTURBED, views).is_kept is is_kept
 
 
 def test_the_worst_case_of_each_figure_is_named():
     """With where it came from and where it went."""
-    views = [view(PROMISED[2], 0.97, 0.9), view(PROMISED[5], 0.94, 0.7), view(PROMISED[8], 0.95, 0.99)]
-    sensitivity, specificity = judge(UNALTERED, views).worst
-    assert (sensitivity.view, round(sensitivity.by, 6), sensitivity.is_allowed) == (PROMISED[2], 0.02, True)
-    assert (specificity.view, round(specificity.by, 6), specificity.is_allowed) == (PROMISED[5], -0.2, False)
+    views = [
+        view(IN_CRITERION[2], 0.97, 0.9),
+        view(IN_CRITERION[5], 0.94, 0.7),
+        view(IN_CRITERION[8], 0.95, 0.99),
+    ]
+    sensitivity, specificity = check_criterion(UNPERTURBED, views).worst
+    assert (sensitivity.view, round(sensitivity.by, 6), sensitivity.is_allowed) == (
+        IN_CRITERION[2],
+        0.02,
+        True,
+    )
+    assert (specificity.view, round(specificity.by, 6), specificity.is_allowed) == (
+        IN_CRITERION[5],
+        -0.2,
+        False,
+    )
     assert (specificity.unaltered, specificity.altered) == (0.9, 0.7)
 
 
 def test_nothing_else_breaks_it():
     """A film turned by ten degrees is looked at, and not promised."""
-    assert judge(UNALTERED, [view(PROMISED[0]), view("turned by 10°", 0.1, 0.1)]).is_kept
+    assert check_criterion(UNPERTURBED, [view(IN_CRITERION[0]), view("turned by 10°", 0.1, 0.1)]).is_kept
 
 
 def test_a_view_is_measured_at_the_threshold():
     """Two of three sick films are found, one of two healthy ones is let through, and five of six pairs are in order."""
-    seen = measure("x", np.array([0, 0, 1, 1, 1], np.uint8), np.array([-2, 1, 0.5, 2, 3], np.float32), 1.0, 30.0)
+    seen = measure_perturbed(
+        "x", np.array([0, 0, 1, 1, 1], np.uint8), np.array([-2, 1, 0.5, 2, 3], np.float32), 1.0, 30.0
+    )
     assert (seen.name, seen.amount) == ("x", 30.0)
     assert (seen.accuracy, seen.sensitivity) == pytest.approx((3 / 5, 2 / 3))
     assert (seen.specificity, seen.auc) == pytest.approx((1 / 2, 5 / 6))

@@ -11,8 +11,8 @@ from app.inference.calibration import AbstentionBand
 from training.evaluation.calibration import fold_by_patient
 from training.evaluation.metrics import Metric
 from training.evaluation.operating_points import choose_points
-from training.evaluation.perturbed_sets import Views
-from training.evaluation.proportions import measure_ratios
+from training.evaluation.perturbed_sets import PerturbedSets
+from training.evaluation.proportions import measure_proportions
 
 WANTED_ACCURACY = 0.98
 """Of the films that are not referred, on the altered validation films."""
@@ -25,7 +25,7 @@ COVERAGES = tuple(round(1 - step / 40, 3) for step in range(21))
 """Shares of films answered, from all to half, at which the rest's accuracy is told."""
 
 
-def choose_band(views: Views, threshold: float) -> AbstentionBand | None:
+def choose_band(views: PerturbedSets, threshold: float) -> AbstentionBand | None:
     """Choose the narrowest band around a threshold that leaves `WANTED_ACCURACY` and refers `LEAST_REFERRED`.
 
     Its ends are equally far from the threshold, in logits and so in calibrated log-odds too: one number is chosen, as
@@ -38,7 +38,7 @@ def choose_band(views: Views, threshold: float) -> AbstentionBand | None:
     Returns:
         the band; None where none that refers at most `MOST_REFERRED` keeps the promises.
     """
-    sets = [_distances(part, threshold) for part in (views.as_sent, views.altered) if part is not None]
+    sets = [_distances(part, threshold) for part in (views.unperturbed, views.perturbed) if part is not None]
     distinct = np.unique(np.concatenate([distances for distances, _ in sets]))
     widths = (distinct[:-1] + distinct[1:]) / 2
     keeps = np.ones(len(widths), bool)
@@ -55,22 +55,22 @@ def choose_band(views: Views, threshold: float) -> AbstentionBand | None:
     return AbstentionBand(threshold - width, threshold + width)
 
 
-def measure_referral(views: Views, threshold: float, band: AbstentionBand) -> dict[str, Metric]:
+def measure_abstention(views: PerturbedSets, threshold: float, band: AbstentionBand) -> dict[str, Metric]:
     """Measure what a band refers, and what is right of the rest at a threshold, all views together.
 
     Returns:
-        `referred`, a share, and of the rest `accuracy`, `sensitivity` and `specificity`; see `measure_ratios`.
+        `referred`, a share, and of the rest `accuracy`, `sensitivity` and `specificity`; see `measure_proportions`.
     """
     labels, logits, patients = views.pool()
     z = logits.astype(np.float64)
     return _measure(labels, band.contains(z), (z >= threshold) == labels, patients.groups)
 
 
-def cross_fit_band(views: Views, default: str) -> dict[str, dict[str, Metric]] | None:
+def cross_fit_band(views: PerturbedSets, default: str) -> dict[str, dict[str, Metric]] | None:
     """Choose threshold and band anew without each fold's patients, and measure them on those.
 
     Returns:
-        `as_sent` and, where there are such, `altered`: see `measure_referral`; None where a fold has no band.
+        `as_sent` and, where there are such, `altered`: see `measure_abstention`; None where a fold has no band.
     """
     inside, correct = np.zeros(views.logits.shape, bool), np.zeros(views.logits.shape, bool)
     for held_out in fold_by_patient(views.patients):
@@ -92,7 +92,7 @@ def cross_fit_band(views: Views, default: str) -> dict[str, dict[str, Metric]] |
     return measured
 
 
-def risk_coverage(views: Views, threshold: float) -> dict[str, list[float]]:
+def risk_coverage(views: PerturbedSets, threshold: float) -> dict[str, list[float]]:
     """Answer how accurate the rest is when ever more of the films nearest to a threshold are referred.
 
     Returns:
@@ -105,11 +105,11 @@ def risk_coverage(views: Views, threshold: float) -> dict[str, list[float]]:
 
 
 def show_referral(measured: dict[str, Metric]) -> dict[str, Any]:
-    """Answer `measure_referral` for `model.json`."""
+    """Answer `measure_abstention` for `model.json`."""
     return {name: metric.to_json() for name, metric in measured.items()}
 
 
-def _distances(views: Views, threshold: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _distances(views: PerturbedSets, threshold: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Answer every film's distance from the threshold, rising, and whether its class is right."""
     labels, logits, _ = views.pool()
     z = logits.astype(np.float64)
@@ -123,7 +123,7 @@ def _measure(
 ) -> dict[str, Metric]:
     kept = ~inside
     everything = np.ones(len(labels), bool)
-    return measure_ratios(
+    return measure_proportions(
         {
             "referred": (inside, everything),
             "accuracy": (correct & kept, kept),

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
+from training.evaluation.abstention import WANTED_ACCURACY, measure_abstention, risk_coverage
 from training.evaluation.assessment import Assessment
-from training.evaluation.measure import Measured
 from training.evaluation.metrics import ECE_BINS
-from training.evaluation.perturbed_sets import Views
-from training.evaluation.referral import WANTED_ACCURACY, measure_referral, risk_coverage
-from training.evaluation.report import COLOURS, make_panels, save_figure
+from training.evaluation.performance import Performance
+from training.evaluation.perturbed_sets import PerturbedSets
+from training.evaluation.plots import COLOURS, make_panels, save_figure
 
 _STYLES = {"as sent": ("o-", COLOURS["NORMAL"]), "altered": ("s--", COLOURS["PNEUMONIA"])}
 
 
-def write_trust_plots(measured: Measured, folder: Path, title: str, prefix: str = "") -> None:
+def write_perturbation_plots(measured: Performance, folder: Path, title: str, prefix: str = "") -> None:
     """Write `calibration.png` and `risk_coverage.png` into a folder.
 
     Args:
@@ -29,10 +29,10 @@ def write_trust_plots(measured: Measured, folder: Path, title: str, prefix: str 
     _write_risk_coverage(measured, folder / f"{prefix}risk_coverage.png", title)
 
 
-def _write_calibration(measured: Measured, path: Path, title: str) -> None:
+def _write_calibration(measured: Performance, path: Path, title: str) -> None:
     figure, (axis,) = make_panels(f"Calibration: {title}", 1, 1)
     axis.plot([0, 1], [0, 1], ":", color="gray")
-    for name, assessment in (("as sent", measured.as_sent), ("altered", measured.altered)):
+    for name, assessment in (("as sent", measured.unperturbed), ("altered", measured.perturbed)):
         if assessment is not None:
             style, colour = _STYLES[name]
             ece = assessment.metrics[assessment.default]["ece"].value
@@ -44,11 +44,14 @@ def _write_calibration(measured: Measured, path: Path, title: str) -> None:
     save_figure(figure, path)
 
 
-def _write_risk_coverage(measured: Measured, path: Path, title: str) -> None:
+def _write_risk_coverage(measured: Performance, path: Path, title: str) -> None:
     figure, (axis,) = make_panels(f"Risk and coverage: {title}", 1, 1)
     chosen = measured.chosen
     threshold = chosen.operating_points[chosen.default]
-    parts: dict[str, Views | None] = {"as sent": measured.views.as_sent, "altered": measured.views.altered}
+    parts: dict[str, PerturbedSets | None] = {
+        "as sent": measured.views.unperturbed,
+        "altered": measured.views.perturbed,
+    }
     for name, views in parts.items():
         if views is None:
             continue
@@ -56,7 +59,7 @@ def _write_risk_coverage(measured: Measured, path: Path, title: str) -> None:
         curve = risk_coverage(views, threshold)
         axis.plot(curve["coverage"], curve["accuracy"], style, color=colour, label=name, markersize=3)
         if chosen.refer_band is not None:
-            found = measure_referral(views, threshold, chosen.refer_band)
+            found = measure_abstention(views, threshold, chosen.refer_band)
             referred, accuracy = found["referred"].value, found["accuracy"].value
             if referred is not None and accuracy is not None:
                 axis.plot(1 - referred, accuracy, "*", color=colour, markersize=13, label=f"{name}, the refer band")

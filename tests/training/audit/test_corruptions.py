@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from tests.drawn import draw_film
-from training.audit.corruptions import AXES, MARKERS, MASKS, PROMISED, draw_marker, hide_centre, keep_centre
+from training.audit.corruptions import (
+    AXES,
+    IN_CRITERION,
+    MARKERS,
+    MASKS,
+    draw_marker,
+    hide_centre,
+    keep_centre,
+)
 from training.data.films import SOURCE_SIDE
 
 FILM = draw_film("NORMAL", 1, SOURCE_SIDE, SOURCE_SIDE) // 2 + 20
@@ -51,5 +59,5 @@ def test_every_view_gives_films_of_the_models_size():
 
 def test_what_is_promised_is_looked_at():
     """Quality 30 to 95, blur of 1 and 2 pixels, a fifth more and less of brightness and contrast."""
-    assert set(PROMISED) <= {view.name for axis in AXES for _, view in axis.steps}
-    assert len(set(PROMISED)) == 11
+    assert set(IN_CRITERION) <= {view.name for axis in AXES for _, view in axis.steps}
+    assert len(set(IN_CRITERION)) == 11

@@ -2,67 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from app.inference.calibration import AbstentionBand
+from training.evaluation.abstention import measure_abstention, risk_coverage, show_referral
 from training.evaluation.assessment import Assessment, assess
 from training.evaluation.calibration import simulate_ece
-from training.evaluation.perturbed_sets import Views
-from training.evaluation.referral import measure_referral, risk_coverage, show_referral
+from training.evaluation.decision_rule import DecisionRule
+from training.evaluation.perturbed_sets import PerturbedSets
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What was chosen on the validation films: all that turns a logit into an answer.
-
-    Attributes:
-        calibrate: logit → probability.
-        operating_points: name → threshold on the logit.
-        default: one of them.
-        refer_band: around the default; None where nothing is referred.
-    """
-
-    calibrate: Callable[[float], float]
-    operating_points: dict[str, float]
-    default: str
-    refer_band: AbstentionBand | None = None
-
-
-@dataclass(frozen=True)
-class Measured:
+class Performance:
     """A finished model on labelled films: as they were sent and, where there are such views, altered."""
 
-    chosen: Chosen
-    views: Views
-    as_sent: Assessment
-    altered: Assessment | None
+    chosen: DecisionRule
+    views: PerturbedSets
+    unperturbed: Assessment
+    perturbed: Assessment | None
 
     def to_json(self) -> dict[str, Any]:
         """Answer it for `model.json`: the figures as sent, and under `altered` the same of all altered views."""
         figures = {
-            **self.as_sent.to_json(),
-            "ece_if_perfect": simulate_ece(self.as_sent.probabilities),
-            **self._describe_rest(self.views.as_sent),
+            **self.unperturbed.to_json(),
+            "ece_if_perfect": simulate_ece(self.unperturbed.probabilities),
+            **self._describe_rest(self.views.unperturbed),
         }
-        if self.altered is not None and self.views.altered is not None:
+        if self.perturbed is not None and self.views.perturbed is not None:
             figures["altered"] = {
-                "views": list(self.views.altered.names),
-                **self.altered.to_json(),
-                **self._describe_rest(self.views.altered),
+                "views": list(self.views.perturbed.names),
+                **self.perturbed.to_json(),
+                **self._describe_rest(self.views.perturbed),
                 "by_view": self._describe_views(),
             }
         return figures
 
-    def _describe_rest(self, views: Views) -> dict[str, Any]:
+    def _describe_rest(self, views: PerturbedSets) -> dict[str, Any]:
         threshold = self.chosen.operating_points[self.chosen.default]
         described: dict[str, Any] = {"risk_coverage": risk_coverage(views, threshold)}
         if self.chosen.refer_band is not None:
-            described["refer"] = show_referral(measure_referral(views, threshold, self.chosen.refer_band))
+            described["refer"] = show_referral(measure_abstention(views, threshold, self.chosen.refer_band))
         return described
 
     def _describe_views(self) -> dict[str, Any]:
@@ -81,10 +63,10 @@ class Measured:
         return described
 
 
-def measure(views: Views, chosen: Chosen) -> Measured:
+def measure_performance(views: PerturbedSets, chosen: DecisionRule) -> Performance:
     """Measure a model, with all that was chosen, on views of labelled films."""
 
-    def assess_pool(part: Views) -> Assessment:
+    def assess_pool(part: PerturbedSets) -> Assessment:
         return assess(
             *part.pool(),
             calibrate=chosen.calibrate,
@@ -92,5 +74,5 @@ def measure(views: Views, chosen: Chosen) -> Measured:
             default=chosen.default,
         )
 
-    altered = None if views.altered is None else assess_pool(views.altered)
-    return Measured(chosen, views, assess_pool(views.as_sent), altered)
+    altered = None if views.perturbed is None else assess_pool(views.perturbed)
+    return Performance(chosen, views, assess_pool(views.unperturbed), altered)

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from app.errors import ArtifactRefused
-from tests.training.viewed import draw_views, make_views
+from tests.training.logit_sets import make_sets, sample_sets
 from training.evaluation.calibration import cross_fit, describe_fit, fit_platt, fold_by_patient, simulate_ece
 from training.evaluation.metrics import binary_metrics
 
 
 def test_platt_recovers_the_line_that_the_labels_were_drawn_by():
     """Of twenty thousand films, within their sampling error."""
-    assert fit_platt(draw_views(20_000, slope=1.7, intercept=-0.8)) == pytest.approx((1.7, -0.8), abs=0.08)
+    assert fit_platt(sample_sets(20_000, slope=1.7, intercept=-0.8)) == pytest.approx((1.7, -0.8), abs=0.08)
 
 
 def test_platt_is_the_maximum_of_the_likelihood():
     """Of Platt's own targets: no line near it is likelier."""
-    views = draw_views(200, slope=2.0)
+    views = sample_sets(200, slope=2.0)
     positives = views.labels.sum()
     target = np.where(views.labels == 1, (positives + 1) / (positives + 2), 1 / (200 - positives + 2))
 
@@ -35,14 +35,14 @@ def test_platt_is_the_maximum_of_the_likelihood():
 
 def test_altered_views_are_no_new_films():
     """The same view three times fits as it does once."""
-    once = draw_views(100).as_sent
+    once = sample_sets(100).unperturbed
     thrice = replace(once, names=("a", "b", "c"), logits=np.repeat(once.logits, 3, axis=0))
     assert fit_platt(thrice) == pytest.approx(fit_platt(once), abs=1e-6)
 
 
 def test_separable_classes_have_a_finite_fit():
     """As if either class had one more film."""
-    slope, intercept = fit_platt(make_views([0, 0, 1, 1], [-2, -1, 1, 2]))
+    slope, intercept = fit_platt(make_sets([0, 0, 1, 1], [-2, -1, 1, 2]))
     assert 0 < slope < 10
     assert abs(intercept) < 1
 
@@ -50,12 +50,12 @@ def test_separable_classes_have_a_finite_fit():
 def test_a_logit_that_falls_with_pneumonia_is_refused():
     """Its calibration would turn the classes round."""
     with pytest.raises(ArtifactRefused, match="rises with pneumonia"):
-        fit_platt(make_views([1, 1, 0, 0], [-2, -1, 1, 2]))
+        fit_platt(make_sets([1, 1, 0, 0], [-2, -1, 1, 2]))
 
 
 def test_no_patient_is_calibrated_by_their_own_films():
     """Every film is held out once, with all films of its patient; turning its label changes its own fold's line not."""
-    views = draw_views(100)
+    views = sample_sets(100)
     folds = fold_by_patient(views.patients)
     assert np.array_equal(np.sum(folds, axis=0), np.ones(100))
     assert all(held_out[0::2].tolist() == held_out[1::2].tolist() for held_out in folds)
@@ -69,7 +69,7 @@ def test_no_patient_is_calibrated_by_their_own_films():
 
 def test_a_good_fit_says_that_it_reaches_what_is_wanted():
     """And one of labels that no line fits says that it does not."""
-    views = draw_views(4000)
+    views = sample_sets(4000)
     described = describe_fit(views)
     assert described["is_reached"]
     assert set(described["out_of_fold_ece"]) == {"as_sent", "altered"}

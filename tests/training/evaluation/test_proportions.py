@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.evaluation.metrics import binary_metrics
-from training.evaluation.proportions import PREVALENCES, measure_ratios, predictive_values
+from training.evaluation.proportions import PREVALENCES, measure_proportions, predictive_values
 
 
 def test_predictive_values_by_hand():
@@ -35,14 +35,14 @@ def test_shares_draw_patients_as_the_metrics_do():
     rng = np.random.default_rng(2)
     labels, said, groups = rng.integers(0, 2, 90), rng.random(90) < 0.5, np.arange(90) // 3
     expected = binary_metrics(labels, said.astype(float), said, groups)["accuracy"]
-    found = measure_ratios({"accuracy": (said == labels, np.ones(90, bool))}, groups)["accuracy"]
+    found = measure_proportions({"accuracy": (said == labels, np.ones(90, bool))}, groups)["accuracy"]
     assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
 
 
 def test_a_share_of_no_films_is_undefined():
     """With a note, and no warning of NumPy's."""
     none = np.zeros(4, bool)
-    found = measure_ratios({"referred": (none, none)}, np.arange(4))["referred"]
+    found = measure_proportions({"referred": (none, none)}, np.arange(4))["referred"]
     assert found.value is None
     assert "share of no films" in found.note
     healthy = predictive_values(np.zeros(4, np.uint8), none, np.arange(4))
