@@ -89,7 +89,7 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
         folder,
         **({"width": side, "height": side} if side else size),
         patients=table,
-        share=options.validation_share,
+        proportion=options.validation_share,
         seed=options.seed,
         console=console,
     )

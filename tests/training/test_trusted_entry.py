@@ -17,8 +17,8 @@ from app.notice import Notice
 from tests.conftest import encode
 from tests.drawn import draw_film, write_kaggle_layout
 from tests.training.tiny import TINY
-from training.augmentation.acquisition import WorldAugmentation
-from training.augmentation.perturbations import VALIDATION
+from training.augmentation.acquisition import AcquisitionAugmentation
+from training.augmentation.perturbations import UNPERTURBED, VALIDATION_PERTURBATIONS
 from training.data.films import read_again
 from training.data.validation_split import read_own_validation
 from training.evaluation.decision_rule import fit_decision_rule
@@ -30,12 +30,12 @@ NOTICE = Notice(code="drawn-only", detail="Trained on drawn films.")
 TRUSTED = replace(
     TINY,
     entry="trusted-cnn",
-    augmentation=WorldAugmentation(width=64, height=64, smallest_area=0.8, p_blur=0.2, p_tone=0.3),
+    augmentation=AcquisitionAugmentation(width=64, height=64, smallest_area=0.8, p_blur=0.2, p_tone=0.3),
     source_side=224,
     smoothing=0.05,
     operating_points=("high-sensitivity", "balanced", "high-specificity"),
     calibration="platt",
-    refers=True,
+    abstains=True,
     notices=(NOTICE,),
 )
 
@@ -89,9 +89,9 @@ def test_everything_was_chosen_on_films_as_the_service_reads_them(trained):
 def test_everything_was_chosen_on_films_as_sent_and_altered(manifest):
     """All views, with the calibration's error on left-out patients beside it."""
     chosen = manifest["metrics"]["chosen"]
-    altered = [view.name for view in VALIDATION]
+    altered = [view.name for view in VALIDATION_PERTURBATIONS]
     assert chosen["views"] == [
-        "as sent",
+        UNPERTURBED.name,
         *altered,
         STYLE_OF_ANOTHER,
         *(f"{STYLE_OF_ANOTHER}, {name}" for name in altered),
@@ -111,7 +111,7 @@ def test_everything_was_chosen_on_films_as_sent_and_altered(manifest):
 def test_the_points_keep_their_promise_in_every_view(manifest, point, figure):
     """As the file tells it of the validation films."""
     views = manifest["metrics"]["validation"]["altered"]["by_view"]
-    assert len(views) == 2 * (1 + len(VALIDATION))
+    assert len(views) == 2 * (1 + len(VALIDATION_PERTURBATIONS))
     assert min(figures[point][figure] for figures in views.values()) >= 0.99
 
 

@@ -29,20 +29,20 @@ from training.audit.robustness import (
     measure_perturbed,
 )
 from training.audit.shortcuts import Baseline, measure_shortcuts
-from training.augmentation.perturbations import Alteration
-from training.augmentation.style import Looks
-from training.data.films import SOURCE_SIDE, Films, read_these_films
+from training.augmentation.perturbations import Perturbation
+from training.augmentation.style import StyleBank
+from training.data.films import SOURCE_SIDE, Films, read_film_files
 from training.data.patients import Grouping
 from training.evaluation.logits import compute_logits_here, progress_bar
 from training.evaluation.metrics import Metric, binary_metrics
 
-UNPERTURBED = Alteration("unaltered", lambda film, _rng: film)
+UNPERTURBED = Perturbation("unaltered", lambda film, _rng: film)
 """What the others are compared with: read at `SOURCE_SIDE` and shrunk, as they are."""
 
 STYLE_TRANSFERS: dict[str, dict[str, Any]] = {
     "look of either class": {},
-    "detail of the other class": {"is_other": True, "tones": 0.0},
-    "tones of the other class": {"is_other": True, "detail": 0.0},
+    "detail of the other class": {"is_other": True, "histogram": 0.0},
+    "tones of the other class": {"is_other": True, "amplitude": 0.0},
     "look of the other class": {"is_other": True},
 }
 """Name of a view → which look every film borrows there, and what of it."""
@@ -137,7 +137,7 @@ def audit(subject: Subject, copies: Path | None, console: Console) -> Audit:
     Raises:
         PneumoServeError: there are not films of both classes, or no copies.
     """
-    films = read_these_films(subject.folder, subject.paths, width=SOURCE_SIDE, height=SOURCE_SIDE, console=console)
+    films = read_film_files(subject.folder, subject.paths, width=SOURCE_SIDE, height=SOURCE_SIDE, console=console)
     if 0 in films.count().values():
         raise PneumoServeError(f"Expected films of both classes for an audit. Received {films.count()}.")
     compared = (
@@ -181,23 +181,23 @@ def audit(subject: Subject, copies: Path | None, console: Console) -> Audit:
 def _look(subject: Subject, films: Films, console: Console) -> dict[str, Logits]:
     """Answer the logits of all films in every view, by its name."""
     spec = subject.entry.manifest.input
-    looks = Looks(films.pixels, films.labels)
+    styles = StyleBank(films.pixels, films.labels)
 
-    def alter(view: Alteration | str) -> NDArray[np.uint8]:
-        if isinstance(view, Alteration):
+    def alter(view: Perturbation | str) -> NDArray[np.uint8]:
+        if isinstance(view, Perturbation):
             return view.apply(films.pixels, width=spec.width, height=spec.height)
         wanted = dict(STYLE_TRANSFERS[view])
         classes = 1 - films.labels if wanted.pop("is_other", False) else None
         return UNPERTURBED.apply(
-            looks.lend(films.pixels, 0, classes=classes, **wanted), width=spec.width, height=spec.height
+            styles.transfer(films.pixels, 0, classes=classes, **wanted), width=spec.width, height=spec.height
         )
 
     steps = (alteration for axis in AXES for _, alteration in axis.steps)
-    views: list[Alteration | str] = [UNPERTURBED, *steps, *MARKERS, *MASKS, *STYLE_TRANSFERS]
+    views: list[Perturbation | str] = [UNPERTURBED, *steps, *MARKERS, *MASKS, *STYLE_TRANSFERS]
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar(console) as progress:
         seen = pool.map(lambda view: compute_logits_here(subject.engine, alter(view)), views)
         logits = list(progress.track(seen, len(views), description="Looking at altered films"))
-    names = [view.name if isinstance(view, Alteration) else view for view in views]
+    names = [view.name if isinstance(view, Perturbation) else view for view in views]
     return dict(zip(names, logits, strict=True))
 
 

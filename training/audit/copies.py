@@ -15,7 +15,7 @@ from app.errors import InvalidParameter
 from app.inference.engine import Engine
 from app.inference.manifest import Manifest
 from app.names import LABELS
-from training.data.films import read_these_films
+from training.data.films import read_film_files
 from training.data.listing import list_films
 from training.evaluation.logits import compute_logits
 
@@ -85,7 +85,7 @@ def compare_copies(
         )
     size = {"width": manifest.input.width, "height": manifest.input.height}
     films, others = (
-        read_these_films(listing.folder, [named[key] for key in shared], **size, console=console)
+        read_film_files(listing.folder, [named[key] for key in shared], **size, console=console)
         for listing, named in zip(listings, (first, second), strict=True)
     )
     places = [{_key(path): number for number, path in enumerate(side.paths)} for side in (films, others)]

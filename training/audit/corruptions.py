@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.augmentation.perturbations import (
-    Alteration,
+    Perturbation,
     blur_by,
     encode,
     resize_to,
+    rotate,
     scale_brightness,
     scale_contrast,
     sharpen_by,
-    turn,
 )
 from training.data.films import SOURCE_SIDE
 
@@ -40,10 +40,10 @@ class Axis:
 
     name: str
     unaltered: float
-    steps: tuple[tuple[float, Alteration], ...]
+    steps: tuple[tuple[float, Perturbation], ...]
 
 
-def _axis(name: str, unaltered: float, make: Callable[..., Alteration], amounts: tuple[float, ...]) -> Axis:
+def _axis(name: str, unaltered: float, make: Callable[..., Perturbation], amounts: tuple[float, ...]) -> Axis:
     return Axis(name, unaltered, tuple((amount, make(amount)) for amount in amounts))
 
 
@@ -54,7 +54,7 @@ AXES = (
     _axis("brightness, factor", 1, scale_brightness, (0.7, 0.8, 0.9, 1.1, 1.2, 1.3)),
     _axis("contrast, factor", 1, scale_contrast, (0.7, 0.8, 0.9, 1.1, 1.2, 1.3)),
     _axis("size, pixels a side", SOURCE_SIDE, resize_to, (160, 112, 80)),
-    _axis("rotation, degrees", 0, turn, (-10, -6, -3, 3, 6, 10)),
+    _axis("rotation, degrees", 0, rotate, (-10, -6, -3, 3, 6, 10)),
 )
 
 IN_CRITERION = tuple(
@@ -96,14 +96,14 @@ def keep_centre(film: Pixels) -> Pixels:
     return kept
 
 
-def _mark(corner: Corner) -> Alteration:
-    return Alteration(f"R top {corner}", lambda film, _rng: draw_marker(film, corner))
+def _mark(corner: Corner) -> Perturbation:
+    return Perturbation(f"R top {corner}", lambda film, _rng: draw_marker(film, corner))
 
 
 MARKERS = tuple(_mark(corner) for corner in CORNERS)
 MASKS = (
-    Alteration("centre blacked out", lambda film, _rng: hide_centre(film)),
-    Alteration("centre alone", lambda film, _rng: keep_centre(film)),
+    Perturbation("centre blacked out", lambda film, _rng: hide_centre(film)),
+    Perturbation("centre alone", lambda film, _rng: keep_centre(film)),
 )
 
 

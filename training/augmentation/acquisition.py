@@ -24,7 +24,7 @@ _LEVELS = np.arange(256, dtype=np.float32)
 
 
 @dataclass(frozen=True)
-class WorldAugmentation:
+class AcquisitionAugmentation:
     """How far a film may be changed; probabilities are `p_…`, the others are ranges.
 
     Attributes:

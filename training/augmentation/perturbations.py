@@ -21,7 +21,7 @@ Change = Callable[[Pixels, np.random.Generator], Pixels]
 
 
 @dataclass(frozen=True)
-class Alteration:
+class Perturbation:
     """One way to alter a film: its `name` for tables and the `change`, which keeps shape and dtype."""
 
     name: str
@@ -42,58 +42,58 @@ class Alteration:
         return np.stack([shrink(film, width=width, height=height) for film in altered])
 
 
-def encode(quality: int) -> Alteration:
+def encode(quality: int) -> Perturbation:
     """Save as JPEG of this quality."""
-    return Alteration(f"JPEG quality {quality}", lambda film, _rng: encode_as_jpeg(film, quality))
+    return Perturbation(f"JPEG quality {quality}", lambda film, _rng: encode_as_jpeg(film, quality))
 
 
-def blur_by(sigma: float) -> Alteration:
+def blur_by(sigma: float) -> Perturbation:
     """Blur by a Gaussian of this many pixels."""
-    return Alteration(f"blur, sigma {sigma:g}", lambda film, _rng: blur(film, sigma))
+    return Perturbation(f"blur, sigma {sigma:g}", lambda film, _rng: blur(film, sigma))
 
 
-def sharpen_by(amount: float) -> Alteration:
+def sharpen_by(amount: float) -> Perturbation:
     """Add this much of what a blur by 1.5 pixels takes away."""
-    return Alteration(f"sharpened by {amount:g}", lambda film, _rng: sharpen(film, 1.5, amount))
+    return Perturbation(f"sharpened by {amount:g}", lambda film, _rng: sharpen(film, 1.5, amount))
 
 
-def resize_to(side: int) -> Alteration:
+def resize_to(side: int) -> Perturbation:
     """Shrink to this many pixels a side and enlarge again."""
-    return Alteration(f"shrunk to {side} pixels", lambda film, _rng: shrink_and_enlarge(film, side))
+    return Perturbation(f"shrunk to {side} pixels", lambda film, _rng: shrink_and_enlarge(film, side))
 
 
-def scale_brightness(factor: float) -> Alteration:
+def scale_brightness(factor: float) -> Perturbation:
     """Multiply every gray level."""
-    return Alteration(f"brightness x {factor:g}", lambda film, _rng: _clip(film.astype(np.float32) * factor))
+    return Perturbation(f"brightness x {factor:g}", lambda film, _rng: _clip(film.astype(np.float32) * factor))
 
 
-def scale_contrast(factor: float) -> Alteration:
+def scale_contrast(factor: float) -> Perturbation:
     """Stretch the gray levels about their mean."""
-    return Alteration(f"contrast x {factor:g}", lambda film, _rng: _clip(change_contrast(film, factor)))
+    return Perturbation(f"contrast x {factor:g}", lambda film, _rng: _clip(change_contrast(film, factor)))
 
 
-def turn(degrees: float, zoom: float = 1.0) -> Alteration:
+def rotate(degrees: float, zoom: float = 1.0) -> Perturbation:
     """Turn about the centre, and cut off the rim by the zoom; the edge is repeated outward."""
-    name = f"turned by {degrees:g}°" + (f", zoom {zoom:g}" if zoom != 1 else "")
-    return Alteration(name, lambda film, _rng: _warp(film, degrees, zoom, (0.0, 0.0)))
+    name = f"rotated by {degrees:g}°" + (f", zoom {zoom:g}" if zoom != 1 else "")
+    return Perturbation(name, lambda film, _rng: _warp(film, degrees, zoom, (0.0, 0.0)))
 
 
-def _draw_turn_and_crop(film: Pixels, rng: np.random.Generator) -> Pixels:
+def _rotate_and_crop(film: Pixels, rng: np.random.Generator) -> Pixels:
     shift = rng.uniform(-0.04, 0.04, 2) * film.shape
     return _warp(film, rng.uniform(-8, 8), rng.uniform(1.0, 1.15), (shift[0], shift[1]))
 
 
-def _draw_everything(film: Pixels, rng: np.random.Generator) -> Pixels:
+def _combine(film: Pixels, rng: np.random.Generator) -> Pixels:
     """Do some of everything at once, as a film may have been through several hands."""
     film = shrink_and_enlarge(film, int(rng.uniform(110, 220)))
     film = blur(film, rng.uniform(0.0, 1.5))
     film = _clip(change_contrast(film, rng.uniform(0.75, 1.25), rng.uniform(-25, 25)))
-    return encode_as_jpeg(_draw_turn_and_crop(film, rng), int(rng.uniform(30, 95)))
+    return encode_as_jpeg(_rotate_and_crop(film, rng), int(rng.uniform(30, 95)))
 
 
-AS_SENT = Alteration("as sent", lambda film, _rng: film)
+UNPERTURBED = Perturbation("unperturbed", lambda film, _rng: film)
 
-VALIDATION = (
+VALIDATION_PERTURBATIONS = (
     encode(30),
     encode(60),
     encode(95),
@@ -105,11 +105,11 @@ VALIDATION = (
     scale_brightness(0.8),
     scale_contrast(1.2),
     scale_contrast(0.8),
-    Alteration("slightly turned and cropped", _draw_turn_and_crop),
-    Alteration("some of everything", _draw_everything),
+    Perturbation("slightly rotated and cropped", _rotate_and_crop),
+    Perturbation("several combined", _combine),
 )
-"""What validation films go through, besides `AS_SENT`, before calibration, thresholds and refer band are chosen; once
-as they are, and once after they borrowed a look (`training.evaluation.perturbed_sets`)."""
+"""Applied to validation films, besides `UNPERTURBED`, before calibration, operating points and abstention band are
+chosen; once alone, and once after style transfer (`training.evaluation.perturbed_sets`)."""
 
 
 def _warp(film: Pixels, degrees: float, zoom: float, shift: tuple[float, float]) -> Pixels:

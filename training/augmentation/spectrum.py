@@ -17,7 +17,7 @@ BANDS = 22
 """Rings of spatial frequency, from one wave across the film to one in two pixels, in which detail is measured."""
 
 
-def measure_detail(film: Pixels) -> Floats:
+def measure_amplitude(film: Pixels) -> Floats:
     """Answer the natural log of the root mean square amplitude in each ring, float32 (BANDS,), finest last.
 
     Args:
@@ -32,7 +32,7 @@ def measure_detail(film: Pixels) -> Floats:
     return (0.5 * np.log(mean + 1e-3)).astype(np.float32)
 
 
-def scale_detail(film: Pixels, gain: Floats) -> Pixels:
+def scale_amplitude(film: Pixels, gain: Floats) -> Pixels:
     """Scale every ring of a film's spectrum; the mean stays.
 
     OpenCV's transform takes a third of the time of SciPy's, and packs the spectrum of real pixels into as many numbers.

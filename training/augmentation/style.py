@@ -1,7 +1,8 @@
-"""A film's look, which another film can borrow: how much detail of each size it holds, and how often each gray level.
+"""A film's style, and its transfer to another film: Fourier amplitude transfer, then histogram matching.
 
-In the training split the look alone gives the class away (`shortcuts`). A film that borrows the look of one drawn
-evenly from both classes keeps its anatomy, while its look says nothing of its class.
+In the training split style alone is a shortcut feature: it predicts the class (`training.audit.shortcuts`). A film
+with the style of one sampled evenly from both classes keeps its anatomy; its style no longer predicts the class.
+Sources: Yang and Soatto 2020, "FDA: Fourier domain adaptation"; Gonzalez and Woods, histogram specification.
 """
 
 from __future__ import annotations
@@ -12,153 +13,157 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.augmentation.spectrum import measure_detail, scale_detail
+from training.augmentation.spectrum import measure_amplitude, scale_amplitude
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-_WEAKEST, _STRONGEST = -2.0, 1.5
-"""Natural logs of the factors by which a ring may be weakened and strengthened; more would show the film's noise."""
+_LOWEST_GAIN, _HIGHEST_GAIN = -2.0, 1.5
+"""Natural logs of the factors between which a ring's amplitude may be scaled; a higher one would show the noise."""
 
 _LEVELS = 256
 
 
 @dataclass(frozen=True)
-class Look:
-    """The look of one film.
+class Style:
+    """The style of one film.
 
     Attributes:
-        detail: how much of each size there is, see `spectrum.measure_detail`.
-        tones: share of the pixels under each gray level, those at it counted half, float64 (256,).
+        amplitude: log amplitude of each ring of the spectrum, see `spectrum.measure_amplitude`.
+        cumulative: cumulative gray-level histogram: proportion of the pixels below each level, those at it counted
+            half, float64 (256,).
     """
 
-    detail: Floats
-    tones: NDArray[np.float64]
+    amplitude: Floats
+    cumulative: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class LookBorrowing:
-    """How often and how far training films borrow a look.
+class StyleTransfer:
+    """How often and how strongly training films take on another film's style.
 
     Attributes:
-        p_borrow: probability that a film does.
-        p_whole: probability that it then borrows the whole of it; else a share drawn evenly, detail and tones apart.
+        p_transfer: probability of a transfer.
+        p_whole: probability that a transfer is whole; else its strength is uniform in 0 to 1. Sampled for amplitude and
+            histogram separately.
     """
 
-    p_borrow: float = 0.75
+    p_transfer: float = 0.75
     p_whole: float = 0.5
 
-    def draw(self, rng: np.random.Generator) -> tuple[float, float] | None:
-        """Draw the shares of detail and of tones that are borrowed; None: nothing is."""
-        if rng.random() >= self.p_borrow:
+    def sample(self, rng: np.random.Generator) -> tuple[float, float] | None:
+        """Sample the strengths of amplitude transfer and histogram matching, 0 to 1; None: no transfer."""
+        if rng.random() >= self.p_transfer:
             return None
-        detail, tones = (1.0 if rng.random() < self.p_whole else rng.random() for _ in range(2))
-        return detail, tones
+        amplitude, histogram = (1.0 if rng.random() < self.p_whole else rng.random() for _ in range(2))
+        return amplitude, histogram
 
     def describe(self) -> dict[str, float]:
-        """Answer the probabilities, for the run's settings and the model card."""
+        """Return the probabilities, for the run's settings and the model card."""
         return asdict(self)
 
 
-class Looks:
-    """The looks of labelled films, from which others are lent one."""
+class StyleBank:
+    """The styles of labelled films, to be transferred to other films."""
 
     def __init__(self, films: Pixels, labels: NDArray[np.uint8]) -> None:
-        """Measure every film.
+        """Measure every film's style.
 
         Args:
             films: uint8 of shape (films, rows, columns).
             labels: 0 or 1, of shape (films,).
         """
         self._of_class = {int(label): np.flatnonzero(labels == label) for label in np.unique(labels)}
-        self._looks = [measure_look(film) for film in films]
+        self._styles = [measure_style(film) for film in films]
 
-    def draw(self, rng: np.random.Generator, label: int | None = None) -> Look:
-        """Draw a look, of the films of one class; None: of either class as likely."""
+    def sample(self, rng: np.random.Generator, label: int | None = None) -> Style:
+        """Sample the style of a film of one class; None: of either class with the same probability."""
         if label is None:
             label = list(self._of_class)[rng.integers(len(self._of_class))]
         of_class = self._of_class[label]
-        return self._looks[int(of_class[rng.integers(len(of_class))])]
+        return self._styles[int(of_class[rng.integers(len(of_class))])]
 
-    def lend_one(
-        self, film: Pixels, number: int, rng: np.random.Generator, *, detail: float = 1.0, tones: float = 1.0
+    def transfer_to_own(
+        self, film: Pixels, number: int, rng: np.random.Generator, *, amplitude: float = 1.0, histogram: float = 1.0
     ) -> Pixels:
-        """Answer one of the measured films with a look drawn for it, without measuring its own again.
+        """Transfer a sampled style to a film of the bank, whose own style is not measured again.
 
         Args:
             film: uint8 of shape (rows, columns).
-            number: of the film among those that were measured.
-            rng: draws the look.
-            detail: see `borrow_look`.
-            tones: likewise.
+            number: of the film in the bank.
+            rng: samples the style.
+            amplitude: see `transfer_style`.
+            histogram: likewise.
 
         Returns:
             uint8 of the same shape.
         """
-        own = self._looks[number].detail
-        return borrow_look(film, self.draw(rng), detail=detail, tones=tones, own_detail=own)
+        own = self._styles[number].amplitude
+        return transfer_style(film, self.sample(rng), amplitude=amplitude, histogram=histogram, own_amplitude=own)
 
-    def lend(
+    def transfer(
         self,
         films: Pixels,
         seed: int,
         *,
         classes: NDArray[np.uint8] | None = None,
-        detail: float = 1.0,
-        tones: float = 1.0,
+        amplitude: float = 1.0,
+        histogram: float = 1.0,
     ) -> Pixels:
-        """Answer every film with a look drawn for it, the same each time.
+        """Transfer a sampled style to every film; the same seed gives the same films.
 
         Args:
             films: uint8 of shape (films, rows, columns).
-            seed: of what is drawn.
-            classes: from which each film's look is drawn, 0 or 1, (films,), both present; None: from either.
-            detail: see `borrow_look`.
-            tones: likewise.
+            seed: of the sampling.
+            classes: whose style each film gets, 0 or 1, (films,), both present; None: of either class.
+            amplitude: see `transfer_style`.
+            histogram: likewise.
 
         Returns:
             uint8 of the same shape.
         """
-        lent = []
+        transferred = []
         for number, film in enumerate(films):
             label = None if classes is None else int(classes[number])
-            look = self.draw(np.random.default_rng([seed, number]), label)
-            lent.append(borrow_look(film, look, detail=detail, tones=tones))
-        return np.stack(lent)
+            style = self.sample(np.random.default_rng([seed, number]), label)
+            transferred.append(transfer_style(film, style, amplitude=amplitude, histogram=histogram))
+        return np.stack(transferred)
 
 
-def measure_look(film: Pixels) -> Look:
-    """Measure a film's look.
-
-    Args:
-        film: uint8 of shape (rows, columns).
-    """
-    return Look(measure_detail(film), _count_tones(film))
+def measure_style(film: Pixels) -> Style:
+    """Measure the style of a film, uint8 of shape (rows, columns)."""
+    return Style(measure_amplitude(film), _cumulate(film))
 
 
-def borrow_look(
-    film: Pixels, look: Look, *, detail: float = 1.0, tones: float = 1.0, own_detail: Floats | None = None
+def transfer_style(
+    film: Pixels,
+    style: Style,
+    *,
+    amplitude: float = 1.0,
+    histogram: float = 1.0,
+    own_amplitude: Floats | None = None,
 ) -> Pixels:
-    """Give a film another's look: every ring of its spectrum is scaled to the other's, then its histogram is matched.
+    """Scale every ring of a film's spectrum to the amplitude of a style, then match its gray-level histogram.
 
     Args:
         film: uint8 of shape (rows, columns).
-        look: of the other.
-        detail: share of the change in detail that is made, in logs, 0 to 1.
-        tones: share of the change in gray levels that is made, 0 to 1.
-        own_detail: of the film's own look, where it was measured before.
+        style: of another film.
+        amplitude: proportion of the change in log amplitude that is made, 0 to 1.
+        histogram: proportion of the change in gray levels that is made, 0 to 1.
+        own_amplitude: the film's own, where it is already known.
 
     Returns:
         uint8 of the same shape.
     """
-    own_detail = measure_detail(film) if own_detail is None else own_detail
-    changed = scale_detail(film, (detail * (look.detail - own_detail)).clip(_WEAKEST, _STRONGEST))
+    own_amplitude = measure_amplitude(film) if own_amplitude is None else own_amplitude
+    gain = (amplitude * (style.amplitude - own_amplitude)).clip(_LOWEST_GAIN, _HIGHEST_GAIN)
+    scaled = scale_amplitude(film, gain)
     levels = np.arange(_LEVELS)
-    matched = np.interp(_count_tones(changed), look.tones, levels)
-    table = ((1 - tones) * levels + tones * matched).round().astype(np.uint8)
-    return np.asarray(cv2.LUT(changed, table), np.uint8)
+    matched = np.interp(_cumulate(scaled), style.cumulative, levels)
+    table = ((1 - histogram) * levels + histogram * matched).round().astype(np.uint8)
+    return np.asarray(cv2.LUT(scaled, table), np.uint8)
 
 
-def _count_tones(film: Pixels) -> NDArray[np.float64]:
+def _cumulate(film: Pixels) -> NDArray[np.float64]:
     count = cv2.calcHist([film], [0], None, [_LEVELS], [0, _LEVELS]).ravel().astype(np.float64)
     return np.asarray((count.cumsum() - count / 2) / film.size)

@@ -40,7 +40,14 @@ class Dataset:
 
 
 def read_dataset(
-    folder: Path, *, width: int, height: int, patients: PatientTable | None, share: float, seed: int, console: Console
+    folder: Path,
+    *,
+    width: int,
+    height: int,
+    patients: PatientTable | None,
+    proportion: float,
+    seed: int,
+    console: Console,
 ) -> Dataset:
     """Read a labelled folder and split validation films off it, by patient and without copies across.
 
@@ -49,7 +56,7 @@ def read_dataset(
         width: pixels across, as the network wants them.
         height: pixels down.
         patients: None goes by file names.
-        share: of the films for validation, 0 to 1.
+        proportion: of the films for validation, 0 to 1.
         seed: of the split.
         console: is told what was read, and what could not be.
 
@@ -66,7 +73,7 @@ def read_dataset(
         patients.check(films.paths, listing.folder)
     grouping = group_by_patient(films.paths, patients, listing.folder)
     joined, copies = join_copies(grouping.groups, films)
-    learn, watch = split_by_group(films.labels, joined, share, seed)
+    learn, watch = split_by_group(films.labels, joined, proportion, seed)
     training, validation = films.take(learn), films.take(watch)
     groups_of = {"training": joined[learn], "validation": joined[watch]}
     console.print(
@@ -84,7 +91,7 @@ def read_dataset(
         "file_size_auc": _file_size_auc(films),
         "split": {
             "rule": grouping.rule,
-            "validation_share": share,
+            "validation_share": proportion,
             "seed": seed,
             **{
                 name: {

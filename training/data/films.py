@@ -85,11 +85,11 @@ def read_films(listing: Listing, *, width: int, height: int, console: Console | 
     Raises:
         WrongLayout: not one film can be read.
     """
-    films = read_these_films(listing.folder, listing.paths, width=width, height=height, console=console)
+    films = read_film_files(listing.folder, listing.paths, width=width, height=height, console=console)
     return replace(films, unreadable=(*listing.unreadable, *films.unreadable))
 
 
-def read_these_films(
+def read_film_files(
     folder: Path, paths: Sequence[str], *, width: int, height: int, console: Console | None = None
 ) -> Films:
     """Do as `read_films`, with the files at `paths` below a folder, in that order."""
@@ -119,7 +119,7 @@ def read_again(folder: Path, films: Films, *, width: int, height: int, console: 
     Raises:
         FilmsChanged: these are no longer the same files.
     """
-    again = read_these_films(folder, films.paths, width=width, height=height, console=console)
+    again = read_film_files(folder, films.paths, width=width, height=height, console=console)
     if again.sha256 != films.sha256:
         raise FilmsChanged(f"Expected the {len(films)} films of {folder} to stay as they were. Received others.")
     return again

@@ -52,7 +52,7 @@ def read_own_validation(
     # Copies are found by their pixels, at the size that the training read: one of these two.
     for sizes in (size, {"width": SOURCE_SIDE, "height": SOURCE_SIDE}):
         dataset = read_dataset(
-            data, **sizes, patients=patients, share=split["validation_share"], seed=split["seed"], console=console
+            data, **sizes, patients=patients, proportion=split["validation_share"], seed=split["seed"], console=console
         )
         found = dataset.facts
         if found["fingerprint"] != facts["fingerprint"]:

@@ -57,7 +57,7 @@ def fit_decision_rule(
         calibration = {"method": "platt", "slope": slope, "intercept": intercept, "prevalence": prevalence}
     points = choose_points(recipe.operating_points, views)
     default = recipe.default_operating_point
-    band = choose_band(views, points[default]) if recipe.refers else None
+    band = choose_band(views, points[default]) if recipe.abstains else None
     # The weights are not yet hashed; the calibration that is saved names them.
     calibrate = Calibration(**calibration, weights_sha256="").probability
     return calibration, DecisionRule(calibrate, points, default, band), _describe(recipe, views, band)
@@ -67,7 +67,7 @@ def _describe(recipe: Recipe, views: PerturbedSets, band: AbstentionBand | None)
     described: dict[str, Any] = {"views": list(views.names)}
     if recipe.calibration == "platt":
         described["calibration"] = describe_fit(views)
-    if recipe.refers:
+    if recipe.abstains:
         left_out = cross_fit_band(views, recipe.default_operating_point) if band else None
         described["refer"] = {
             "wanted_accuracy": WANTED_ACCURACY,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.augmentation.perturbations import AS_SENT, VALIDATION
-from training.augmentation.style import Looks
+from training.augmentation.perturbations import UNPERTURBED, VALIDATION_PERTURBATIONS
+from training.augmentation.style import StyleBank
 from training.data.films import Films
 from training.data.patients import Grouping
 
@@ -24,7 +24,7 @@ class PerturbedSets:
     """A network's logits on films, one row a view; the first is of the films as they were sent.
 
     Attributes:
-        names: of the views; `AS_SENT.name` first.
+        names: of the views; `UNPERTURBED.name` first.
         logits: float32 of shape (views, films).
         labels: 0 or 1 (PNEUMONIA), of shape (films,).
         patients: of the films.
@@ -62,7 +62,7 @@ class PerturbedSets:
 def compute_perturbed_sets(
     compute: Callable[[NDArray[np.uint8]], Logits], films: Films, source: Films | None, patients: Grouping
 ) -> PerturbedSets:
-    """Compute the logits of films as sent and, where there are larger ones to alter, of every `VALIDATION` view.
+    """Compute the logits of films unperturbed and, where there are larger ones, under `VALIDATION_PERTURBATIONS`.
 
     Each view comes a second time, of films that borrowed a look first, each view another one: elsewhere a look tells
     nothing of the class, or something else, so a threshold must not lean on it.
@@ -70,18 +70,18 @@ def compute_perturbed_sets(
     Args:
         compute: uint8 films (films, height, width) → logits (films,).
         films: at the network's size, as the service reads them.
-        source: the same films at `alterations.SOURCE_SIDE`, in whose pixels alterations are measured; None: as sent
+        source: the same films at `films.SOURCE_SIDE`, in whose pixels alterations are measured; None: as sent
             alone.
         patients: of the films.
     """
     height, width = films.pixels.shape[1:]
-    names, logits = [AS_SENT.name], [compute(films.pixels)]
+    names, logits = [UNPERTURBED.name], [compute(films.pixels)]
     if source is not None:
-        for view in VALIDATION:
+        for view in VALIDATION_PERTURBATIONS:
             names.append(view.name)
             logits.append(compute(view.apply(source.pixels, width=width, height=height)))
-        looks = Looks(source.pixels, source.labels)
-        for seed, view in enumerate((AS_SENT, *VALIDATION)):
-            names.append(STYLE_OF_ANOTHER if view is AS_SENT else f"{STYLE_OF_ANOTHER}, {view.name}")
-            logits.append(compute(view.apply(looks.lend(source.pixels, seed), width=width, height=height)))
+        styles = StyleBank(source.pixels, source.labels)
+        for seed, view in enumerate((UNPERTURBED, *VALIDATION_PERTURBATIONS)):
+            names.append(STYLE_OF_ANOTHER if view is UNPERTURBED else f"{STYLE_OF_ANOTHER}, {view.name}")
+            logits.append(compute(view.apply(styles.transfer(source.pixels, seed), width=width, height=height)))
     return PerturbedSets(tuple(names), np.stack(logits), films.labels, patients)

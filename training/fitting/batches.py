@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training.augmentation.style import Looks
+from training.augmentation.style import StyleBank
 from training.data.films import Films
 from training.networks.recipes import Recipe
 
@@ -37,7 +37,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         self.seed = seed
         self.epoch = epoch
         self.recipe = recipe
-        self._looks = Looks(films.pixels, films.labels) if recipe is not None and recipe.looks else None
+        self._styles = StyleBank(films.pixels, films.labels) if recipe is not None and recipe.style_transfer else None
         self._shuffle()
 
     def __len__(self) -> int:
@@ -64,9 +64,9 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         film: Pixels = self.films.pixels[number]
         if self.recipe is None or self.recipe.augmentation is None:
             return film
-        shares = self.recipe.looks.draw(rng) if self.recipe.looks is not None else None
-        if self._looks is not None and shares is not None:
-            film = self._looks.lend_one(film, number, rng, detail=shares[0], tones=shares[1])
+        strengths = self.recipe.style_transfer.sample(rng) if self.recipe.style_transfer is not None else None
+        if self._styles is not None and strengths is not None:
+            film = self._styles.transfer_to_own(film, number, rng, amplitude=strengths[0], histogram=strengths[1])
         return self.recipe.augmentation(film, rng)
 
     def _shuffle(self) -> None:

@@ -61,7 +61,7 @@ def fit(
         "augmentation": recipe.augmentation.describe() if recipe.augmentation else None,
         "input": [recipe.height, recipe.width],
         "source_side": recipe.source_side,
-        "looks": recipe.looks.describe() if recipe.looks else None,
+        "style_transfer": recipe.style_transfer.describe() if recipe.style_transfer else None,
         "is_balanced": recipe.is_balanced,
         "mixup": recipe.mixup,
         "smoothing": recipe.smoothing,

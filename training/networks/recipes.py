@@ -14,9 +14,9 @@ from keras.optimizers.schedules import CosineDecay
 from numpy.typing import NDArray
 
 from app.notice import Notice
-from training.augmentation.acquisition import WorldAugmentation
+from training.augmentation.acquisition import AcquisitionAugmentation
 from training.augmentation.affine import AffineAugmentation
-from training.augmentation.style import LookBorrowing
+from training.augmentation.style import StyleTransfer
 from training.networks.pneumonet import build_pneumonet
 
 Builder = Callable[[int, int], keras.Model]
@@ -53,7 +53,7 @@ class Recipe:
         epochs: passes over the training films.
         source_side: films are read at this many pixels a side; the augmentation brings training films to the input's
             size, and validation and test films are seen altered too. None: they are read at the input's size.
-        looks: how training films borrow each other's looks before they are augmented; needs `source_side`. None: never.
+        style_transfer: of other training films, before the augmentation; needs `source_side`. None: none.
         is_balanced: draw as many films of either class, the rarer one more often; else each film once an epoch.
         mixup: parameter of the Beta distribution that mixes pairs of films (Zhang et al. 2018); 0: none.
         smoothing: share of each label that is spread over both classes.
@@ -62,7 +62,7 @@ class Recipe:
         operating_points: names that the finished model offers, from `operating_points.CHOICES`.
         default_operating_point: one of them.
         calibration: `platt` is fitted on validation films; `identity` takes the sigmoid of the logit as it is.
-        refers: whether a band of logits around the default operating point is chosen in which a human is asked for.
+        abstains: whether a band of logits around the default operating point is chosen in which a human is asked for.
         intended_use: for `/model` and the card.
         notices: what every answer warns of.
         source: where the network and its recipe come from, for the model card.
@@ -76,7 +76,7 @@ class Recipe:
     batch_size: int
     epochs: int
     source_side: int | None = None
-    looks: LookBorrowing | None = None
+    style_transfer: StyleTransfer | None = None
     is_balanced: bool = False
     mixup: float = 0.0
     smoothing: float = 0.0
@@ -85,7 +85,7 @@ class Recipe:
     operating_points: tuple[str, ...] = ("half", "balanced")
     default_operating_point: str = "balanced"
     calibration: Literal["identity", "platt"] = "identity"
-    refers: bool = False
+    abstains: bool = False
     intended_use: str = INTENDED_USE
     notices: tuple[Notice, ...] = ()
     source: str = ""
@@ -151,17 +151,17 @@ RECIPES = {
             entry="pneumonet",
             build=build_pneumonet,
             optimizer=decay_by_cosine,
-            augmentation=WorldAugmentation(),
+            augmentation=AcquisitionAugmentation(),
             batch_size=64,
             epochs=60,
             source_side=224,
-            looks=LookBorrowing(),
+            style_transfer=StyleTransfer(),
             is_balanced=True,
             mixup=0.2,
             smoothing=0.05,
             operating_points=("high-sensitivity", "balanced", "high-specificity"),
             calibration="platt",
-            refers=True,
+            abstains=True,
             intended_use=INTENDED_USE.replace("chest radiograph", "chest radiograph of a child of 1 to 5 years"),
             notices=(CHILDREN_ONLY,),
             source="this project's own residual network, trained from scratch on films as the world sends them",

@@ -132,7 +132,7 @@ def finish(
         write_card(staged.folder)
         folder = store / name / staged.version
     console.print(write_text(validation.unperturbed, f"{label}, validation films"), markup=False, highlight=False)
-    if recipe.refers and chosen.refer_band is None:
+    if recipe.abstains and chosen.refer_band is None:
         console.print(f"No band leaves {WANTED_ACCURACY:.0%} accuracy: this model refers no film.")
     console.print(f"Wrote {folder}.", highlight=False)
     return folder
@@ -191,7 +191,7 @@ def _describe_training(fitted: Fitted, recipe: Recipe, command: str) -> dict[str
         "optimizer": type(fitted.model.optimizer).__name__,
         "loss": "binary_crossentropy",
         **{key: settings[key] for key in ("seed", "epochs", "batch_size", "reduce_lr", "augmentation")},
-        **{key: settings[key] for key in ("source_side", "looks", "is_balanced", "mixup", "smoothing")},
+        **{key: settings[key] for key in ("source_side", "style_transfer", "is_balanced", "mixup", "smoothing")},
         "weights": f"{'the running average ' if fitted.model.optimizer.use_ema else ''}after the last epoch; none was "
         "chosen",
         "machine": _describe_machine(),

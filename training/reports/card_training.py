@@ -43,11 +43,13 @@ def describe_training(training: Figures) -> str:
     ]
     if training.get("source_side"):
         settings.append(f"- Films are read at {training['source_side']} pixels a side and augmented there.")
-    if looks := training.get("looks"):
+    # Entries of format 1 call it `looks`.
+    if style := training.get("style_transfer") or training.get("looks"):
+        p_transfer = style.get("p_transfer", style.get("p_borrow"))
         settings.append(
-            f"- Before that a film borrows, with a probability of {looks['p_borrow']:g}, the look of another, drawn "
+            f"- Before that a film borrows, with a probability of {p_transfer:g}, the look of another, drawn "
             "from either class alike: the detail in each ring of its spectrum and its gray levels, each wholly with a "
-            f"probability of {looks['p_whole']:g}, else in part."
+            f"probability of {style['p_whole']:g}, else in part."
         )
     if blended or training.get("is_balanced"):
         drawn = "as many films of either class are drawn" if training["is_balanced"] else "each film is drawn once"

@@ -30,7 +30,7 @@ def site(tiny_store, tmp_path_factory):
     write_kaggle_layout(folder / "data", 12)
     (folder / "data" / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"no film")
     shutil.copytree(tiny_store, folder / "store")
-    dataset = read_dataset(folder / "data", **SIZE, patients=None, share=0.5, seed=4, console=QUIET)
+    dataset = read_dataset(folder / "data", **SIZE, patients=None, proportion=0.5, seed=4, console=QUIET)
     path = folder / "store" / "pooled" / "1" / "model.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "training_data": dataset.facts}))
     return EvaluateOptions(folder / "data", folder / "store", "pooled/1", folder / "out", split="validation")
@@ -116,7 +116,7 @@ def test_the_audit_is_kept_beside_the_model_and_repeats_itself(audited, site, tm
 
 def test_exactly_the_validation_films_are_read_again(site):
     """Those that the split of the training took, in the same order, and with their patients."""
-    dataset = read_dataset(site.data, **SIZE, patients=None, share=0.5, seed=4, console=QUIET)
+    dataset = read_dataset(site.data, **SIZE, patients=None, proportion=0.5, seed=4, console=QUIET)
     own = read_own_validation(find_entry(site.store, "pooled/1").manifest, site.data, None, QUIET)
     assert own.films.paths == dataset.validation.paths
     np.testing.assert_array_equal(own.patients.groups, dataset.validation_patients.groups)

@@ -48,8 +48,8 @@ def test_the_worst_case_of_each_figure_is_named():
 
 
 def test_nothing_else_breaks_it():
-    """A film turned by ten degrees is looked at, and not promised."""
-    assert check_criterion(UNPERTURBED, [view(IN_CRITERION[0]), view("turned by 10°", 0.1, 0.1)]).is_kept
+    """A film rotated by ten degrees is looked at, and not promised."""
+    assert check_criterion(UNPERTURBED, [view(IN_CRITERION[0]), view("rotated by 10°", 0.1, 0.1)]).is_kept
 
 
 def test_a_view_is_measured_at_the_threshold():

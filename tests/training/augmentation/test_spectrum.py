@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import film_pixels
-from training.augmentation.spectrum import BANDS, _rings, measure_detail, scale_detail
+from training.augmentation.spectrum import BANDS, _rings, measure_amplitude, scale_amplitude
 
 GAIN = np.linspace(0.8, -1.0, BANDS).astype(np.float32)
 GAIN[::2] += 0.5
@@ -26,7 +26,7 @@ def scale_plainly(film, gain):
 def test_every_frequency_gets_the_factor_of_its_ring(shape):
     """As a plain transform does it, to the rounding; even and odd sides are packed differently."""
     film = np.random.default_rng(0).integers(40, 216, shape, np.uint8)
-    scaled = scale_detail(film, GAIN)
+    scaled = scale_amplitude(film, GAIN)
     assert (scaled.shape, scaled.dtype) == (film.shape, np.uint8)
     assert np.abs(scaled - scale_plainly(film, GAIN)).max() < 0.51
     assert np.mean(scaled != film) > 0.3
@@ -35,11 +35,11 @@ def test_every_frequency_gets_the_factor_of_its_ring(shape):
 def test_detail_that_is_scaled_is_measured_so():
     """A gain of every ring alike moves what is measured by as much, where there is more detail than rounding."""
     film = (film_pixels(2, 224, 224) // 3 + 80).astype(np.uint8)
-    gained = measure_detail(scale_detail(film, np.full(BANDS, 0.5, np.float32))) - measure_detail(film)
+    gained = measure_amplitude(scale_amplitude(film, np.full(BANDS, 0.5, np.float32))) - measure_amplitude(film)
     np.testing.assert_allclose(gained[2:10], 0.5, atol=0.02)
 
 
 def test_no_gain_changes_nothing():
     """Not one pixel."""
     film = film_pixels(3, 120, 90)
-    np.testing.assert_array_equal(scale_detail(film, np.zeros(BANDS, np.float32)), film)
+    np.testing.assert_array_equal(scale_amplitude(film, np.zeros(BANDS, np.float32)), film)

@@ -19,7 +19,7 @@ from rich.console import Console
 from tests.drawn import write_kaggle_layout
 from tests.training.tiny import TINY
 from training.augmentation.affine import AffineAugmentation
-from training.augmentation.style import LookBorrowing, Looks, borrow_look
+from training.augmentation.style import StyleBank, StyleTransfer, transfer_style
 from training.data.films import Films, read_films
 from training.data.listing import list_films
 from training.fitting.batches import FilmBatches
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[3]
 TRAIN = """
 import sys
 from pathlib import Path
-from tests.training.test_fit import EPOCHS, read, run
+from tests.training.fitting.test_fit import EPOCHS, read, run
 run(read(Path(sys.argv[1])), Path(sys.argv[2]), epochs=EPOCHS)
 """
 
@@ -170,13 +170,13 @@ def test_a_film_is_mixed_as_its_label_is():
 def test_each_film_borrows_by_its_own_look(folder):
     """A batch is what films one by one become, each told by its own number among all of them."""
     films = read(folder)
-    recipe = replace(TINY, augmentation=AffineAugmentation(0, 0, 0), looks=LookBorrowing(1.0, 1.0))
+    recipe = replace(TINY, augmentation=AffineAugmentation(0, 0, 0), style_transfer=StyleTransfer(1.0, 1.0))
     batches = FilmBatches(films, len(films), seed=1, recipe=recipe)
     batch = batches[0][0][..., 0]
-    looks, rng = Looks(films.pixels, films.labels), np.random.default_rng([1, 0, 0])
+    styles, rng = StyleBank(films.pixels, films.labels), np.random.default_rng([1, 0, 0])
     for changed, number in zip(batch, batches._order, strict=True):
-        assert recipe.looks.draw(rng) == (1.0, 1.0)
-        np.testing.assert_array_equal(changed, borrow_look(films.pixels[number], looks.draw(rng)))
+        assert recipe.style_transfer.sample(rng) == (1.0, 1.0)
+        np.testing.assert_array_equal(changed, transfer_style(films.pixels[number], styles.sample(rng)))
         AffineAugmentation(0, 0, 0).draw(64, 64, rng)
 
 

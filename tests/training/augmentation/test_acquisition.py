@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import film_pixels
 from training.augmentation.acquisition import (
-    WorldAugmentation,
+    AcquisitionAugmentation,
     _smooth,
     blur,
     change_contrast,
@@ -17,7 +17,7 @@ from training.augmentation.acquisition import (
     shrink_and_enlarge,
 )
 
-NOTHING = WorldAugmentation(
+NOTHING = AcquisitionAugmentation(
     smallest_area=1.0, largest_area=1.0, aspect=0.0, rotation=0.0, p_flip=0.0, p_shrink=0.0, p_blur=0.0,
     p_sharpen=0.0, p_encode=0.0, p_tone=0.0,
 )  # fmt: skip
@@ -27,14 +27,14 @@ def test_a_film_comes_out_at_the_networks_size():
     """Whatever its own size, uint8 (height, width)."""
     rng = np.random.default_rng(0)
     for seed in range(30):
-        changed = WorldAugmentation()(film_pixels(seed, 224, 224), rng)
+        changed = AcquisitionAugmentation()(film_pixels(seed, 224, 224), rng)
         assert (changed.shape, changed.dtype) == ((150, 150), np.uint8)
 
 
 def test_the_seed_alone_decides():
     """The same seed changes a film alike; another seed does not."""
     film = film_pixels(1, 224, 224)
-    first, again, other = (WorldAugmentation()(film, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    first, again, other = (AcquisitionAugmentation()(film, np.random.default_rng(seed)) for seed in (5, 5, 6))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -50,7 +50,7 @@ def test_without_changes_a_film_is_only_shrunk():
 def test_a_crop_keeps_at_least_the_smallest_area():
     """Of a ramp of 0 to 223, a crop of a quarter of the area shows at least half of the way across."""
     ramp = np.tile(np.arange(224, dtype=np.uint8), (224, 1))
-    crop = WorldAugmentation(
+    crop = AcquisitionAugmentation(
         smallest_area=0.25, aspect=0.0, rotation=0.0, p_flip=0.0, p_shrink=0.0, p_blur=0.0, p_sharpen=0.0,
         p_encode=0.0, p_tone=0.0,
     )  # fmt: skip
@@ -92,7 +92,7 @@ def test_contrast_turns_about_the_mean():
 @pytest.mark.parametrize("seed", range(8))
 def test_one_table_changes_the_tone_as_its_formula_does(seed):
     """Contrast about the mean, brightness and gamma, pixel by pixel, rounded down."""
-    film, quiet = film_pixels(seed, 224, 224), WorldAugmentation(noise=0.0)
+    film, quiet = film_pixels(seed, 224, 224), AcquisitionAugmentation(noise=0.0)
     changed = quiet._change_tone(film, np.random.default_rng(seed))
     rng = np.random.default_rng(seed)
     gray = change_contrast(film, np.exp(rng.uniform(-0.4, 0.4)), rng.uniform(-30, 30))
