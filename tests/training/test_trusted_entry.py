@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -135,7 +135,7 @@ def test_the_answer_refers_and_warns_as_the_manifest_says(entry, manifest):
         prediction = predictor.predict(encode(draw_film(label, 500)), operating_point="balanced")
         answer = json.loads(encode_prediction(prediction, predictor.manifest, filename=None))
         assert answer["refer"] is (band["low"] < prediction.logit < band["high"])
-        assert answer["warnings"] == [NOTICE.model_dump()]
+        assert answer["warnings"] == [asdict(NOTICE)]
         assert answer["probability"] == pytest.approx(
             predictor.manifest.calibration.probability(prediction.logit), abs=1e-6
         )
