@@ -86,7 +86,7 @@ def predict(
     from app.api.schemas import encode_prediction
     from app.errors import ImageError, ModelError, RequestError
     from app.inference.predictor import open_predictor
-    from batch.paths import shown
+    from batch.paths import printable
 
     try:
         predictor = open_predictor(store, model, engine, prevalence=prevalence)
@@ -106,7 +106,7 @@ def predict(
             raise typer.Exit(2)
     failed = 0
     for name in files:
-        filename = None if name == STDIN else shown(Path(name).name or name)
+        filename = None if name == STDIN else printable(Path(name).name or name)
         try:
             prediction = predictor.predict(_read_film(name), operating_point=point, maps=activation_maps)
         except (ImageError, RequestError, OSError) as error:
@@ -387,7 +387,7 @@ def export(
     os.environ["KERAS_BACKEND"] = "tensorflow"
     from app.errors import PneumoServeError
     from app.inference.artifact import check_name
-    from batch.paths import shown
+    from batch.paths import printable
 
     try:
         check_name(name)
@@ -400,7 +400,7 @@ def export(
             store,
             name,
             prevalence=prevalence,
-            intended_use=shown(intended_use),
+            intended_use=printable(intended_use),
             conventions=conventions,
             report=typer.echo,
         )
