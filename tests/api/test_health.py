@@ -6,13 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from app import main
 from app.inference import artifact
+from app.inference.predictor import Predictor, open_predictor
 from app.settings import Settings
 from tests.api.test_problems import assert_problem
 from tests.conftest import encode, film_pixels
@@ -41,16 +44,13 @@ def test_head_answers_without_a_body(client: httpx.Client, path: str) -> None:
 
 def test_while_the_model_loads_the_port_is_open(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Alive, not ready: films, health and model are 503 with Retry-After until the golden films have passed."""
-    import threading
-
     go = threading.Event()
-    recompute = artifact._recompute_golden
 
-    def wait_then_recompute(*arguments: object) -> None:
+    def wait_then_open(*arguments: Any, **named: Any) -> Predictor:
         go.wait(20)
-        recompute(*arguments)  # type: ignore[arg-type]
+        return open_predictor(*arguments, **named)
 
-    monkeypatch.setattr(artifact, "_recompute_golden", wait_then_recompute)
+    monkeypatch.setattr(main, "open_predictor", wait_then_open)
     with running(tiny_store, wait_ready=False) as server:
         assert server.client.get("/livez").status_code == 200
         for response in (

@@ -98,18 +98,16 @@ def test_work_not_begun_by_the_deadline_is_dropped(scheduler):
         blocked = [
             asyncio.create_task(scheduler.run(hold.wait, deadline=monotonic() + 10, done=blocking)) for _ in range(2)
         ]
-        await asyncio.sleep(0.02)
-        begun = monotonic()
+        await asyncio.sleep(0)  # they are queued
         with pytest.raises(DeadlineExceeded):
-            await scheduler.run(lambda: worked.append(1), deadline=begun + 0.1, done=done)
-        took, over = monotonic() - begun, await settled(done)
+            await scheduler.run(lambda: worked.append(1), deadline=monotonic() + 0.1, done=done)
+        over = await settled(done)
         hold.set()
         await asyncio.gather(*blocked)
-        return took, over, await settled(blocking, 2)
+        return over, await settled(blocking, 2)
 
-    took, over, freed = asyncio.run(main())
-    assert (worked, over, freed) == ([], 1, 2)
-    assert 0.09 < took < 1
+    assert asyncio.run(main()) == (1, 2)
+    assert worked == []
 
 
 def test_a_deadline_that_has_passed_already_starts_nothing(scheduler):
@@ -126,17 +124,21 @@ def test_a_deadline_that_has_passed_already_starts_nothing(scheduler):
 
 def test_work_that_outlasts_the_deadline_is_over_only_when_it_ends(scheduler):
     """The caller is told at the deadline; the place in flight is free when the worker is."""
-    hold, done = threading.Event(), Done()
+    begun, hold, done = threading.Event(), threading.Event(), Done()
+
+    def work():
+        begun.set()
+        hold.wait(10)
 
     async def main():
         with pytest.raises(DeadlineExceeded):
-            await scheduler.run(lambda: hold.wait(10), deadline=monotonic() + 0.05, done=done)
-        await asyncio.sleep(0.05)
+            await scheduler.run(work, deadline=monotonic() + 0.5, done=done)
         before = len(done.threads)
         hold.set()
         return before, await settled(done)
 
     assert asyncio.run(main()) == (0, 1)
+    assert begun.is_set()
 
 
 def test_a_caller_who_goes_away_leaves_the_place_free(scheduler):
