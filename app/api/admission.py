@@ -1,4 +1,4 @@
-"""How much work is let in, and for how long. All of it happens before, or while, a body is read."""
+"""How much work is let in, and for how long: checked before and while a body is read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _BYTES_A_SECOND = 64 * 1024
 
 
 class BodyGone(Exception):  # no error of ours: the client hung up
-    """The client closed the connection before its body ended; there is nobody to answer."""
+    """The client closed the connection before its body ended; nobody waits for an answer."""
 
 
 class Admission:
-    """Counts bodies being read, bytes held and films in flight, in one event loop; the limits are the settings'."""
+    """Counts bodies being read, bytes held and films in flight of one event loop; the limits are the settings'."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -29,67 +29,48 @@ class Admission:
         self.in_flight = 0
 
     def hold(self) -> HeldBody:
-        """Begin to hold the bytes of one body; its `release` must follow."""
-        return HeldBody(self)
+        """Return a count of the bytes of one body; its `release` must follow."""
+        return HeldBody(self, self._settings)
 
     async def read_body(self, body: HeldBody, receive: Receive, declared: int | None, begun: float) -> bytes:
-        """Read a whole body into memory, or refuse it as early as can be told.
+        """Read a whole body into memory, or refuse it as early as possible.
 
         Args:
-            body: where its bytes are counted.
+            body: counts its bytes.
             receive: the ASGI channel.
-            declared: the Content-Length, None where there is none.
+            declared: the Content-Length, if there is one.
             begun: when the request came, by `time.monotonic()`.
 
         Raises:
-            Overloaded: too many bodies are being read, too many bytes are held, or too many films are in flight.
-            TooManyBytes: declared or counted over the limit.
-            SlowBody: it came slower than allowed.
+            Overloaded: too many bodies are being read, bytes held or films in flight.
+            TooManyBytes: over the limit, as declared or as received.
+            SlowBody: slower than allowed.
             BodyGone: the client hung up.
         """
-        self.begin(declared)
-        try:
-            return await self._read(body, receive, begun)
-        finally:
-            self.end()
-
-    def begin(self, declared: int | None) -> None:
-        """Count one more body as being read; `end` must follow.
-
-        Args:
-            declared: the Content-Length, None where there is none.
-
-        Raises:
-            Overloaded: too many bodies are being read, or too many films are in flight.
-            TooManyBytes: declared over the limit.
-        """
+        settings = self._settings
         self._check_room()
-        if self.reading >= self._settings.max_reading:
-            raise Overloaded(
-                f"Expected at most {self._settings.max_reading} bodies being sent at once. Try again soon."
-            )
-        if declared is not None and declared > self._settings.max_upload_bytes:
-            raise TooManyBytes(
-                f"Expected at most {self._settings.max_upload_bytes} bytes. Received {declared} declared."
-            )
+        if self.reading >= settings.max_reading:
+            raise Overloaded(f"Expected at most {settings.max_reading} bodies being sent at once. Try again soon.")
+        if declared is not None and declared > settings.max_upload_bytes:
+            raise TooManyBytes(f"Expected at most {settings.max_upload_bytes} bytes. Received {declared} declared.")
         self.reading += 1
-
-    def end(self) -> None:
-        """Count one body less as being read."""
-        self.reading -= 1
+        try:
+            return await self._receive(body, receive, begun)
+        finally:
+            self.reading -= 1
 
     def enter(self, body: HeldBody, decoded: int = 0) -> None:
-        """Count the film of a body as in flight, until the body is released.
+        """Count a body's film as in flight until the body is released.
 
         Args:
-            body: where its bytes are counted.
-            decoded: how many more bytes the image will take that the worker decodes out of the body.
+            body: counts its bytes.
+            decoded: how many more bytes the worker will decode out of the body.
 
         Raises:
-            Overloaded: as many films as allowed are in flight, or too many bytes would be held.
+            Overloaded: too many films are in flight, or bytes held.
         """
         self._check_room()
-        body.hold(decoded, self._settings)
+        body.hold(decoded)
         self.in_flight += 1
         body.in_flight = True
 
@@ -97,28 +78,27 @@ class Admission:
         if self.in_flight >= self._settings.max_in_flight:
             raise Overloaded(f"Expected at most {self._settings.max_in_flight} films in work at once. Try again soon.")
 
-    async def _read(self, body: HeldBody, receive: Receive, begun: float) -> bytes:
+    async def _receive(self, body: HeldBody, receive: Receive, begun: float) -> bytes:
+        seconds = self._settings.body_timeout_seconds
         chunks: list[bytes] = []
-        waited = monotonic() - begun
         try:
-            # One timer for the whole body, moved on as it comes: one for every piece costs more than the piece.
-            async with asyncio.timeout(self._settings.body_timeout_seconds - waited) as timeout:
+            # One timer for the whole body, moved as it comes: one for every piece costs more than the piece.
+            async with asyncio.timeout(seconds - (monotonic() - begun)) as timeout:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise BodyGone
                     chunk = message.get("body", b"")
-                    size = body.grow(len(chunk), self._settings)
+                    body.grow(len(chunk))
                     chunks.append(chunk)
                     if not message.get("more_body", False):
                         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-                    if size > self._settings.body_timeout_seconds * _BYTES_A_SECOND:
-                        timeout.reschedule(
-                            asyncio.get_running_loop().time() + begun + size / _BYTES_A_SECOND - monotonic()
-                        )
+                    if body.size > seconds * _BYTES_A_SECOND:
+                        left = begun + body.size / _BYTES_A_SECOND - monotonic()
+                        timeout.reschedule(asyncio.get_running_loop().time() + left)
         except TimeoutError:
             raise SlowBody(
-                f"Expected the body within {self._settings.body_timeout_seconds:g} s, or at 64 KiB a second. "
+                f"Expected the body within {seconds:g} s, or at 64 KiB a second. "
                 f"Received {body.size} bytes in {monotonic() - begun:.1f} s."
             ) from None
 
@@ -126,38 +106,37 @@ class Admission:
 class HeldBody:
     """The bytes that one request holds in memory, and whether its film is in flight."""
 
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+    def __init__(self, admission: Admission, settings: Settings) -> None:
+        self._admission, self._settings = admission, settings
         self.size = 0
         self.in_flight = False
 
-    def grow(self, size: int, settings: Settings) -> int:
-        """Count more bytes of the body, and answer how many it is now.
+    def grow(self, size: int) -> None:
+        """Count more bytes of the body.
 
         Raises:
             TooManyBytes: this body is over its limit.
-            Overloaded: all bodies together would hold more than allowed.
+            Overloaded: all bodies together are over theirs.
         """
-        if self.size + size > settings.max_upload_bytes:
-            raise TooManyBytes(f"Expected at most {settings.max_upload_bytes} bytes. Received more.")
-        return self.hold(size, settings)
+        if self.size + size > self._settings.max_upload_bytes:
+            raise TooManyBytes(f"Expected at most {self._settings.max_upload_bytes} bytes. Received more.")
+        self.hold(size)
 
-    def hold(self, size: int, settings: Settings) -> int:
-        """Count more bytes, whether they were sent or made of what was, and answer how many it is now.
+    def hold(self, size: int) -> None:
+        """Count more bytes, whether they were sent or decoded.
 
         Raises:
             Overloaded: all requests together would hold more than allowed.
         """
-        if self._admission.bytes_held + size > settings.max_bytes_held:
+        if self._admission.bytes_held + size > self._settings.max_bytes_held:
             raise Overloaded(
-                f"Expected at most {settings.max_bytes_held} bytes of images in memory at once. Try again soon."
+                f"Expected at most {self._settings.max_bytes_held} bytes of images in memory at once. Try again soon."
             )
         self._admission.bytes_held += size
         self.size += size
-        return self.size
 
     def release(self) -> None:
-        """Count neither any longer; again does nothing."""
+        """Count neither any longer; calling it again does nothing."""
         self._admission.bytes_held -= self.size
         self._admission.in_flight -= self.in_flight
         self.size, self.in_flight = 0, False

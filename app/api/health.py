@@ -1,4 +1,4 @@
-"""Whether the service lives, is ready, and what it has done; as load balancers, Kubernetes and Prometheus ask."""
+"""Liveness, readiness and metrics, as load balancers, Kubernetes and Prometheus ask for them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ router = APIRouter()
 _NOT_READY = document(PROBLEMS[NotReady])
 _NO_STORE = {"Cache-Control": "no-store"}
 
-# None of these is a plain function: FastAPI would hand each call to a thread, for whose turn busy workers make it wait.
+# All async: FastAPI would hand a plain function to a thread, which would wait behind busy workers.
 
 
 @router.head("/health", include_in_schema=False)
 @router.get("/health", responses=_NOT_READY)
 async def health(service: ServiceDep, response: Response) -> Health:
-    """Tell that a golden prediction has passed, and with which model and engine."""
+    """Report that a golden prediction has passed, with which model and engine."""
     predictor = service.ready()
     response.headers.update(_NO_STORE)
     return Health(
@@ -35,7 +35,7 @@ async def health(service: ServiceDep, response: Response) -> Health:
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez")
 async def livez(response: Response) -> dict[str, str]:
-    """Tell that the process answers."""
+    """Report that the process answers."""
     response.headers.update(_NO_STORE)
     return {"status": "ok"}
 
@@ -43,7 +43,7 @@ async def livez(response: Response) -> dict[str, str]:
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=_NOT_READY)
 async def readyz(service: ServiceDep, response: Response) -> dict[str, str]:
-    """Tell that films can be sent."""
+    """Report that films can be sent."""
     service.ready()
     response.headers.update(_NO_STORE)
     return {"status": "ok"}
@@ -51,5 +51,5 @@ async def readyz(service: ServiceDep, response: Response) -> dict[str, str]:
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(service: ServiceDep) -> Response:
-    """Tell Prometheus what was done."""
+    """Return the metrics for Prometheus."""
     return Response(service.metrics.expose(), media_type=CONTENT_TYPE, headers=_NO_STORE)

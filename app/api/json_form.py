@@ -1,4 +1,4 @@
-"""`{"image": "<base64>"}` → the bytes of the image; for clients that send nothing but JSON."""
+"""`{"image": "<base64>"}` → the bytes of the image, for clients that send only JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.errors import MalformedForm, MissingFile
 FIELD = "image"
 MEDIA_TYPE = "application/json"
 MAX_VALUES = 100
-"""A body of tiny values takes twenty times its size in memory once parsed. One string of base64 is wanted."""
+"""Parsed, a body of tiny values takes twenty times its size in memory."""
 
 # What may stand before the first brace: white space, a byte order mark, and the zero bytes of UTF-16.
 _BEFORE = b" \t\r\n\0" + codecs.BOM_UTF8 + codecs.BOM_UTF16
@@ -21,20 +21,20 @@ _TYPES = {str: "a string", bool: "true or false", int: "a number", float: "a num
 
 
 def has_json_form(body: bytes, content_type: str) -> bool:
-    """Tell whether a body is a JSON object: by its declared type and its first byte, so that an image stays one."""
+    """Return whether a body is a JSON object, by its declared type and its first byte."""
     declared = content_type.partition(";")[0].strip().lower()
     return declared == MEDIA_TYPE and body[:1024].lstrip(_BEFORE).startswith(b"{")
 
 
 def decoded_bytes(body: bytes, content_type: str) -> int:
-    """Compute how many bytes of memory the decoded image may take beside its body; 0 where nothing is decoded."""
+    """Return how many bytes the decoded image may take beside its body; 0 where nothing is decoded."""
     return len(body) * 3 // 4 if has_json_form(body, content_type) else 0
 
 
 def read_encoded(body: bytes) -> str:
-    """Read the base64 text out of a body that `has_json_form`.
+    """Return the base64 text of a body that `has_json_form`.
 
-    Line breaks within a string are accepted, although JSON wants them escaped: the command `base64` writes them.
+    Unescaped line breaks within the string are accepted: the command `base64` writes them.
 
     Raises:
         MalformedForm: broken JSON, other fields, `image` twice, or no string.
@@ -64,13 +64,13 @@ def read_encoded(body: bytes) -> str:
 
 
 def decode_image(encoded: str) -> bytes:
-    """Decode base64, with or without line breaks and the prefix of a data URL, to the bytes of an image.
+    """Decode base64, with or without line breaks and a data URL's prefix, to the bytes of an image.
 
-    Strict otherwise (RFC 4648, section 4): what is dropped or guessed here could be a part of the film.
+    Strict otherwise (RFC 4648, section 4): a guess could change the film.
 
     Raises:
-        MalformedForm: it is no base64, another alphabet, or its padding is missing.
-        MissingFile: it is empty.
+        MalformedForm: no base64, another alphabet, or no padding.
+        MissingFile: empty.
     """
     for space in "\n\r \t":  # a text without them is not copied
         encoded = encoded.replace(space, "")

@@ -1,4 +1,4 @@
-"""The log: one line an event, as JSON or as text."""
+"""The log: one line an event, JSON or text."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class _TextFormatter(logging.Formatter):
 
 
 def configure_logging(style: Literal["json", "text"]) -> None:
-    """Send our log and the errors of the server and of libraries to standard error, a line each, no traceback.
+    """Write our log, and errors of server and libraries, to standard error: a line each, no traceback.
 
-    Their warnings tell of clients' mistakes, without the request's id; the answers tell more.
+    The server's warnings are left out: they report clients' mistakes, as the answers do.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())

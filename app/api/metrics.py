@@ -1,4 +1,4 @@
-"""What Prometheus reads. Every label has a small, fixed set of values."""
+"""Metrics for Prometheus. Every label has a small, fixed set of values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Metrics:
-    """Counters of one service, in a registry of their own so that two services in a process do not mix."""
+    """Counters of one service, in a registry of its own: two services in a process do not mix."""
 
     def __init__(self, in_flight: Callable[[], int]) -> None:
         self._registry = CollectorRegistry()
@@ -40,17 +40,17 @@ class Metrics:
 
         Args:
             outcome: `ok`, `client-gone` or a problem's slug.
-            seconds: spent, by phase.
+            seconds: by phase.
         """
         self._requests.labels(outcome).inc()
         for phase, spent in seconds.items():
             self._seconds.labels(phase).observe(spent)
 
     def count_film(self, probability: float) -> None:
-        """Count one film that was read, as a batch of one."""
+        """Count one prediction, as a batch of one."""
         self._batch.observe(1)
         self._probability.observe(probability)
 
     def expose(self) -> bytes:
-        """Write all of it in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)

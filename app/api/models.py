@@ -1,4 +1,4 @@
-"""`GET /model`: what the model says of itself."""
+"""`GET /model`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ router = APIRouter()
 
 @router.get("/model", responses=document(PROBLEMS[NotReady]))
 async def model(service: ServiceDep) -> ModelDescription:
-    """Tell the model's input, labels, operating points, measured figures and intended use."""
+    """Return the model's input, labels, operating points, metrics and intended use."""
     predictor = service.ready()
     return describe(predictor.manifest, predictor.prevalence)

@@ -12,16 +12,17 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import QueryParams
 
 from app.api import json_form
+from app.api.predict_openapi import PARAMETERS, REQUEST
 from app.api.problems import INTERNAL_ERROR, PROBLEMS, document
 from app.api.schemas import Prediction, encode_prediction
 from app.api.service import Service
-from app.api.upload import FIELD, find_upload
+from app.api.upload import find_upload
 from app.errors import InvalidParameter
 from app.inference.predictor import MAP_KINDS, MapKind, Predictor
 
 
 class PlainRoute(APIRoute):
-    """A documented route whose endpoint takes the request itself: nothing is parsed or looked up for it."""
+    """A documented route whose endpoint takes the request itself, without FastAPI's parsing."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the endpoint."""
@@ -30,55 +31,13 @@ class PlainRoute(APIRoute):
 
 router = APIRouter(route_class=PlainRoute)
 
-_PARAMETERS = {
-    "activation_maps": {
-        "description": "Which maps to draw: of what drove the logit, of every layer's channels, both or none.",
-        "schema": {"type": "string", "enum": list(MAP_KINDS), "default": "none"},
-    },
-    "operating_point": {
-        "description": "A name from the model's operating points (see /model); unset: its default.",
-        "schema": {"type": "string"},
-    },
-}
-
-# A ramp of gray, 64 pixels a side.
-_EXAMPLE = (
-    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAAH0lEQVRYw+3B"
-    "QREAAAgDILf+oQ3hzwMyvUkBAACA5xb/LCB9PxoM/gAAAABJRU5ErkJggg=="
-)
-_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": [FIELD],
-                "properties": {FIELD: {"type": "string", "format": "binary"}},
-            }
-        },
-        json_form.MEDIA_TYPE: {
-            "schema": {
-                "type": "object",
-                "required": [json_form.FIELD],
-                "properties": {json_form.FIELD: {"type": "string", "contentEncoding": "base64"}},
-                "additionalProperties": False,
-            },
-            "example": {json_form.FIELD: _EXAMPLE},
-        },
-        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-    },
-}
-
 
 @router.post(
     "/predict",
     summary="Read one chest X-ray",
     response_class=Response,
     responses={200: {"model": Prediction}, **document(*PROBLEMS.values(), INTERNAL_ERROR)},
-    openapi_extra={
-        "requestBody": _BODY,
-        "parameters": [{"name": name, "in": "query", "required": False} | rest for name, rest in _PARAMETERS.items()],
-    },
+    openapi_extra=REQUEST,
 )
 async def predict(request: Request) -> Response:
     """Send a JPEG or PNG as the only part `file` of a form, as base64 in JSON, or as the raw body.
@@ -105,7 +64,7 @@ async def predict(request: Request) -> Response:
         body.release()
         raise
 
-    # From here the film counts as in flight, and its bytes as held, until the worker lets go of it.
+    # From here the scheduler releases the body, when the worker is done with it.
     result, waited = await service.scheduler.run(work, deadline=deadline, done=body.release)
     account.seconds.update(wait=waited, **result.seconds)
     service.metrics.count_film(result.probability)
@@ -113,7 +72,7 @@ async def predict(request: Request) -> Response:
 
 
 class Predicted(NamedTuple):
-    """An answer as JSON, the seconds spent on it by phase, and P(PNEUMONIA)."""
+    """An answer as JSON, its seconds by phase, and P(PNEUMONIA)."""
 
     answer: bytes
     seconds: dict[str, float]
@@ -131,14 +90,14 @@ class PredictRequest:
     content_encoding: str
 
     def make_work(self, body: bytes) -> Callable[[], Predicted]:
-        """Return what a worker has to do once with a body: find the film in it, read it, and write the answer.
+        """Return the work on a body, to be called once: find its film, predict, write the answer.
 
-        The work raises what `find_upload` and `Predictor.predict` raise.
+        It raises what `find_upload` and `Predictor.predict` raise.
         """
         predictor, held = self.predictor, [body]
 
         def work() -> Predicted:
-            # Taken out: a form need not be held beside its film.
+            # Popped, so that a form is not held beside its film.
             upload = find_upload(held.pop(), self.content_type, self.content_encoding)
             prediction = predictor.predict(upload.data, operating_point=self.operating_point, maps=self.maps)
             answer = encode_prediction(
@@ -150,17 +109,17 @@ class PredictRequest:
 
 
 def read_query(query_string: bytes, predictor: Predictor) -> tuple[MapKind, str]:
-    """Read the parameters strictly: one that is ignored would be one that a caller relies on in vain.
+    """Read the parameters strictly: a caller may rely on one that is ignored.
 
     Raises:
-        InvalidParameter: one is unknown, came twice, or has a value that is not accepted.
+        InvalidParameter: one is unknown, repeated, or has another value than the accepted.
     """
     if not query_string:
         return "none", predictor.point(None)
     items = QueryParams(query_string).multi_items()
     query = dict(items)
-    accepted = ", ".join(_PARAMETERS)
-    if unknown := len(query.keys() - _PARAMETERS.keys()):
+    accepted = ", ".join(PARAMETERS)
+    if unknown := len(query.keys() - PARAMETERS.keys()):
         raise InvalidParameter(f"Expected only the parameters {accepted}. Received {unknown} of another name.")
     if len(query) != len(items):
         raise InvalidParameter(f"Expected each of the parameters {accepted} once at most. Received one twice.")

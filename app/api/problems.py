@@ -25,7 +25,7 @@ DISCARD_SECONDS = 2.0
 class Problem:
     """One kind of failure: its slug, its status, and a title that is the same every time.
 
-    `retry` answers with `Retry-After`; `discard` tells that it is answered before the body was read.
+    `retry`: with `Retry-After`. `discard`: answered before the body was read.
     """
 
     slug: str
@@ -68,12 +68,12 @@ PROBLEMS: dict[type[errors.PneumoServeError], Problem] = {
 
 
 def problem_of(error: errors.PneumoServeError) -> Problem:
-    """Look up the kind of an error; one that the table does not know is ours."""
+    """Return the problem of an error; one that is not in the table is ours."""
     return PROBLEMS.get(type(error), INTERNAL_ERROR)
 
 
 def document(*problems: Problem) -> dict[int | str, dict[str, Any]]:
-    """Describe problems for OpenAPI, by status; a status that several share names them all."""
+    """Return the OpenAPI responses of problems, by status; one description names all that share it."""
     by_status: dict[int | str, dict[str, Any]] = {}
     for problem in problems:
         slug = f"`{problem.slug}`"
@@ -85,8 +85,8 @@ def document(*problems: Problem) -> dict[int | str, dict[str, Any]]:
 class ProblemResponse(Response):
     """A failure as `application/problem+json`.
 
-    Where the body was not read, the answer goes out at once and up to 8 MB or 2 s of the body are thrown away
-    before the connection closes: a plain client that is still sending would otherwise never see the answer.
+    Where the body was not read, the answer goes out at once, and up to 8 MB or 2 s of the body are thrown away before
+    the connection closes: a client that is still sending would otherwise never see the answer.
     """
 
     media_type = MEDIA_TYPE
@@ -138,7 +138,7 @@ async def _discard_body(receive: Receive) -> None:
 
 
 def respond(error: errors.PneumoServeError, request_id: str) -> ProblemResponse:
-    """Turn a domain error into the answer for a request."""
+    """Return the answer for a domain error."""
     problem = problem_of(error)
     detail = str(error) if problem is not INTERNAL_ERROR else "The service failed. Its log tells more."
     return ProblemResponse(problem, detail, request_id)

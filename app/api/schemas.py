@@ -1,4 +1,4 @@
-"""Request and response models, and the one place where a prediction becomes an answer."""
+"""Response models, and the one place where a prediction becomes an answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.notice import Notice
 
 
 class OperatingPoint(BaseModel):
-    """The operating point in use; `threshold` is a probability, calibrated as the answer's is."""
+    """The operating point in use; `threshold` is a calibrated probability."""
 
     name: str
     threshold: float = Field(ge=0, le=1)
@@ -30,7 +30,7 @@ class ModelIdentity(BaseModel):
 
 
 class ActivationMap(BaseModel):
-    """One picture: a `cam` lies over the film, a `layer` is a grid of its channels."""
+    """One image: a `cam` lies over the film, a `layer` is a grid of its channels."""
 
     kind: Literal["cam", "layer"]
     method: str
@@ -50,7 +50,7 @@ class Prediction(BaseModel):
     label: Label = Field(alias="class")
     probability: float = Field(ge=0, le=1, description="of PNEUMONIA, calibrated")
     operating_point: OperatingPoint
-    refer: bool = Field(description="true where the model says: ask a human")
+    refer: bool = Field(description="true where the model abstains: ask a human")
     warnings: list[Notice]
     filename: str | None
     model: ModelIdentity
@@ -68,7 +68,7 @@ class Health(BaseModel):
 
 
 class ModelInput(BaseModel):
-    """What a film is turned into before the network reads it."""
+    """The input of the network."""
 
     width: int
     height: int
@@ -76,7 +76,7 @@ class ModelInput(BaseModel):
 
 
 class ModelDescription(BaseModel):
-    """What `model.json` tells a user; thresholds are probabilities, as in the answers."""
+    """What `model.json` tells a user; thresholds are calibrated probabilities, as in answers."""
 
     name: str
     version: str
@@ -92,16 +92,16 @@ class ModelDescription(BaseModel):
 
 
 def identify(manifest: Manifest) -> dict[str, str]:
-    """Name a model as `ModelIdentity` does."""
+    """Return the fields of `ModelIdentity`."""
     return {"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256.model_keras}
 
 
 def describe(manifest: Manifest, prevalence: float | None) -> ModelDescription:
-    """Tell what a user should know of a model.
+    """Return what a user should know of a model.
 
     Args:
         manifest: the model's.
-        prevalence: what the service was set to, None: as the model was fitted.
+        prevalence: the service's setting; None: as the model was fitted.
     """
     calibration = manifest.calibration
     points = {
@@ -123,7 +123,7 @@ def describe(manifest: Manifest, prevalence: float | None) -> ModelDescription:
 def encode_prediction(
     predicted: FilmPrediction, manifest: Manifest, *, filename: str | None, prevalence: float | None = None
 ) -> bytes:
-    """Return what was predicted as the JSON of `Prediction`; `prevalence` stands in it only where one is given."""
+    """Return a `Prediction` as JSON; without `prevalence` where None is given."""
     decision = predicted.decision
     prediction = Prediction(
         label=decision.label,

@@ -1,4 +1,4 @@
-"""What the routes share: the settings, the model once it is loaded, and the counters."""
+"""What the routes share: settings, model and counters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.settings import Settings
 
 
 class Service:
-    """One running service; `predictor` is None until a verified model stands ready."""
+    """One running service; `predictor` is None until a verified model is loaded."""
 
     def __init__(self, settings: Settings, scheduler: Scheduler) -> None:
         self.settings = settings
@@ -28,11 +28,11 @@ class Service:
 
     @property
     def uptime_seconds(self) -> float:
-        """Seconds since the service was made."""
+        """Seconds since the start."""
         return monotonic() - self._started
 
     def ready(self) -> Predictor:
-        """Answer the model.
+        """Return the model.
 
         Raises:
             NotReady: it is still loading.
@@ -43,8 +43,8 @@ class Service:
 
 
 async def find_service(request: Request) -> Service:
-    """Answer the service of the application that a request came to."""
-    # Not a plain function: FastAPI would hand each call to a thread and wait for it.
+    """Return the service that a request came to."""
+    # Async, so that FastAPI does not hand each call to a thread.
     service: Service = request.app.state.service
     return service
 

@@ -21,7 +21,7 @@ _MAX_PARTS = 16
 
 @dataclass(frozen=True)
 class Upload:
-    """The bytes of the image, and its name as sent, without folders; None where none was sent."""
+    """The bytes of the image, and its name as sent, without folders, if there is one."""
 
     data: bytes
     filename: str | None = None
@@ -35,24 +35,24 @@ class _Part:
 
 
 def find_upload(body: bytes, content_type: str, content_encoding: str) -> Upload:
-    """Take the image out of a body.
+    """Return the image in a body.
 
     Args:
         body: as sent.
-        content_type: the header; a multipart form is parsed and a JSON object decoded, anything else is the image.
-        content_encoding: the header; only an empty one or `identity` is accepted.
+        content_type: a multipart form is parsed, a JSON object decoded; anything else is the image.
+        content_encoding: empty or `identity`.
 
     Raises:
-        MissingFile: no image, an empty one, or more than one.
-        MalformedForm: a form without a boundary or a final boundary, with other parts, or with huge headers; JSON or
-            base64 that is broken, or JSON with other fields.
+        MissingFile: no image, an empty one, or several.
+        MalformedForm: a form without boundary or final boundary, with other parts or huge headers; broken JSON or
+            base64, or other fields.
         UnsupportedFormat: the body is compressed.
     """
     if content_encoding.strip().lower() not in ("", "identity"):
         raise UnsupportedFormat("Expected a body without Content-Encoding. Received a compressed one.")
     if has_json_form(body, content_type):
         encoded = read_encoded(body)
-        del body  # not held beside both the text and the image
+        del body  # else it is held beside text and image
         return Upload(decode_image(encoded))
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
@@ -79,7 +79,7 @@ def _only_file(parts: list[_Part]) -> Upload:
 
 
 def _filename(raw: bytes) -> str | None:
-    # Folders of either kind of system: some browsers send whole paths.
+    # Some browsers send whole paths.
     name = raw.decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
     return name or None
 
