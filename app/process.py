@@ -1,4 +1,4 @@
-"""What is set once where a process starts: how many cores it may use, OpenCV's threads, the C library's memory."""
+"""What is set once where a process starts: cores, OpenCV's threads, the C library's memory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LARGEST_MMAP_THRESHOLD = 32 * 2**20
 
 
 def prepare_process() -> None:
-    """Set OpenCV to one thread a film and keep freed memory; call it once, before films are read in threads."""
-    # OpenCV's own threads would only compete with the other films.
+    """Set OpenCV to one thread and keep freed memory; to be called once, before films are read in threads."""
+    # Its own threads would compete with the other films.
     cv2.setNumThreads(1)
     keep_freed_memory()
 
 
 def granted_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return how many cores that this process may use: its affinity, cut to the container's CPU quota; at least 1.
+    """Return how many cores this process may use, by affinity and the container's CPU quota; at least 1.
 
     Args:
         cgroup: where the control group's files are (version 2 `cpu.max`, version 1 `cpu/cpu.cfs_quota_us`).
@@ -42,14 +42,13 @@ def granted_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc keep up to 64 MB of freed memory for each worker, and ask the kernel anew only for blocks over 32 MB.
+    """Let glibc keep up to 64 MB of freed memory for each worker, and map only blocks over 32 MB from the kernel.
 
-    A film of 3 megapixels frees as much at once as glibc, left alone, gives back to the kernel, which hands it out
-    again page by page, each cleared: a third of such a film's time. These are the limits that glibc itself comes to
-    after one film of 32 MB (mallopt(3), M_MMAP_THRESHOLD), from the first film on.
+    By default it returns a film of 3 megapixels to the kernel, which clears each page before it hands it out again: a
+    third of the film's time. glibc sets these limits itself after one film of 32 MB (mallopt(3), M_MMAP_THRESHOLD).
 
     Returns:
-        Whether it was done; another C library is left as it is.
+        Whether it was done; other C libraries are left as they are.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:

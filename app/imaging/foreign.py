@@ -1,11 +1,11 @@
-"""Bytes that are no image we read → what they are, and what their sender can do."""
+"""Bytes of no accepted format → what they are, and what their sender can do."""
 
 from __future__ import annotations
 
 import re
 
 HEAD_BYTES = 4096
-"""Bytes from the beginning of a file that are looked at."""
+"""Of a file: those that are examined."""
 
 _EXPORT = "export the film as JPEG or PNG"
 _UNPACK = "unpack it, and send one film in one request"
@@ -40,7 +40,7 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (rb"\0\x05\x16[\0\x07]", "the companion that macOS keeps beside a file (._NAME)", _THE_FILE),
     (rb"version https://git-lfs", "a pointer of Git LFS", "fetch the file with git lfs pull"),
     (rb"\0+\Z", "nothing but zeros", "look whether the file was copied or downloaded whole"),
-    # Each byte became a character of its own, or U+FFFD, or line ends were changed.
+    # Each byte became a character, or U+FFFD, or line ends were changed.
     (rb"(?:\xef\xbf\xbd){2}|\xc3\xbf\xc3\x98", "an image that a program took for text", _UNCHANGED),
     (rb"(?:\xef\xbf\xbd|\xc2\x89|\x89)?PNG\r?\n", "an image that a program took for text", _UNCHANGED),
     (rb"--[^\r\n]{1,200}\r?\n(?i:content-)", "a form", _AS_FORM),
@@ -60,9 +60,9 @@ _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\
 
 
 def name_foreign(data: bytes) -> tuple[str, str] | None:
-    """Tell what bytes are that begin as no accepted format, and what to do about it; None where nobody can say.
+    """Return what bytes of no accepted format are, and what to do about it; None where it is unknown.
 
-    Only the first `HEAD_BYTES` are looked at, and no word of them is repeated.
+    Only the first `HEAD_BYTES` are examined, and none of them is repeated.
     """
     head = data[:HEAD_BYTES]
     for mark, encoding in _BYTE_ORDER_MARKS.items():

@@ -1,4 +1,4 @@
-"""Sniff the format and the dimensions of an image from its header, before any decoding."""
+"""The format and dimensions of an image, from its header, before any decoding."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ MAX_ASPECT_RATIO = 4
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the header of an image says.
+    """The header of an image.
 
-    `width` and `height` are in pixels as stored, before `orientation` (an EXIF value, 1 to 8) is applied;
-    `channels` counts the stored components (a PNG palette counts as 3); `bit_depth` is bits a sample;
-    `complete` tells whether the scans of a JPEG bring every coefficient to its last bit; `sloppy` what is not as the
-    standard asks and costs no pixel, each as a clause about "the file".
+    `width` and `height` are pixels as stored, before `orientation` (an EXIF value, 1 to 8); `channels` are stored
+    components (3 for a palette); `bit_depth` is bits a sample; `complete`: the scans of a JPEG bring every coefficient
+    to its last bit; `sloppy`: deviations from the standard that cost no pixel, clauses about "the file".
     """
 
     format: Literal["JPEG", "PNG"]
@@ -40,20 +39,20 @@ class ImageHeader:
 
     @property
     def decoded_bytes(self) -> int:
-        """Bytes of memory that its samples take when they are decoded."""
+        """Bytes that the decoded samples take."""
         return self.width * self.height * self.channels * (2 if self.bit_depth > 8 else 1)
 
 
 def read_header(data: bytes) -> ImageHeader:
-    """Read format and dimensions from the first bytes of an image.
+    """Read the header of an image.
 
     Args:
-        data: the whole file as sent; its name and its declared type play no part.
+        data: the whole file; its name and declared type play no part.
 
     Raises:
-        UnsupportedFormat: the bytes begin like none of `ACCEPTED_FORMATS`; the message says what they are.
-        UndecodableImage: they begin like one of them, and the header ends early, contradicts itself or is that of a
-            kind of JPEG that is not read; the message names the kind.
+        UnsupportedFormat: it begins like none of `ACCEPTED_FORMATS`; the message says what it is.
+        UndecodableImage: the header ends early, contradicts itself or is of a kind of JPEG that is not read; the
+            message names the kind.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return _read_jpeg_header(data)
@@ -65,12 +64,12 @@ def read_header(data: bytes) -> ImageHeader:
 
 
 def check_dimensions(header: ImageHeader, max_pixels: int) -> None:
-    """Refuse what must not, or need not, be decoded.
+    """Refuse what must not or need not be decoded.
 
     Raises:
-        TooManyPixels: width × height is over `max_pixels`, or a JPEG has over `MAX_JPEG_SCANS` scans (each scan
-            of a progressive JPEG costs a pass over all pixels, so a small file can cost minutes).
-        UnsuitableImage: a side is under `MIN_SIDE_PIXELS`, or one is over `MAX_ASPECT_RATIO` times the other.
+        TooManyPixels: width × height is over `max_pixels`, or a JPEG has over `MAX_JPEG_SCANS` scans, each of which
+            costs a pass over all pixels: a small file could cost minutes.
+        UnsuitableImage: a side is under `MIN_SIDE_PIXELS`, or over `MAX_ASPECT_RATIO` times the other.
     """
     width, height = header.width, header.height
     if width * height > max_pixels:
@@ -123,7 +122,7 @@ def _read_jpeg_header(data: bytes) -> ImageHeader:
 
 
 def _read_png_header(data: bytes) -> ImageHeader:
-    """Walk all chunks: a PNG that ends early, or whose bytes were changed, is refused before it is decoded."""
+    """Read all chunks: a PNG that ends early, or was changed, is refused before it is decoded."""
     header: png.PngHeader | None = None
     orientation, before, is_intact = Orientation(), b"", True
     for kind, body, fits in png.walk_chunks(data):

@@ -1,4 +1,4 @@
-"""The segments of a JPEG: walked as decoders walk them, without decoding."""
+"""The segments of a JPEG, walked as decoders walk them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOI, EOI, SOS, DHT, DRI = 0xD8, 0xD9, 0xDA, 0xC4, 0xDD
 APP0, APP1, APP2, APP14, APP15, COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 START, END = b"\xff\xd8", b"\xff\xd9"
 CUT = -1
-"""Stands for the marker of the end where the file stops without one."""
+"""The marker of an end that is missing."""
 
 SEQUENTIAL = frozenset({0xC0, 0xC1})
 _PROGRESSIVE = 0xC2
@@ -23,14 +23,14 @@ _PROGRESSIVE = 0xC2
 START_OF_FRAME = (frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}) | {0xDE, 0xF7}
 _UNREAD = {
     **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF, 0xDE), "a hierarchical JPEG"),
-    # By its rules this coding may leave bytes out at its end: the decoder reads one that was cut without a warning.
+    # This coding may leave out bytes at its end: the decoder reads one that was cut without a warning.
     **dict.fromkeys((0xC9, 0xCA, 0xCB), "an arithmetic-coded JPEG"),
     0xF7: "a JPEG-LS image",
 }
-# Markers that stand alone, without a length: TEM and RST0 to RST7.
+# Markers without a length: TEM and RST0 to RST7.
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-# FF 00 is no marker, and of a run of FF the last one counts. One FF only: a repeated one would be tried again from each
-# of its places. Entropy-coded data escapes every FF by 00 and may hold restart markers.
+# FF 00 is no marker, and of a run of FF the last one counts. One FF in the pattern: a repeated one would be tried from
+# each of its places. Entropy-coded data escape FF by 00 and may hold restart markers.
 _MARKER = re.compile(b"\xff[^\xff\x00]", re.DOTALL)
 _END_OF_SCAN = re.compile(b"\xff[^\xff\x00\xd0-\xd7]", re.DOTALL)
 ENDS_EARLY = "Expected a JPEG with a frame and a scan. Received one whose header ends early."
@@ -38,10 +38,10 @@ ENDS_EARLY = "Expected a JPEG with a frame and a scan. Received one whose header
 
 @dataclass(frozen=True)
 class Segment:
-    """One marker of a JPEG with its `body`, and where in the file it lies.
+    """One marker of a JPEG with its `body`, and its place in the file.
 
-    From `begin` to `start` lies what belongs to no segment: behind an SOS the entropy-coded data of its scan, elsewhere
-    fill bytes at best. From `start` to `end` lie marker, length and body.
+    From `begin` to `start` lies what belongs to no segment: behind an SOS its entropy-coded data, elsewhere fill bytes
+    at best. From `start` to `end` lie marker, length and body.
     """
 
     marker: int
@@ -53,7 +53,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Frame:
-    """The frame header: sizes in pixels, `bit_depth` in bits a sample, `components` as (name, h << 4 | v)."""
+    """The frame header: pixels, bits a sample, and `components` as (name, h << 4 | v)."""
 
     marker: int
     width: int
@@ -63,7 +63,7 @@ class Frame:
 
     @property
     def unit(self) -> tuple[int, int]:
-        """Pixels across and down that one unit of an interleaved scan covers (ITU-T T.81, section A.2)."""
+        """Pixels across and down of one unit of an interleaved scan (ITU-T T.81, section A.2)."""
         if len(self.components) == 1:
             return 8, 8
         samplings = [sampling for _, sampling in self.components]
@@ -71,9 +71,9 @@ class Frame:
 
 
 def walk_segments(data: bytes) -> Iterator[Segment]:
-    """Yield every segment behind SOI up to EOI; `CUT` comes last where a scan runs to the end of the file.
+    """Yield every segment behind SOI up to EOI; or `CUT`, where a scan runs to the end of the file.
 
-    Bytes that belong to no segment are passed over as libjpeg does, so that what is seen here is what it sees.
+    Bytes that belong to no segment are passed over as libjpeg does.
 
     Raises:
         UndecodableImage: the header ends early, or there are over `MAX_SEGMENTS`.
@@ -103,7 +103,7 @@ def read_frame(segment: Segment) -> Frame:
     """Read a frame header (ITU-T T.81, section B.2.2).
 
     Raises:
-        UndecodableImage: it is none, or that of a kind of JPEG that is not read; the message names the kind.
+        UndecodableImage: it is broken, or of a kind of JPEG that is not read; the message names the kind.
     """
     if len(segment.body) < 6:
         raise UndecodableImage("Expected a JPEG frame header of at least 6 bytes. Received a shorter one.")
@@ -127,20 +127,20 @@ def read_frame(segment: Segment) -> Frame:
 
 
 def is_jfif(segment: Segment) -> bool:
-    """Whether decoders take this for the JFIF segment, which says that colour is YCbCr."""
+    """Return whether decoders take this for the JFIF segment, which declares YCbCr."""
     return segment.marker == APP0 and len(segment.body) >= 14 and segment.body.startswith(b"JFIF\0")
 
 
 def is_adobe(segment: Segment) -> bool:
-    """Whether decoders take this for the Adobe segment, whose last byte names the colours."""
+    """Return whether decoders take this for the Adobe segment, whose last byte names the colours."""
     return segment.marker == APP14 and len(segment.body) >= 12 and segment.body.startswith(b"Adobe")
 
 
 class Progress:
-    """Which coefficients of a JPEG its scans have brought, and how many low bits of each are still to come.
+    """Which coefficients of a JPEG its scans have brought, and how many low bits of each are missing.
 
-    A file that was cut between two scans and closed again decodes without a warning, only coarser: nothing but
-    this tells it from a whole one. Source: ITU-T T.81, sections B.2.3 and G.1.
+    A file that was cut between two scans and closed again decodes without a warning, only coarser (ITU-T T.81, sections
+    B.2.3 and G.1).
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -148,10 +148,10 @@ class Progress:
         self._components = len(frame.components)
         self._progressive = frame.marker == _PROGRESSIVE
         self.is_whole = False
-        """A scan that is not progressive brought every component: decoders refuse another one behind it."""
+        """A sequential scan brought every component: decoders refuse another one behind it."""
 
     def add(self, scan: bytes) -> None:
-        """Note what the header of a scan says that it brings."""
+        """Add the coefficients that the header of a scan names."""
         count = scan[0] if scan else 0
         self.is_whole = self.is_whole or (count == self._components and not self._progressive)
         components, rest = scan[1 : 1 + 2 * count : 2], scan[1 + 2 * count :]
@@ -164,5 +164,5 @@ class Progress:
 
     @property
     def complete(self) -> bool:
-        """Nothing is left to come."""
+        """Whether nothing is missing."""
         return not any(any(missing) for missing in self._missing_bits.values())

@@ -1,4 +1,4 @@
-"""Zeros that stand in the scan of a JPEG behind its data: where the data end, and the scan without them."""
+"""Zeros behind the data of a JPEG's scan: where the data end, and the scan without the zeros."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from numpy.typing import NDArray
 from app.imaging import jpeg
 
 Decode = Callable[[bytes], NDArray[np.uint8]]
-"""Decode a JPEG strictly: ValueError where the decoder refuses it, or warns of anything."""
+"""Decodes a JPEG; ValueError where the decoder refuses it or warns of anything."""
 
 MAX_INTERVALS = 10_000
-"""Restart intervals of a scan that are decoded one by one, each with the segments before the scan."""
+"""Restart intervals of a scan that are decoded one by one, each behind the segments before the scan."""
 
 MAX_HEAD_BYTES = 8_192
-"""Bytes of these segments: over twice what the largest tables of four components take."""
+"""Of these segments: over twice what the largest tables of four components take."""
 
 _MAX_SIDE_PIXELS = 65_500
 
 
 @dataclass(frozen=True)
 class Scan:
-    """One scan: the segments before its data, the data of each restart interval, the restart markers between them."""
+    """One scan: the segments before it, the data of each restart interval, the markers between them."""
 
     head: bytes
     intervals: tuple[bytes, ...]
     restarts: tuple[bytes, ...]
 
     def write(self) -> bytes:
-        """Join the parts again."""
+        """Return the scan as bytes."""
         markers = (b"", *(b"\xff" + restart for restart in self.restarts))
         return self.head + b"".join(map(bytes.__add__, markers, self.intervals))
 
 
 def strip_zeros(scan: Scan) -> Scan:
-    """Leave out all zeros at the end of every interval, whether data end with some or not."""
+    """Return the scan without any zeros at the end of its intervals, even where they are data."""
     return replace(scan, intervals=tuple(_strip(interval) for interval in scan.intervals))
 
 
 def fit_zeros(scan: Scan, decode: Decode) -> Scan | None:
-    """Leave out the zeros behind the data of every interval; None where their end cannot be told.
+    """Return the scan without the zeros behind the data of its intervals; None where the end of the data is unknown.
 
-    A zero may be the last byte of the data; but zeros may also stand where data were cut off, and decode to something.
-    So one is kept at most, and only if its last bit is read: where the data end within a byte, writers fill it with
-    ones (ITU-T T.81, section F.1.2.3). Every interval is decoded by itself, as a picture of one row of units.
+    The last byte of the data may be zero; but zeros may also replace data that were cut off, and decode to something.
+    So one is kept at most, and only if its last bit is read: writers fill a last byte with ones (ITU-T T.81, section
+    F.1.2.3). Every interval is decoded by itself, as an image of one row of units.
     """
     frame, size_at, length, components = None, 0, 0, b""
     for segment in jpeg.walk_segments(jpeg.START + scan.head + jpeg.END):
@@ -81,7 +81,7 @@ def fit_zeros(scan: Scan, decode: Decode) -> Scan | None:
 
 
 def _find_end(head: bytes, interval: bytes, decode: Decode) -> bytes | None:
-    """Answer the data of one interval without the zeros behind them; None where they do not end there."""
+    """Return the data of one interval without the zeros behind them; None where they do not end there."""
 
     def try_with(ending: bytes) -> NDArray[np.uint8] | None:
         try:
@@ -100,5 +100,5 @@ def _find_end(head: bytes, interval: bytes, decode: Decode) -> bytes | None:
 
 def _strip(interval: bytes) -> bytes:
     stripped = interval.rstrip(b"\0")
-    # The zero that escapes an FF belongs to the data.
+    # A zero that escapes an FF is data.
     return stripped + b"\0" if stripped.endswith(b"\xff") and stripped != interval else stripped

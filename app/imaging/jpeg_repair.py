@@ -1,8 +1,8 @@
-"""A JPEG that the strict decoder refused → the same written as the standard asks, where nothing is missing from it.
+"""A JPEG that the strict decoder refused → the same as the standard asks, where no pixel is missing.
 
-libjpeg warns alike of what is harmless and of lost pixels, and the strict decoder takes every warning for an error.
-What is harmless is put right here, and the strict decoder has the last word on the result: nothing is put in the place
-of lost data, and nothing but zeros and fill bytes is taken out of a scan.
+libjpeg warns alike of harmless faults and of lost pixels, and the strict decoder takes every warning for an error. The
+harmless ones are corrected here, and the strict decoder checks the result: lost data are not replaced, and only zeros
+and fill bytes are taken out of a scan.
 
 | libjpeg's warning | what it means, and what happens |
 | --- | --- |
@@ -28,18 +28,18 @@ _RESTART = re.compile(b"\xff([\xd0-\xd7])")
 
 @dataclass(frozen=True)
 class Repaired:
-    """A JPEG written anew, and what was wrong with it: clauses about the file."""
+    """A corrected JPEG, and what was wrong: clauses about the file."""
 
     data: bytes
     sloppy: tuple[str, ...]
 
 
 def repair(data: bytes, decode: Decode) -> Iterator[Repaired]:
-    """Yield the file written anew, first changed as little as may help, then more.
+    """Yield the file corrected, first as little as may help, then more.
 
     Args:
         data: a JPEG whose header was read, and which `decode` refused.
-        decode: the strict decoder, to which the caller gives what is yielded, too.
+        decode: the strict decoder, which also checks what is yielded.
 
     Raises:
         UndecodableImage: the file ends within a segment, or has too many.
@@ -62,7 +62,7 @@ def _join(scans: list[Scan], rest: bytes) -> bytes:
 
 
 def _write_anew(data: bytes) -> tuple[list[Scan], bytes, tuple[str, ...]]:
-    """Write the segments anew that decoders need: the scans, the segments behind the last, and what was wrong."""
+    """Return the scans with the segments that decoders need, the segments behind the last, and what was wrong."""
     segments = list(jpeg.walk_segments(data))
     frame = next(jpeg.read_frame(segment) for segment in segments if segment.marker in jpeg.START_OF_FRAME)
     scans: list[Scan] = []
@@ -73,7 +73,7 @@ def _write_anew(data: bytes) -> tuple[list[Scan], bytes, tuple[str, ...]]:
         between = data[segment.begin : segment.start]
         if is_scan:
             pieces = _RESTART.split(between)
-            # Data never end with FF: those are fill bytes of the marker behind.
+            # Data never end with FF: these are fill bytes of the next marker.
             intervals = tuple(piece.rstrip(b"\xff") for piece in pieces[::2])
             scans.append(Scan(bytes(head), intervals, tuple(pieces[1::2])))
             head.clear()
@@ -92,12 +92,12 @@ def _write_anew(data: bytes) -> tuple[list[Scan], bytes, tuple[str, ...]]:
 
 
 def _correct(written: bytes, segment: jpeg.Segment, frame: jpeg.Frame) -> tuple[bytes, str]:
-    """Write a segment as the standard asks, or not at all where no decoder needs it; and tell what was wrong."""
+    """Return a segment as the standard asks, empty where no decoder needs it; and what was wrong."""
     marker, body = segment.marker, segment.body
     if jpeg.is_jfif(segment):
         return (written, "") if body[5] == 1 else (written[:9] + b"\1" + written[10:], "its JFIF version is unknown")
     if jpeg.is_adobe(segment):
-        # What decoders take an unknown number for: YCbCr of three components, YCCK of four.
+        # Decoders take an unknown number for YCbCr of three components, YCCK of four.
         known = {3: b"\1\0", 4: b"\2\0"}.get(len(frame.components), body[11:12])
         if body[11] in known:
             return written, ""
@@ -110,7 +110,7 @@ def _correct(written: bytes, segment: jpeg.Segment, frame: jpeg.Frame) -> tuple[
 
 
 def _is_whole_profile(segments: list[jpeg.Segment]) -> bool:
-    """Whether the pieces of an ICC profile are numbered 1 to their count (ICC.1:2022, annex B.4), or there is none."""
+    """Return whether the pieces of any ICC profile are numbered 1 to their count (ICC.1:2022, annex B.4)."""
     name = b"ICC_PROFILE\0"
     pieces = [part.body for part in segments if part.marker == jpeg.APP2 and part.body.startswith(name)]
     numbers = sorted((body[12], body[13]) for body in pieces if len(body) > 13)

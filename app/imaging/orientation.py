@@ -1,7 +1,6 @@
-"""Which way is up: the orientation that the metadata of an image tell, wherever they stand.
+"""Which way is up: the orientation in the metadata of an image, wherever it stands.
 
-Pillow, ExifRead and piexif each pass over some of these places; OpenCV hands out such blocks unread, and only with the
-decoded pixels.
+Pillow, ExifRead and piexif each miss some of these places; OpenCV returns such blocks unread, with the decoded pixels.
 """
 
 from __future__ import annotations
@@ -13,33 +12,33 @@ from collections.abc import Callable
 from operator import itemgetter
 
 MAX_BLOCKS = 16
-"""Blocks of metadata that are looked into; more are passed over."""
+"""Blocks of metadata that are read; more are passed over."""
 
 MAX_TEXT_BYTES = 1 << 18
-"""Bytes of a text that are inflated and searched."""
+"""Of a text: inflated and searched."""
 
 _EXIF, _PROFILE, _XMP = range(3)
-"""Whose word counts before whose."""
+"""In order of precedence."""
 
 _ORIENTATION = 0x0112
-# How a number is stored, by the TIFF type of its tag (TIFF 6.0, section 2): it should be a SHORT, and is found as any.
+# Number formats by TIFF type (TIFF 6.0, section 2): it should be a SHORT, and any is found.
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I"}
 _UNREADABLE = 0
-# The TIFF header with what writers put before it: "Exif\\0\\0", the same again, padding.
+# The TIFF header behind what writers put before it: "Exif\\0\\0", the same again, padding.
 _TIFF = re.compile(rb".{0,32}?(II|MM)", re.DOTALL)
 _EXIF_PREFIX = re.compile(rb".{0,8}?Exif\0", re.DOTALL | re.IGNORECASE)
 _DIGITS = tuple(b"%d" % number for number in range(1, 9))
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/"
 _XMP_NAMESPACE = re.compile(rb"""xmlns:([\w.-]{1,64})\s*=\s*["']http://ns\.adobe\.com/tiff/1\.0/["']""")
-# ImageMagick's: the name of the profile, its length, then the bytes in hexadecimal.
+# ImageMagick's: name of the profile, length, bytes in hexadecimal.
 _RAW_PROFILE = re.compile(rb"\s*[\w-]{1,32}\s+\d{1,10}\s+([0-9A-Fa-f\s]*)")
 
 
 class Orientation:
-    """What the metadata of one image say, collected block by block.
+    """The orientation in the metadata of one image, collected block by block.
 
-    The first valid number counts, as in libexif and Pillow, of EXIF before that of an EXIF profile in a text of a PNG
-    before that of XMP: programs that turn a picture set the first and forget the last.
+    The first valid number counts, as in libexif and Pillow: EXIF before an EXIF profile in a PNG's text before XMP.
+    Programs that turn a picture set the first and forget the last.
     """
 
     def __init__(self) -> None:
@@ -47,18 +46,18 @@ class Orientation:
         self._blocks = 0
 
     def add_app1(self, body: bytes) -> None:
-        """Look into an APP1 segment of a JPEG: EXIF or XMP."""
+        """Read an APP1 segment of a JPEG: EXIF or XMP."""
         if _EXIF_PREFIX.match(body):
             self._add(_EXIF, _read_exif, body)
         elif body.startswith(_XMP_PREFIX):
             self._add(_XMP, _read_xmp, body)
 
     def add_exif(self, body: bytes) -> None:
-        """Look into an eXIf chunk of a PNG, with or without `Exif` before its content."""
+        """Read an eXIf chunk of a PNG, with or without `Exif` before its content."""
         self._add(_EXIF, _read_exif, body)
 
     def add_png_text(self, kind: bytes, body: bytes) -> None:
-        """Look into a tEXt, zTXt or iTXt chunk of a PNG."""
+        """Read a tEXt, zTXt or iTXt chunk of a PNG."""
         keyword = body[:80].partition(b"\0")[0]
         rank, read, is_hexadecimal = _PNG_TEXTS.get(keyword.lower(), (0, None, False))
         if read is None:
@@ -75,11 +74,11 @@ class Orientation:
         self._add(rank, read, text)
 
     def settle(self) -> tuple[int, tuple[str, ...]]:
-        """Decide on 1 to 8 (1: as stored), and tell what was wrong with the metadata."""
-        told = [number for _, number in sorted(self._found, key=itemgetter(0))]
-        valid = [number for number in told if number != _UNREADABLE]
+        """Return 1 to 8 (1: as stored), and what was wrong with the metadata."""
+        found = [number for _, number in sorted(self._found, key=itemgetter(0))]
+        valid = [number for number in found if number != _UNREADABLE]
         if not valid:
-            return 1, ("its metadata tell in no readable way how to turn it",) if told else ()
+            return 1, ("its metadata tell in no readable way how to turn it",) if found else ()
         if len(set(valid)) > 1:
             return valid[0], ("its metadata contradict each other on how to turn it",)
         return valid[0], ()
@@ -92,7 +91,7 @@ class Orientation:
 
 
 def _read_exif(block: bytes) -> int | None:
-    """Read the orientation from the first directory: None where it has none, 0 where it cannot be read.
+    """Return the orientation in the first directory: None where there is none, 0 where it cannot be read.
 
     Source: Exif 2.32, section 4.6.4; TIFF 6.0, section 2.
     """
@@ -107,18 +106,18 @@ def _read_exif(block: bytes) -> int | None:
     if directory + 2 > len(tiff):
         return _UNREADABLE
     (count,) = struct.unpack(order + "H", tiff[directory : directory + 2])
-    told: int | None = None
+    number: int | None = None
     for start in range(directory + 2, directory + 2 + 12 * count, 12):
         if start + 12 > len(tiff):
-            return told or _UNREADABLE
+            return number or _UNREADABLE
         tag, kind, values = struct.unpack(order + "HHI", tiff[start : start + 8])
-        if tag == _ORIENTATION and told in (None, _UNREADABLE):
-            told = _read_number(tiff, start + 8, order, kind, values)
-    return told
+        if tag == _ORIENTATION and number in (None, _UNREADABLE):
+            number = _read_number(tiff, start + 8, order, kind, values)
+    return number
 
 
 def _read_number(tiff: bytes, position: int, order: str, kind: int, values: int) -> int:
-    """Read the first value of a tag: where all its values take over four bytes, these are the offset of the first."""
+    """Return the first value of a tag; values of over four bytes stand at an offset."""
     if kind not in _NUMBERS:
         return _UNREADABLE
     number = struct.Struct(order + _NUMBERS[kind])
@@ -131,20 +130,20 @@ def _read_number(tiff: bytes, position: int, order: str, kind: int, values: int)
 
 
 def _read_xmp(packet: bytes) -> int | None:
-    """Read `tiff:Orientation`, as attribute or as element (XMP specification, part 2, section 3.3)."""
+    """Return `tiff:Orientation`, an attribute or an element (XMP specification, part 2, section 3.3)."""
     before, *commented = packet[:MAX_TEXT_BYTES].split(b"<!--")
     packet = before + b"".join(part.partition(b"-->")[2] for part in commented)
     namespace = _XMP_NAMESPACE.search(packet)
     prefix = re.escape(namespace[1] if namespace else b"tiff")
-    told = re.search(rb"[<\s]" + prefix + rb""":Orientation\s*(?:=\s*["']|>)\s*([^"'<]{0,16})""", packet)
-    if told is None:
+    found = re.search(rb"[<\s]" + prefix + rb""":Orientation\s*(?:=\s*["']|>)\s*([^"'<]{0,16})""", packet)
+    if found is None:
         return None
-    digits = told[1].strip()
+    digits = found[1].strip()
     return int(digits) if digits in _DIGITS else _UNREADABLE
 
 
 def _read_png_text(kind: bytes, body: bytes) -> bytes:
-    """Read the text behind the keyword of a chunk (PNG, third edition, section 11.3.3), as far as it can be read."""
+    """Return the text behind the keyword of a chunk (PNG, third edition, section 11.3.3), as far as it is readable."""
     if kind == b"tEXt":
         return body[:MAX_TEXT_BYTES]
     if kind == b"iTXt":
@@ -167,4 +166,4 @@ _PNG_TEXTS: dict[bytes, tuple[int, Callable[[bytes], int | None], bool]] = {
     b"raw profile type exif": (_PROFILE, _read_exif, True),
     b"raw profile type app1": (_PROFILE, _read_exif, True),
 }
-"""Texts of a PNG that may tell of orientation, by keyword: whose word it is, how to read it, whether in hexadecimal."""
+"""Texts of a PNG that may hold an orientation, by keyword: precedence, reader, whether hexadecimal."""

@@ -1,4 +1,4 @@
-"""The chunks of a PNG: walked and checked before decoding, and packed anew for the decoder."""
+"""The chunks of a PNG: checked before decoding, and repacked for the decoder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS = 100_000
 _LAST_FILTER = 4
 _INFLATE_BYTES = 1 << 18
-# Pixels over this are inflated twice, here and by the decoder: stored, they would fill the memory once more.
+# Over this, pixels stay deflated and are inflated twice: stored, they would fill the memory once more.
 _STORED_BYTES = 1 << 26
-# Bit depths that each colour type may have (PNG, third edition, table 12), and how many samples make a pixel.
+# Bit depths of each colour type (PNG, third edition, table 12), and samples a pixel.
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-# First row, first column, row step and column step of the passes of an interlaced PNG (section 8.2).
+# First row, first column, row step, column step of the passes of an interlaced PNG (section 8.2).
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
@@ -33,7 +33,7 @@ class PngHeader:
     interlaced: bool
 
     def passes(self) -> list[tuple[int, int]]:
-        """List (rows, bytes a row with its filter byte) of every pass, as the pixels lie before compression."""
+        """Return (rows, bytes a row with its filter byte) of every pass, before compression."""
         bits = self.bit_depth * _SAMPLES[self.color_type]
         sizes = []
         for row, column, row_step, column_step in _ADAM7 if self.interlaced else ((0, 0, 1, 1),):
@@ -46,7 +46,7 @@ class PngHeader:
 
 @dataclass(frozen=True)
 class Packed:
-    """A PNG with nothing in it but pixels; `transparent_gray` is the gray sample that tRNS makes transparent."""
+    """A PNG of nothing but pixels; `transparent_gray` is the sample that tRNS makes transparent."""
 
     data: bytearray
     transparent_gray: int | None
@@ -56,8 +56,7 @@ def walk_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, bool]]:
     """Yield (kind, body, whether its checksum fits) of every chunk to IEND; bytes after it are ignored.
 
     Raises:
-        UndecodableImage: the file ends early, a critical chunk is unknown or its checksum does not fit, or there
-            are over `MAX_CHUNKS`.
+        UndecodableImage: the file ends early, a critical chunk is unknown or broken, or there are over `MAX_CHUNKS`.
     """
     position, view = len(SIGNATURE), memoryview(data)
     for _ in range(MAX_CHUNKS):
@@ -85,7 +84,7 @@ def read_ihdr(body: bytes) -> PngHeader:
     """Read the IHDR chunk.
 
     Raises:
-        UndecodableImage: it is none, or has a combination that the standard does not.
+        UndecodableImage: it is broken, or none of the standard's combinations.
     """
     if len(body) != 13:
         raise UndecodableImage(f"Expected a PNG header of 13 bytes. Received {len(body)}.")
@@ -98,14 +97,13 @@ def read_ihdr(body: bytes) -> PngHeader:
 
 
 def pack_pixels(data: bytes) -> Packed:
-    """Write a PNG that holds the pixels of this one, inflated and checked, and no chunk that tells of them.
+    """Return a PNG of this one's pixels, inflated and checked, without other chunks.
 
-    libpng prints to stderr what it dislikes in a file, with words from the file itself, and inflates without
-    end what holds more than its header promises. So nothing reaches it that was not found whole here. The
-    pixels are stored, not deflated again: inflating them twice would cost more.
+    libpng prints words from a faulty file to stderr, and inflates without end what holds more than its header promises:
+    only what was found whole here reaches it. Pixels are stored, since inflating them twice would cost more.
 
     Raises:
-        UndecodableImage: what is compressed is corrupt, or not as many pixels as the header promises.
+        UndecodableImage: the pixels are corrupt, or not as many as the header promises.
     """
     palette, transparency = b"", b""
     pixels: list[memoryview] = []
@@ -148,7 +146,7 @@ def pack_pixels(data: bytes) -> Packed:
 
 
 def _store(pixels: list[memoryview], passes: list[tuple[int, int]]) -> Iterator[bytes]:
-    """Inflate the rows of all passes, piece by piece, and deflate them again at level 0."""
+    """Yield the rows of all passes, inflated and deflated again at level 0, piece by piece."""
     expected = sum(rows * size for rows, size in passes)
     inflating, storing, received = zlib.decompressobj(), zlib.compressobj(0), 0
     for part in pixels:
@@ -170,7 +168,7 @@ def _store(pixels: list[memoryview], passes: list[tuple[int, int]]) -> Iterator[
 
 
 def _check_filters(inflated: bytes, offset: int, passes: list[tuple[int, int]]) -> None:
-    """Check the filter byte of every row that begins in this piece of the stream."""
+    """Check the filter byte of every row that begins in this piece."""
     begin = 0
     for rows, size in passes:
         end = begin + rows * size
@@ -182,6 +180,6 @@ def _check_filters(inflated: bytes, offset: int, passes: list[tuple[int, int]]) 
 
 
 def append_chunk(packed: bytearray, kind: bytes, body: bytes) -> None:
-    """Write a chunk behind the others; an empty one only where it is the end."""
+    """Append a chunk; an empty one only where it is the end."""
     if body or kind == b"IEND":
         packed += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -1,4 +1,4 @@
-"""Pictures → PNG, as cheaply as it goes: these are drawn for one answer and read once."""
+"""Images → PNG, cheaply: each is for one answer."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ _GRAY, _RGB, _PALETTE = 0, 2, 3
 
 
 def encode_png(picture: NDArray[np.uint8], palette: bytes = b"") -> bytes:
-    """Write a picture as PNG (third edition), every row as its difference from the one above.
+    """Return an image as PNG (third edition), every row as its difference from the one above.
 
     OpenCV writes no palettes, and its zlib takes four times as long as ISA-L for larger files.
 
     Args:
         picture: uint8, gray (rows, columns) or RGB (rows, columns, 3), neither side 0.
-        palette: with a gray picture, the colours of its levels 0 to 255, three bytes each: a third of the bytes and of
-            the time of the same picture in colour.
+        palette: for gray, the colours of levels 0 to 255, three bytes each: a third of the bytes and time of RGB.
 
     Raises:
-        ValueError: the picture is none of these.
+        ValueError: it is none of these.
     """
     is_drawable = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)
     if picture.dtype != np.uint8 or picture.size == 0 or not is_drawable:

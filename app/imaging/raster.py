@@ -1,4 +1,4 @@
-"""JPEG and PNG bytes → gray pixels, with a warning wherever the picture was not plain 8-bit gray."""
+"""JPEG and PNG bytes → gray pixels, with a notice where they were not plain 8-bit gray."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Gray = NDArray[np.uint8]
 Samples = NDArray[np.uint8 | np.uint16]
 
 COLOUR_DIFFERENCE = 24
-COLOUR_SHARE = 0.01
+COLOUR_PROPORTION = 0.01
 _JPEG_COLOURS = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _SAMPLE_BITS = (8, 10, 12, 14, 16)
-# Colour is turned to gray in bands of so many pixels: what is made on the way stays small however large a film is.
+# Colour is turned to gray in bands of so many pixels, to bound the memory of the steps between.
 _BAND_PIXELS = 1 << 20
 
-# How the stored rows and columns become the picture, by EXIF orientation (Exif 2.32, section 4.6.4).
+# Stored rows and columns → the upright image, by EXIF orientation (Exif 2.32, section 4.6.4).
 _ORIENT: dict[int, Callable[[Gray], Gray]] = {
     1: lambda pixels: pixels,
     2: lambda pixels: pixels[:, ::-1],
@@ -43,16 +43,16 @@ _ORIENT: dict[int, Callable[[Gray], Gray]] = {
 def decode(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, ...]]:
     """Decode an image to gray.
 
-    EXIF orientation is obeyed, alpha lies over black, colour becomes luma (ITU-R BT.601), and 16-bit samples
-    are scaled by the smallest of 8, 10, 12, 14 and 16 bits that holds their maximum.
+    EXIF orientation is applied, alpha lies over black, colour becomes luma (ITU-R BT.601), and 16-bit samples are
+    scaled by the smallest of 8, 10, 12, 14 and 16 bits that holds their maximum.
 
     Args:
         data: the whole file; bytes after the end of the image are ignored.
-        header: what `read_header` said about these bytes.
+        header: from `read_header`.
 
     Returns:
-        uint8 pixels of shape (height, width), upright, 0 black to 255 white; and the warnings
-        (`sloppy-file`, `colour-image`, `few-gray-levels`).
+        uint8 (height, width), upright, 0 black to 255 white; and notices (`sloppy-file`, `colour-image`,
+        `few-gray-levels`).
 
     Raises:
         UndecodableImage: the image is truncated, corrupt, or not decodable to one gray frame.
@@ -75,7 +75,7 @@ def _decode_jpeg(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, 
     pixels, sloppy = _decode_whole(data, partial(_decode_strictly, header.channels))
     if header.channels == 1:
         return pixels[..., 0], (), sloppy
-    # Adobe's CMYK counts light, not ink: what its fourth channel lets through, as an alpha over black does.
+    # Adobe's CMYK counts light, not ink: its fourth channel is an alpha over black.
     return *_turn_gray(pixels, cv2.COLOR_RGB2GRAY), sloppy
 
 
@@ -93,7 +93,7 @@ def _decode_whole(data: bytes, decode: Decode) -> tuple[Gray, tuple[str, ...]]:
 
 
 def _decode_strictly(channels: int, data: bytes) -> Gray:
-    """Decode a JPEG; strict: one that was cut and closed again is an error, not a film with a grey rest."""
+    """Decode a JPEG strictly: one that was cut and closed again is an error, not a film with a gray rest."""
     pixels: Gray = simplejpeg.decode_jpeg(data, _JPEG_COLOURS[channels], strict=True)
     return pixels
 
@@ -101,7 +101,7 @@ def _decode_strictly(channels: int, data: bytes) -> Gray:
 def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, ...], tuple[str, ...]]:
     packed = pack_pixels(data)
     try:
-        # UNCHANGED keeps what the gray modes drop: the low byte of 16-bit samples, and alpha.
+        # The gray modes drop the low byte of 16-bit samples, and alpha.
         decoded = cv2.imdecode(np.frombuffer(packed.data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         decoded = None
@@ -109,7 +109,7 @@ def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, .
         raise UndecodableImage("Expected a whole PNG. Received one that the decoder refused.")
     pixels: Samples = decoded  # type: ignore[assignment]  # OpenCV names no dtype; PNG has these two
     if packed.transparent_gray is not None:
-        # The decoder has spread samples of fewer than 8 bits over 0 to 255.
+        # Samples of fewer than 8 bits were spread over 0 to 255.
         spread = 255 // ((1 << header.bit_depth) - 1) if header.bit_depth < 8 else 1
         pixels[pixels == packed.transparent_gray * spread] = 0
     bits, warnings = _bits_used(pixels)
@@ -120,10 +120,10 @@ def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, .
 
 
 def _bits_used(samples: Samples) -> tuple[int, tuple[Notice, ...]]:
-    """Tell how many bits hold the largest sample: 8 to 16 where 16 are stored."""
+    """Return how many bits hold the largest sample: 8 to 16 where 16 are stored."""
     if samples.dtype != np.uint16:
         return 8, ()
-    # Alpha is always written in full range; it says nothing about the depth of the picture.
+    # Without alpha, which is always in full range.
     picture = samples[..., :3] if samples.ndim == 3 else samples
     maximum = int(picture.max())
     bits = next(bits for bits in _SAMPLE_BITS if maximum < 1 << bits)
@@ -144,9 +144,9 @@ def _scale_to_8_bit(samples: Samples, bits: int) -> Gray:
 
 
 def _turn_gray(pixels: Samples, conversion: int, bits: int = 8) -> tuple[Gray, tuple[Notice, ...]]:
-    """Turn (rows, columns, 3 or 4) to 8-bit gray, the fourth as alpha over black.
+    """Return (rows, columns, 3 or 4) as 8-bit gray, the fourth as alpha over black.
 
-    Warns where the channels differ by more than `COLOUR_DIFFERENCE` in over `COLOUR_SHARE` of the pixels.
+    With a notice where the channels differ by over `COLOUR_DIFFERENCE` in over `COLOUR_PROPORTION` of the pixels.
     """
     rows, columns, channels = pixels.shape
     gray = np.empty((rows, columns), np.uint8)
@@ -160,7 +160,7 @@ def _turn_gray(pixels: Samples, conversion: int, bits: int = 8) -> tuple[Gray, t
             colour = ((colour.astype(np.uint16) * alpha + 127) // 255).astype(np.uint8)
         gray[top : top + step] = cv2.cvtColor(colour, conversion)
         coloured += _count_coloured(colour)
-    if coloured <= COLOUR_SHARE * rows * columns:
+    if coloured <= COLOUR_PROPORTION * rows * columns:
         return gray, ()
     detail = "The picture is in colour: it was turned to gray, as no X-ray needs to be."
     return gray, (Notice("colour-image", detail),)

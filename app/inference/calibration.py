@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 class Calibration(BaseModel):
     """How a model's logit becomes a probability: sigmoid(slope × logit + intercept), Platt's form.
 
-    `prevalence` is the share of PNEUMONIA among the films that it was fitted on; `weights_sha256` names the
-    weights that it was fitted for, so that it can't be read with others.
+    `prevalence` is the proportion of PNEUMONIA among the films that it was fitted on; `weights_sha256` binds it to the
+    weights that it was fitted for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,12 +27,12 @@ class Calibration(BaseModel):
     weights_sha256: str
 
     def probability(self, logit: float, prevalence: float | None = None) -> float:
-        """Answer P(PNEUMONIA) in 0..1 for a logit.
+        """Return P(PNEUMONIA) in 0..1 for a logit.
 
         Args:
             logit: the network's, before calibration.
-            prevalence: of another site; moves the log-odds by the difference of the two priors' log-odds
-                (Saerens, Latinne, Decaestecker 2002, equation 2.4). None: as fitted.
+            prevalence: of another site; shifts the log-odds by the difference of the priors' log-odds (Saerens,
+                Latinne, Decaestecker 2002, equation 2.4). None: as fitted.
         """
         log_odds = self.slope * logit + self.intercept
         if prevalence is not None:
@@ -62,7 +62,7 @@ class AbstentionBand:
 
 @dataclass(frozen=True)
 class Decision:
-    """What one logit says at one operating point; `threshold` is a probability, calibrated as `probability` is."""
+    """The class of one logit at one operating point; `probability` and `threshold` are calibrated."""
 
     label: str
     probability: float
@@ -81,18 +81,18 @@ def decide(
     refer_band: AbstentionBand | None = None,
     prevalence: float | None = None,
 ) -> Decision:
-    """Read a logit at an operating point.
+    """Return the class of a logit at an operating point.
 
-    The class is decided on the logit, so that no film changes its class with the prevalence; since both are
-    calibrated by the same rising function, it is PNEUMONIA exactly where the probability reaches the threshold.
+    It is decided on the logit, so that no class changes with the prevalence. Calibration rises with the logit: the
+    class is PNEUMONIA exactly where the probability reaches the threshold.
 
     Args:
-        logit: the network's, before calibration.
+        logit: before calibration.
         calibration: of the same weights.
-        labels: the names of the negative and of the positive class, in this order.
+        labels: the negative and the positive class.
         operating_point: its name.
-        threshold_logit: the operating point itself.
-        refer_band: where to refer; None refers nothing.
+        threshold_logit: its threshold.
+        refer_band: where to refer; None: nowhere.
         prevalence: see `Calibration.probability`.
     """
     return Decision(
@@ -104,5 +104,5 @@ def decide(
     )
 
 
-def _log_odds(share: float) -> float:
-    return math.log(share / (1 - share))
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))

@@ -17,10 +17,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Maps:
-    """What a network answers besides its logit, for a batch of N films, all float32.
+    """The logits and maps of N films, all float32.
 
-    `cam` (N, rows, columns) is in logits and, with `cam_bias` (N,), sums to the logit; both are None where the
-    network's head has no such form. `layers` holds activations (N, rows, columns, channels) by layer name.
+    `cam` (N, rows, columns) is in logits and, with `cam_bias` (N,), sums to the logit; both are None where the head has
+    no such form. `layers` holds activations (N, rows, columns, channels) by layer name.
     """
 
     logits: Floats
@@ -30,28 +30,28 @@ class Maps:
 
 
 class Engine(Protocol):
-    """What the service needs of an inference engine. Both calls may come from any thread, at once.
+    """An inference engine; any thread may call it at any time.
 
-    To add one: answer both within 1e-3 of the others, raise ValueError or TypeError for films of another size than the
-    network's, and name it in `app.names` and in `open_engine`.
+    A new one answers within 1e-3 of the others, raises ValueError or TypeError for films of another size, and is named
+    in `app.names` and `open_engine`.
     """
 
     name: EngineName
 
     def logits(self, films: Films) -> Floats:
-        """Answer (N,) float32 logits of uint8 films (N, height, width), each from its own film."""
+        """Return (N,) float32 logits of uint8 films (N, height, width), each from its own film."""
         ...
 
     def maps(self, films: Films, *, cam: bool, layers: bool) -> Maps:
-        """Answer the logits and the maps that are asked for; the others are None or empty."""
+        """Return the logits and the maps that are asked for; the others are None or empty."""
         ...
 
 
 def check_rows(films: Films, logits: Floats) -> Floats:
-    """Refuse an answer that is not one logit a film, as a graph with a fixed batch gives: silently the first's.
+    """Return one logit a film. A graph with a fixed batch gives only the first film's, silently.
 
     Raises:
-        ArtifactRefused: it is not.
+        ArtifactRefused: there are more or fewer.
     """
     flat = logits.reshape(-1)
     if flat.shape != (len(films),):

@@ -1,4 +1,4 @@
-"""Pictures of what a network saw: what drove its logit, and the activations of its layers. Knows arrays only."""
+"""Arrays → images of what drove a logit, and of the activations of layers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from app.inference.engine import Engine, Films, Floats
 
 CHANNELS_A_ROW = 16
 OCCLUSION_CELLS = 10
-# Towards the positive class, and away from it, as RGB; told apart by the colour-blind too (Okabe and Ito 2008).
+# Towards the positive class and away from it, RGB, for the colour-blind too (Okabe and Ito 2008).
 _TOWARDS, _AWAY = (213, 94, 0), (0, 114, 178)
-# (Bare film, share towards, share away) → RGB; a half, since what follows cuts fractions off.
+# (Bare film, towards, away) → RGB; a half, since fractions are cut off.
 _COLOURS = np.array([(1, towards, away, 0.5) for towards, away in zip(_TOWARDS, _AWAY, strict=True)], np.float32)
 _STRONGEST_COVER = 0.65
 
 
 @dataclass(frozen=True)
 class ActivationMap:
-    """One picture for the answer.
+    """One image of an answer.
 
-    `width` and `height` are the PNG's, in pixels. A cam's `values` are its map in logits, at its layer's
-    resolution; `bias` is what they leave of the logit, None where the method does not account for all of it.
+    `width` and `height` are the PNG's, in pixels. A cam's `values` are its map in logits, at its layer's resolution;
+    `bias` is the rest of the logit, None where the method is not exact.
     """
 
     kind: Literal["cam", "layer"]
@@ -40,21 +40,21 @@ class ActivationMap:
 
 
 def draw_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: float | None) -> ActivationMap:
-    """Lay a map of logits over its film: orange towards PNEUMONIA, blue away from it, bare where it is zero.
+    """Return a map of logits over its film: orange towards PNEUMONIA, blue away from it, bare at zero.
 
     Args:
         film: uint8 (height, width).
         cam: float32 (rows, columns), in logits; the strongest value of either sign is covered most.
-        method: its name, for the answer.
-        layer: the layer whose features it shares out; None where there is none.
+        method: its name.
+        layer: whose features it attributes the logit to, if any.
         bias: see `ActivationMap`.
     """
     height, width = film.shape
     rows, columns = cam.shape
-    share = _enlarging(rows, height) @ cam @ _enlarging(columns, width).T
-    share *= _STRONGEST_COVER / (max(float(share.max()), -float(share.min())) or 1.0)
-    towards = np.maximum(share, 0)
-    away = towards - share
+    cover = _enlarging(rows, height) @ cam @ _enlarging(columns, width).T
+    cover *= _STRONGEST_COVER / (max(float(cover.max()), -float(cover.min())) or 1.0)
+    towards = np.maximum(cover, 0)
+    away = towards - cover
     bare = film * (1 - towards - away)
     picture = cv2.transform(cv2.merge([bare, towards, away]), _COLOURS).astype(np.uint8)
     values = cam.astype(np.float64).round(6).tolist()
@@ -62,7 +62,7 @@ def draw_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: 
 
 
 def draw_layer(name: str, activations: Floats) -> ActivationMap:
-    """Draw every channel of a layer side by side in plasma colours; see `lay_out`.
+    """Return every channel of a layer side by side in plasma colours; see `lay_out`.
 
     Args:
         name: of the layer.
@@ -74,10 +74,10 @@ def draw_layer(name: str, activations: Floats) -> ActivationMap:
 
 
 def lay_out(activations: Floats) -> Films:
-    """Lay every channel of a layer side by side, `CHANNELS_A_ROW` a row, in gray.
+    """Return every channel of a layer side by side, `CHANNELS_A_ROW` a row, in gray.
 
-    Each channel is standardised, multiplied by 64, moved by 128 and clipped to 0..255, as in Chollet, "Deep
-    Learning with Python", section 5.4.1; a channel that is the same everywhere is drawn at 128.
+    Each channel is standardised, times 64, plus 128, and clipped to 0..255 (Chollet, "Deep Learning with Python",
+    section 5.4.1); a constant channel is 128.
 
     Args:
         activations: float32 (rows, columns, channels).
@@ -86,9 +86,9 @@ def lay_out(activations: Floats) -> Films:
         uint8 of shape (bands × rows, channels a band × columns); what is left over is 0.
     """
     rows, columns, channels = activations.shape
-    # Channel by channel in memory, all that follows takes a third of the time.
+    # Channel by channel in memory: a third of the time.
     flat = cv2.transpose(activations.reshape(-1, channels)).reshape(channels, -1)
-    # Rounding gives a constant channel a deviation too, and would draw it at 64 or 192.
+    # Rounding gives a constant channel a deviation too, and would make it 64 or 192.
     varies = flat.max(axis=1) > flat.min(axis=1)
     gray = flat - flat.mean(axis=1, keepdims=True)
     deviation = np.sqrt(np.einsum("ij,ij->i", gray, gray) / (rows * columns))
@@ -103,10 +103,10 @@ def lay_out(activations: Floats) -> Films:
 
 
 def occlude(engine: Engine, film: Films) -> Floats:
-    """Ask by how much the logit falls where a part of the film is covered with its mean gray.
+    """Return by how much the logit falls where a part of the film is covered with its mean gray.
 
-    The map of Zeiler and Fergus 2014, for networks whose head can't be shared out: it needs no gradient, and
-    its values do not sum to the logit. Each cell's cover reaches half a cell beyond it.
+    The map of Zeiler and Fergus 2014, for heads without an exact one: it needs no gradient, and its values do not sum
+    to the logit. Each cover reaches half a cell beyond its cell.
 
     Args:
         engine: of the network.
@@ -133,13 +133,13 @@ def _cover(cell: int, side: int) -> slice:
 
 @cache
 def _enlarging(size: int, larger: int) -> Floats:
-    """Answer the matrix (larger, size) that enlarges a column as OpenCV's cubic does, in a sixth of its time."""
+    """Return the matrix (larger, size) that enlarges a column as OpenCV's cubic does, in a sixth of its time."""
     unit = np.eye(size, dtype=np.float32)
     return np.asarray(cv2.resize(unit, (size, larger), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 @cache
 def _plasma() -> bytes:
-    """Answer the colours of the gray levels 0 to 255, three bytes each."""
+    """Return the colours of the gray levels 0 to 255, three bytes each."""
     levels = np.arange(256, dtype=np.uint8)[np.newaxis]
     return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_PLASMA), cv2.COLOR_BGR2RGB).tobytes()

@@ -1,6 +1,6 @@
-"""A Keras network → the same network that also answers its maps.
+"""A Keras network → the same network with its maps as further outputs.
 
-Only the TensorFlow engine and training import this file: it needs Keras.
+Only the TensorFlow engine and training, which have Keras, import this file.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _INERT = (
 class Head:
     """What stands between the last feature maps and the logit, where that is piecewise linear.
 
-    `features` are the maps (N, rows, columns, channels), `pooled` tells global average pooling from flattening, `dense`
-    are the Dense layers in order, all but the last with ReLU, and `hidden` are the outputs of all but the last.
+    `features` are the maps (N, rows, columns, channels); `pooled` by global average, or else flattened; `dense` are the
+    Dense layers in order, all but the last with ReLU; `hidden` the outputs of all but the last.
     """
 
     features: Tensor
@@ -43,10 +43,10 @@ class Head:
 
 
 def origin_of(tensor: Tensor) -> tuple[Layer, Tensor | None]:
-    """Return the operation that a symbolic tensor comes from, and the tensor that it was given; None for several.
+    """Return the operation that a symbolic tensor comes from, and its input; None for several.
 
-    A layer's own `input` and `output` do not do: they fail for a layer that is used twice, and those of a network that
-    is a layer of another one belong to its inside.
+    A layer's own `input` and `output` fail for a layer that is used twice, and those of a nested network belong to its
+    inside.
     """
     history = tensor._keras_history
     given = history.operation._inbound_nodes[history.node_index].input_tensors
@@ -54,7 +54,7 @@ def origin_of(tensor: Tensor) -> tuple[Layer, Tensor | None]:
 
 
 def skip_inert(tensor: Tensor) -> Tensor:
-    """Walk back over operations that change nothing at inference, such as Dropout."""
+    """Return the tensor before operations that change nothing at inference, such as Dropout."""
     operation, given = origin_of(tensor)
     while _is_inert(operation):
         tensor = given
@@ -70,7 +70,7 @@ def _is_inert(operation: Layer) -> bool:
 
 
 def find_head(network: Network) -> Head | None:
-    """Walk back from the layer `logit` to the feature maps; None where something else stands between.
+    """Return what lies between the feature maps and the layer `logit`; None where it is not piecewise linear.
 
     Raises:
         ArtifactRefused: the network has no layer `logit` that is Dense(1) without an activation.
@@ -108,11 +108,11 @@ def _has_pixels(tensor: Tensor) -> bool:
 
 
 def maps_of(network: Network, layers: Sequence[str] | None = None) -> MapsSpec:
-    """Tell which maps a network can answer.
+    """Return which maps a network has.
 
     Args:
         network: a Keras functional model with a layer `logit`.
-        layers: whose activations to offer; None: every Conv2D layer that is used once and tells places apart.
+        layers: with activation maps; None: every Conv2D layer of several places that is used once.
     """
     if layers is None:
         found = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
@@ -126,20 +126,20 @@ def maps_of(network: Network, layers: Sequence[str] | None = None) -> MapsSpec:
 
 
 class NetworkWithMaps(keras.Model):  # type: ignore[misc]  # Keras ships no types
-    """A network whose outputs are [logit, cam, cam_bias, *layers], or without the two where it has no `cam`."""
+    """A network with the outputs [logit, cam, cam_bias, *layers]; without cam and bias where it has none."""
 
     def __init__(self, network: Network, maps: MapsSpec) -> None:
         super().__init__(name="network_with_maps")
         head = find_head(network) if maps.cam is not None else None
         if head is None and maps.cam is not None:
-            raise ArtifactRefused("Expected a network whose head can be shared out over its features. It cannot.")
+            raise ArtifactRefused("Expected a network whose logit can be attributed to its feature maps. It cannot.")
         hidden = [] if head is None else [head.features, *head.hidden]
         layers = [network.get_layer(name).output for name in maps.layers]
         self._head, self._hidden = head, len(hidden)
         self.taps = keras.Model(network.inputs, [network.get_layer("logit").output, *hidden, *layers])
 
     def call(self, films: Any) -> list[Any]:
-        """Answer the outputs for films (N, height, width, 1), 0 to 255."""
+        """Return the outputs for films (N, height, width, 1), 0 to 255."""
         # Of a single output Keras returns no list.
         logit, *rest = keras.tree.flatten(self.taps(films, training=False))
         if self._head is None:
@@ -151,11 +151,10 @@ class NetworkWithMaps(keras.Model):  # type: ignore[misc]  # Keras ships no type
 
 
 def _attribute(head: Head, features: Any, hidden: list[Any]) -> Any:
-    """Share the logit out over the feature maps: activation × gradient, summed over the channels.
+    """Attribute the logit to the feature maps: activation × gradient, summed over the channels.
 
-    A head of Dense and ReLU is linear wherever no unit changes its side, so the shares and a bias sum to the
-    logit exactly; with one Dense on pooled features this is the class activation map of Zhou et al. 2016.
-    `hidden` are the outputs of all Dense layers but the last.
+    A head of Dense and ReLU is piecewise linear, so the attributions and a bias sum to the logit exactly; with one
+    Dense on pooled features this is the class activation map of Zhou et al. 2016. `hidden`: see `Head`.
     """
     ops = keras.ops
     _, rows, columns, channels = features.shape

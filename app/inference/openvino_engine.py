@@ -16,7 +16,7 @@ from app.names import EngineName
 
 
 class _Copies(threading.local):
-    """The infer requests of one thread, by the outputs that they answer."""
+    """The infer requests of one thread, by their outputs."""
 
     def __init__(self) -> None:
         # Any: OpenVINO ships no types.
@@ -26,9 +26,9 @@ class _Copies(threading.local):
 class OpenVINOEngine:
     """OpenVINO on the CPU, float32.
 
-    Every calling thread has its own single-threaded compiled copy: on two cores that was measured to be faster
-    than one copy with two streams. The graph is cut to the outputs that a call needs, since an output in the
-    middle of a network keeps OpenVINO from fusing what stands around it.
+    Every calling thread has its own single-threaded compiled copy, which on two cores was faster than one copy with two
+    streams. The graph is cut to the outputs that a call needs: an output within a network keeps OpenVINO from fusing
+    the layers around it.
     """
 
     name: EngineName = "openvino"
@@ -49,8 +49,8 @@ class OpenVINOEngine:
             # bfloat16, the default where the CPU has it, moved probabilities by up to 0.011.
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        # At the first look at any tensor OpenVINO's binding makes something once, and lets go of the interpreter's lock
-        # meanwhile: two threads that look first can wait for each other for ever.
+        # The first access to any tensor initialises OpenVINO's binding without the interpreter's lock: two threads that
+        # do it at once can wait for each other for ever.
         _ = self._request(("logit",)).get_input_tensor().data
 
     def logits(self, films: Films) -> Floats:
@@ -73,16 +73,16 @@ class OpenVINOEngine:
 
     def _infer(self, films: Films, outputs: tuple[str, ...]) -> list[Floats]:
         request = self._request(outputs)
-        # Into the request's own tensor, around what OpenVINO does for arguments of any kind, and no dict of copies.
+        # Into the request's own tensor: faster than OpenVINO's handling of arguments.
         tensor, shape = request.get_input_tensor(), [*films.shape, 1]
         if list(tensor.data.shape) != shape:
-            # OpenVINO itself would not say so, and answer for the film before.
+            # OpenVINO itself would silently answer for the film before.
             if not request.model_inputs[0].partial_shape.compatible(self._openvino.PartialShape(shape)):
                 raise ValueError(f"Expected films of the network's size. Received {films.shape}.")
             tensor.shape = shape
         tensor.data[..., 0] = films
         request.infer(share_outputs=True)
-        # Copied: the request's own buffers are overwritten by the next film.
+        # Copied: the next film overwrites the request's buffers.
         return [np.array(request.get_output_tensor(i).data, dtype=np.float32) for i in range(len(outputs))]
 
     def _request(self, outputs: tuple[str, ...]) -> Any:

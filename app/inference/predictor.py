@@ -1,4 +1,4 @@
-"""The bytes of one film → everything that is answered about it. Server and command line both come through here."""
+"""The bytes of one film → everything that is answered about it, for server and command line."""
 
 from __future__ import annotations
 
@@ -24,17 +24,16 @@ from app.notice import Notice
 
 MapKind = Literal["none", "cam", "layers", "all"]
 LARGE_FILM_BYTES = 64 * 2**20
-"""Decoded bytes over which films are decoded one at a time, whatever the number of workers."""
+"""Decoded bytes over which films are decoded one at a time."""
 
 MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
 
 
 @dataclass(frozen=True)
 class FilmPrediction:
-    """What a model says of one film.
+    """What a model predicts for one film.
 
-    `warnings` hold what was noticed of the film, then the model's standing notices; `seconds` are those spent, by
-    phase: decode, infer, explain.
+    `warnings` are the film's, then the model's; `seconds` are by phase: decode, infer, explain.
     """
 
     decision: Decision
@@ -45,7 +44,7 @@ class FilmPrediction:
 
 
 class Predictor:
-    """A verified model, ready to read films from any thread."""
+    """A verified model, for films from any thread."""
 
     def __init__(
         self, entry: Entry, engine: Engine, *, max_pixels: int = DEFAULT_MAX_PIXELS, prevalence: float | None = None
@@ -62,10 +61,10 @@ class Predictor:
         self._one_large_film = threading.Lock()
 
     def point(self, wanted: str | None) -> str:
-        """Name the operating point to use: the wanted one, or the model's default.
+        """Return the name of the wanted operating point, or of the model's default.
 
         Raises:
-            InvalidParameter: the model has no such point; the message lists those it has.
+            InvalidParameter: there is no such point; the message lists those there are.
         """
         points = self.manifest.operating_points
         if wanted is None:
@@ -75,12 +74,12 @@ class Predictor:
         return wanted
 
     def predict(self, data: bytes, *, operating_point: str, maps: MapKind = "none") -> FilmPrediction:
-        """Read one film.
+        """Predict one film.
 
         Args:
             data: the bytes of a JPEG or PNG.
             operating_point: one of the model's, see `point`.
-            maps: which activation maps to draw.
+            maps: which activation maps to compute.
 
         Raises:
             ImageError: see `app.imaging.preprocess`.
@@ -89,7 +88,7 @@ class Predictor:
         with _timed(seconds, "decode"):
             height, width = self.manifest.shape
             header = inspect_film(data, max_pixels=self._max_pixels)
-            # Two of the largest at once would need more memory than a container should have.
+            # Two of the largest at once need more memory than a container should have.
             with self._one_large_film if header.decoded_bytes > LARGE_FILM_BYTES else nullcontext():
                 film = load_film(data, header, width=width, height=height)
         if maps == "none":

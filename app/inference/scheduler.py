@@ -1,6 +1,6 @@
-"""Hands films to one worker a core. Each is decoded, shrunk and inferred in one go, in one thread.
+"""Hands films to one worker thread a core, which decodes, shrinks and infers each in one go.
 
-Films are not batched: at float32 a film in a batch of 32 costs what a film alone costs.
+Films are not batched: at float32 a film in a batch of 32 costs as much as alone.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _CLOSING = "The service is closing. Try again later."
 
 
 class Job(Generic[T]):
-    """A piece of work whose result a coroutine awaits. `do` runs in a worker, all else in the event loop's thread."""
+    """Work whose result a coroutine awaits; `do` runs in a worker, all else in the event loop's thread."""
 
     def __init__(self, work: Callable[[], T], deadline: float, done: Callable[[], None]) -> None:
         self._work: Callable[[], T] | None = work
         self._deadline, self._done = deadline, done
-        # Acquired once: by the worker that does the work, or by who drops it before.
+        # Acquired once: by the worker, or by who drops the work before.
         self._claim = threading.Lock()
         self._queued = monotonic()
         self._loop = asyncio.get_running_loop()
@@ -34,7 +34,7 @@ class Job(Generic[T]):
         self._expiry = self._loop.call_later(deadline - self._queued, self._expire)
 
     def do(self) -> None:
-        """Do the work, unless nobody waits for it any more."""
+        """Do the work, unless it was dropped."""
         if not self._claim.acquire(blocking=False):
             return
         result: tuple[T, float] | None = None
@@ -45,19 +45,19 @@ class Job(Generic[T]):
         else:
             try:
                 result = self._work(), begun - self._queued
-            except BaseException as raised:  # whatever it is, it is the caller's
+            except BaseException as raised:  # the caller's
                 error = raised
         self._work = None
         try:
-            # One call into the loop a film: each wakes it up.
+            # One call a film: each wakes the loop up.
             self._loop.call_soon_threadsafe(self._end, result, error)
-        except RuntimeError:  # it is closed, and nobody waits
+        except RuntimeError:  # the loop is closed
             pass
         finally:
             del result, error
 
     def drop(self, error: Exception | None = None) -> None:
-        """Wait no longer: raise `error` in who awaits the result, and free the place of work that has not begun."""
+        """Raise `error` in whoever awaits the result; work that has not begun is over."""
         self._expiry.cancel()
         if self._claim.acquire(blocking=False):
             self._work = None
@@ -72,7 +72,7 @@ class Job(Generic[T]):
         self._done()
         self._expiry.cancel()
         if self.result.done():
-            return  # nobody waits for it any more
+            return  # dropped
         if result is not None:
             self.result.set_result(result)
         elif error is not None:
@@ -84,19 +84,18 @@ class Scheduler:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        # Not an executor: its futures and locks cost as much as all the rest of a request's way to a worker.
+        # Not an executor, whose futures and locks would double the cost of a request's way to a worker.
         self._queue: WorkQueue[Job[Any] | None] = WorkQueue()  # None ends a worker
         self._threads: list[threading.Thread] = []
         self._is_closed = False
 
     async def run(self, work: Callable[[], T], *, deadline: float, done: Callable[[], None]) -> tuple[T, float]:
-        """Do a piece of work in the next free worker.
+        """Do work in the next free worker.
 
         Args:
-            work: what to do, in one thread.
-            deadline: by `time.monotonic()`; work that has not begun by then is dropped, and a result that comes later
-                is discarded.
-            done: called once when the work is over or dropped, also where nobody waits for it any more.
+            work: called in one thread.
+            deadline: by `time.monotonic()`; work not begun by then is dropped, a later result discarded.
+            done: called once, when the work is over or dropped.
 
         Returns:
             What `work` returned, and the seconds that it waited for a worker.
@@ -118,7 +117,7 @@ class Scheduler:
             job.drop()
 
     async def warm(self, work: Callable[[], object]) -> None:
-        """Do a piece of work once in every worker, so that no film waits for what a thread makes at its first."""
+        """Do work once in every worker: a thread's first film would wait for what it sets up."""
         barrier = threading.Barrier(self.workers)
 
         def start() -> None:
@@ -139,7 +138,7 @@ class Scheduler:
 
     def _begin(self) -> None:
         for number in range(self.workers):
-            # Daemons, so that a service that was never closed does not keep its process alive.
+            # Daemons: a service that was never closed keeps no process alive.
             thread = threading.Thread(target=_work, args=(self._queue,), name=f"film_{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -149,5 +148,5 @@ def _work(queue: WorkQueue[Job[Any] | None]) -> None:
     mine: SimpleQueue[Job[Any] | None] = SimpleQueue()
     while (job := queue.get(mine)) is not None:
         job.do()
-        # Else the last film would be kept until the next one comes.
+        # Else the last film is kept until the next.
         del job

@@ -24,7 +24,7 @@ from app.names import EngineName
 
 
 class TensorFlowEngine:
-    """Traced once for any batch size; slower than OpenVINO and what every figure is checked against."""
+    """Traced once for any batch size; slower than OpenVINO, and what it is checked against."""
 
     name: EngineName = "tensorflow"
 

@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 class WorkQueue(Generic[T]):
-    """First come, first served; of idle workers the one that came to rest last is served first.
+    """First come, first served; of idle workers, the one that became idle last is served first.
 
-    A single client's films so go to one worker, whose network is warm in the caches, not to each in its turn.
+    A single client's films thus go to one worker, whose network is in the caches.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class WorkQueue(Generic[T]):
         self._idle: list[SimpleQueue[T]] = []
 
     def put(self, item: T) -> None:
-        """Give it to an idle worker, or let it wait."""
+        """Hand an item to an idle worker, or let it wait."""
         with self._lock:
             if not self._idle:
                 self._waiting.append(item)
@@ -31,7 +31,7 @@ class WorkQueue(Generic[T]):
         worker.put(item)
 
     def get(self, mine: SimpleQueue[T]) -> T:
-        """Take the first that waits, or rest until one comes; `mine` is the calling worker's own."""
+        """Return the first item, or wait for one; `mine` is the calling worker's own queue."""
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()
@@ -39,7 +39,7 @@ class WorkQueue(Generic[T]):
         return mine.get()
 
     def take_all(self) -> list[T]:
-        """Take all that waits."""
+        """Remove and return all items that wait."""
         with self._lock:
             taken = list(self._waiting)
             self._waiting.clear()
