@@ -118,9 +118,9 @@ def predict(
         answer = json.loads(encode_prediction(prediction, predictor.manifest, filename=filename, prevalence=prevalence))
         if save_maps is not None:
             try:
-                for drawn in prediction.maps:
-                    target = save_maps / f"{_map_stem(name)}-{drawn.kind}-{drawn.layer or 'film'}.png"
-                    target.write_bytes(drawn.png)
+                for plot in prediction.maps:
+                    target = save_maps / f"{_map_stem(name)}-{plot.kind}-{plot.layer or 'film'}.png"
+                    target.write_bytes(plot.png)
             except OSError as error:
                 typer.echo(f"Expected --save-maps to be a folder that can be written: {error.strerror}.", err=True)
                 raise typer.Exit(2) from None

@@ -10,7 +10,7 @@ from app.inference.predictor import MAP_KINDS
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "activation_maps": {
-        "description": "Which maps to draw: of what drove the logit, of every layer's channels, both or none.",
+        "description": "Which maps to compute: of what drove the logit, of every layer's channels, both or none.",
         "schema": {"type": "string", "enum": list(MAP_KINDS), "default": "none"},
     },
     "operating_point": {

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.inference.explain import ActivationMap as DrawnMap
+from app.inference.explain import ActivationMap as Plot
 from app.inference.manifest import Manifest
 from app.inference.predictor import FilmPrediction
 from app.names import Label
@@ -133,20 +133,20 @@ def encode_prediction(
         warnings=list(predicted.warnings),
         filename=filename,
         model=ModelIdentity(**identify(manifest)),
-        activation_maps=[_map_of(drawn) for drawn in predicted.maps],
+        activation_maps=[_map_of(plot) for plot in predicted.maps],
         **({} if prevalence is None else {"prevalence": prevalence}),
     )
     return prediction.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
 
-def _map_of(drawn: DrawnMap) -> ActivationMap:
+def _map_of(plot: Plot) -> ActivationMap:
     return ActivationMap(
-        kind=drawn.kind,
-        method=drawn.method,
-        layer=drawn.layer,
-        width=drawn.width,
-        height=drawn.height,
-        png=base64.b64encode(drawn.png).decode(),
-        values=drawn.values,
-        bias=drawn.bias,
+        kind=plot.kind,
+        method=plot.method,
+        layer=plot.layer,
+        width=plot.width,
+        height=plot.height,
+        png=base64.b64encode(plot.png).decode(),
+        values=plot.values,
+        bias=plot.bias,
     )

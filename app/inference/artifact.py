@@ -1,7 +1,7 @@
-"""Write, verify and read one model_store entry; the writer and the reader stand side by side.
+"""Write, verify and read one model_store entry, `<store>/<name>/<version>`.
 
-An entry is a folder `<store>/<name>/<version>` with `model.keras`, `serving/`, `model.json`, `golden.json` and
-what people read. It is written aside, verified by loading it as the service would, and then renamed.
+It holds `model.keras`, `serving/`, `model.json`, `golden.json` and pages. It is written aside, verified by loading it
+as the service does, and then renamed.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ _DEFAULT_FILE = "DEFAULT"
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a model store: its folder and what its `model.json` says."""
+    """One entry of a model store: its folder and its `model.json`."""
 
     folder: Path
     manifest: Manifest
 
     @property
     def label(self) -> str:
-        """`name/version`, as it is asked for."""
+        """`name/version`."""
         return f"{self.manifest.name}/{self.manifest.version}"
 
 
 @dataclass(frozen=True)
 class StagedEntry:
-    """An entry that is being written aside, under the name and the version that it will have."""
+    """An entry that is being written aside, with its later name and version."""
 
     folder: Path
     name: str
@@ -57,7 +57,7 @@ class StagedEntry:
 
 
 def list_entries(store: Path) -> list[str]:
-    """Name every `name/version` of a store, sorted by name, then by number."""
+    """Return every `name/version` of a store, sorted by name, then by number."""
     found = [
         (folder.parent.name, int(folder.name))
         for folder in store.glob("*/*")
@@ -114,12 +114,12 @@ def find_entry(store: Path, wanted: str | None = None) -> Entry:
 def open_verified(entry: Entry, engine_name: EngineName = DEFAULT_ENGINE) -> Engine:
     """Load an entry's network and check that it is the one that was saved.
 
-    The hashes of its files are compared first, then its golden films are computed again: every logit must be
-    within `LOGIT_TOLERANCE` and every calibrated probability within `PROBABILITY_TOLERANCE`. The maps that the
-    manifest promises are computed once.
+    The hashes of its files must match. Its golden films are computed again: every logit must be within
+    `LOGIT_TOLERANCE`, every calibrated probability within `PROBABILITY_TOLERANCE`. The manifest's maps are computed
+    once.
 
     Raises:
-        ArtifactRefused: a hash, a number or the calibration does not fit, said in one line.
+        ArtifactRefused: a hash, a number or the calibration does not fit; the message is one line.
         ModelError: the engine is not installed.
     """
     for name, expected, found in (
@@ -173,10 +173,10 @@ def _compute_maps(entry: Entry, engine: Engine, film: Films) -> None:
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be the name of an entry.
+    """Check the name of an entry.
 
     Raises:
-        ArtifactRefused: it is none; the message says which it could be.
+        ArtifactRefused: it is none; the message says what is.
     """
     try:
         TypeAdapter(EntryName).validate_python(name)
@@ -186,19 +186,18 @@ def check_name(name: str) -> None:
 
 @contextmanager
 def staged_entry(store: Path, name: str) -> Iterator[StagedEntry]:
-    """Write an entry aside; on leaving it is verified and becomes the next version of `name`, or nothing does.
+    """Yield an entry to be written aside; at the end it is verified and becomes the next version of `name`.
 
     Raises:
-        ArtifactRefused: the name is none for an entry, or what was written cannot be loaded as the service would
-            load it.
+        ArtifactRefused: the name is none for an entry, or the service could not load what was written.
     """
     check_name(name)
     home = store / name
     home.mkdir(parents=True, exist_ok=True)
-    # Folders that are no entries count too: a rename onto one would fail after all the work.
+    # Folders that are no entries count too: a rename onto one would fail.
     versions = [int(folder.name) for folder in home.iterdir() if re.fullmatch(r"[0-9]+", folder.name)]
     version = str(max(versions, default=0) + 1)
-    # Inside the store, under another name: a rename is only whole within one file system.
+    # In the store: a rename is atomic within one file system only.
     aside = Path(tempfile.mkdtemp(prefix=f".{version}-", dir=home))
     try:
         yield StagedEntry(aside, name, version)
@@ -213,11 +212,11 @@ def staged_entry(store: Path, name: str) -> Iterator[StagedEntry]:
 
 
 def finish_entry(staged: StagedEntry, draft: ManifestDraft, golden_films: Films) -> Manifest:
-    """Hash what was written, answer the golden films, and write `golden.json` and `model.json`.
+    """Write `golden.json` and `model.json`, with the hashes of what was written.
 
     Args:
-        staged: with `model.keras` and `serving/` in place.
-        draft: all that training knows of the model.
+        staged: with `model.keras` and `serving/`.
+        draft: what training knows of the model.
         golden_films: uint8 (N, height, width), drawn, never a patient's.
     """
     weights = _hash_file(staged.folder / "model.keras")
@@ -243,7 +242,7 @@ def finish_entry(staged: StagedEntry, draft: ManifestDraft, golden_films: Films)
 
 
 def set_default(store: Path, label: str) -> None:
-    """Name the entry that is served where none is asked for."""
+    """Write which entry is served where none is asked for."""
     aside = store / f".{_DEFAULT_FILE}"
     aside.write_text(label + "\n")
     aside.replace(store / _DEFAULT_FILE)
@@ -258,7 +257,7 @@ def _hash_file(path: Path) -> str:
 
 
 def _hash_folder(folder: Path) -> str:
-    """Hash the names and contents of a folder's files, in the order of the names."""
+    """Return the hash of the names and contents of a folder's files, by name."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*")):
         digest.update(f"{path.name}\0{_hash_file(path)}\n".encode())

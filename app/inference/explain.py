@@ -39,7 +39,7 @@ class ActivationMap:
     bias: float | None = None
 
 
-def draw_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: float | None) -> ActivationMap:
+def plot_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: float | None) -> ActivationMap:
     """Return a map of logits over its film: orange towards PNEUMONIA, blue away from it, bare at zero.
 
     Args:
@@ -61,7 +61,7 @@ def draw_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: 
     return ActivationMap("cam", method, layer, width, height, encode_png(picture), values, bias)
 
 
-def draw_layer(name: str, activations: Floats) -> ActivationMap:
+def plot_layer(name: str, activations: Floats) -> ActivationMap:
     """Return every channel of a layer side by side in plasma colours; see `lay_out`.
 
     Args:

@@ -18,7 +18,7 @@ from app.imaging.preprocess import RESIZE_RULE, inspect_film, load_film
 from app.inference.artifact import Entry, find_entry, open_verified
 from app.inference.calibration import Decision, decide
 from app.inference.engine import Engine, Films
-from app.inference.explain import ActivationMap, draw_cam, draw_layer, occlude
+from app.inference.explain import ActivationMap, occlude, plot_cam, plot_layer
 from app.names import DEFAULT_ENGINE, EngineName
 from app.notice import Notice
 
@@ -94,9 +94,9 @@ class Predictor:
         if maps == "none":
             with _timed(seconds, "infer"):
                 logit = float(self.engine.logits(film.pixels[np.newaxis])[0])
-            drawn: tuple[ActivationMap, ...] = ()
+            plots: tuple[ActivationMap, ...] = ()
         else:
-            logit, drawn = self._explain(film.pixels, maps, seconds)
+            logit, plots = self._explain(film.pixels, maps, seconds)
         decision = decide(
             logit,
             calibration=self.manifest.calibration,
@@ -106,7 +106,7 @@ class Predictor:
             refer_band=self.manifest.refer_band,
             prevalence=self.prevalence,
         )
-        return FilmPrediction(decision, logit, (*film.warnings, *self.manifest.notices), drawn, seconds)
+        return FilmPrediction(decision, logit, (*film.warnings, *self.manifest.notices), plots, seconds)
 
     def _explain(
         self, film: Films, kind: MapKind, seconds: dict[str, float]
@@ -115,17 +115,17 @@ class Predictor:
         with _timed(seconds, "infer"):
             maps = self.engine.maps(film[np.newaxis], cam=wants_cam, layers=wants_layers)
         logit = float(maps.logits[0])
-        drawn: list[ActivationMap] = []
+        plots: list[ActivationMap] = []
         with _timed(seconds, "explain"):
             spec = self.manifest.maps.cam
             if wants_cam and spec is not None and maps.cam is not None and maps.cam_bias is not None:
                 bias = round(float(maps.cam_bias[0]), 6) if spec.exact else None
-                drawn.append(draw_cam(film, maps.cam[0], method=spec.method, layer=spec.layer, bias=bias))
+                plots.append(plot_cam(film, maps.cam[0], method=spec.method, layer=spec.layer, bias=bias))
             elif wants_cam:
                 cam = occlude(self.engine, film)
-                drawn.append(draw_cam(film, cam, method="occlusion (Zeiler and Fergus 2014)", layer=None, bias=None))
-            drawn.extend(draw_layer(name, activations[0]) for name, activations in maps.layers.items())
-        return logit, tuple(drawn)
+                plots.append(plot_cam(film, cam, method="occlusion (Zeiler and Fergus 2014)", layer=None, bias=None))
+            plots.extend(plot_layer(name, activations[0]) for name, activations in maps.layers.items())
+        return logit, tuple(plots)
 
 
 def open_predictor(

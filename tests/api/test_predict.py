@@ -87,11 +87,11 @@ def test_maps_come_as_asked_and_change_no_probability(client: httpx.Client, kind
     answer = client.post("/predict", params={"activation_maps": kind}, content=JPEG).json()
     plain = client.post("/predict", content=JPEG).json()
 
-    assert [drawn["kind"] for drawn in answer["activation_maps"]] == kinds
+    assert [plot["kind"] for plot in answer["activation_maps"]] == kinds
     assert answer["probability"] == pytest.approx(plain["probability"], abs=1e-6)
-    for drawn in answer["activation_maps"]:
-        picture = cv2.imdecode(np.frombuffer(base64.b64decode(drawn["png"]), np.uint8), cv2.IMREAD_COLOR)
-        assert picture.shape == (drawn["height"], drawn["width"], 3)
+    for plot in answer["activation_maps"]:
+        picture = cv2.imdecode(np.frombuffer(base64.b64decode(plot["png"]), np.uint8), cv2.IMREAD_COLOR)
+        assert picture.shape == (plot["height"], plot["width"], 3)
     Prediction.model_validate(answer)
 
 

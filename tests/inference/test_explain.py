@@ -4,15 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from app.inference.explain import OCCLUSION_CELLS, draw_cam, draw_layer, occlude
+from app.inference.explain import OCCLUSION_CELLS, occlude, plot_cam, plot_layer
 from tests.conftest import film_pixels
 
 FILM = film_pixels(0, 150, 150)
 
 
-def picture(drawn):
-    pixels = cv2.imdecode(np.frombuffer(drawn.png, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert (drawn.width, drawn.height) == (pixels.shape[1], pixels.shape[0])
+def picture(plot):
+    pixels = cv2.imdecode(np.frombuffer(plot.png, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert (plot.width, plot.height) == (pixels.shape[1], pixels.shape[0])
     return pixels
 
 
@@ -21,7 +21,7 @@ def plasma(gray):
 
 
 def cam_over(film, cam):
-    return picture(draw_cam(film, np.asarray(cam, np.float32), method="m", layer="conv", bias=0.5)).astype(int)
+    return picture(plot_cam(film, np.asarray(cam, np.float32), method="m", layer="conv", bias=0.5)).astype(int)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_channels_stand_sixteen_a_row_in_their_order(channels, bands, across):
     """Each where its number says, standardised, × 64 + 128, clipped, in plasma; what is left over is gray 0."""
     rng = np.random.default_rng(0)
     activations = rng.gamma(0.3, 2.0, (5, 7, channels)).astype(np.float32)
-    sheet = picture(draw_layer("conv", activations))
+    sheet = picture(plot_layer("conv", activations))
     assert sheet.shape == (bands * 5, across * 7, 3)
     for place in range(bands * across):
         row, column = place // 16 * 5, place % 16 * 7
@@ -54,7 +54,7 @@ def test_a_channel_that_is_the_same_everywhere_is_mid_gray(value):
     """128 before the colours, whatever its value: rounding makes no pattern of it."""
     activations = np.full((38, 38, 3), value, np.float32)
     activations[0, 0, 1] += 1 + abs(value)
-    sheet = picture(draw_layer("conv", activations))
+    sheet = picture(plot_layer("conv", activations))
     for place in (0, 2):
         assert np.array_equal(sheet[:, place * 38 : place * 38 + 38], plasma(np.full((38, 38), 128)))
     assert len(np.unique(sheet[:, 38:76].reshape(-1, 3), axis=0)) == 2
@@ -62,18 +62,18 @@ def test_a_channel_that_is_the_same_everywhere_is_mid_gray(value):
 
 def test_a_layer_tells_its_name_and_no_values():
     """`values` and `bias` are a cam's."""
-    drawn = draw_layer("conv2", np.zeros((4, 4, 8), np.float32))
-    assert (drawn.kind, drawn.method, drawn.layer) == ("layer", "activations", "conv2")
-    assert (drawn.values, drawn.bias) == (None, None)
+    plot = plot_layer("conv2", np.zeros((4, 4, 8), np.float32))
+    assert (plot.kind, plot.method, plot.layer) == ("layer", "activations", "conv2")
+    assert (plot.values, plot.bias) == (None, None)
 
 
 def test_a_cam_has_the_size_of_its_film_and_its_own_values():
     """The picture is the film's size, the values keep the resolution of their layer, rounded to 6 digits."""
     cam = np.array([[0.1234567, -1.0, 2.5], [0, 1e-9, 3]], np.float32)
-    drawn = draw_cam(film_pixels(0, 120, 180), cam, method="m", layer="conv", bias=-0.25)
-    assert picture(drawn).shape == (120, 180, 3)
-    assert (drawn.kind, drawn.method, drawn.layer, drawn.bias) == ("cam", "m", "conv", -0.25)
-    assert drawn.values == [[0.123457, -1.0, 2.5], [0.0, 0.0, 3.0]]
+    plot = plot_cam(film_pixels(0, 120, 180), cam, method="m", layer="conv", bias=-0.25)
+    assert picture(plot).shape == (120, 180, 3)
+    assert (plot.kind, plot.method, plot.layer, plot.bias) == ("cam", "m", "conv", -0.25)
+    assert plot.values == [[0.123457, -1.0, 2.5], [0.0, 0.0, 3.0]]
 
 
 def test_a_zero_map_leaves_the_film_bare():
@@ -85,9 +85,9 @@ def test_a_part_without_weight_stays_bare():
     """Only where the map is not zero is the film covered."""
     cam = np.zeros((10, 10))
     cam[:3, :3] = 1
-    drawn = cam_over(FILM, cam)
-    assert np.array_equal(drawn[90:, 90:], np.dstack([FILM] * 3)[90:, 90:])
-    assert np.abs(drawn[15, 15] - FILM[15, 15]).max() > 10
+    plot = cam_over(FILM, cam)
+    assert np.array_equal(plot[90:, 90:], np.dstack([FILM] * 3)[90:, 90:])
+    assert np.abs(plot[15, 15] - FILM[15, 15]).max() > 10
 
 
 def test_orange_speaks_for_pneumonia_and_blue_against_it():

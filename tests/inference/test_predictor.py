@@ -28,7 +28,7 @@ def predictors(tiny_store):
 
 
 @pytest.mark.parametrize("name", ["pooled", "dense", "tanh"])
-def test_a_film_has_one_logit_whatever_is_drawn(predictors, name):
+def test_a_film_has_one_logit_whatever_maps_are_wanted(predictors, name):
     """And one class and one probability, which are those of the engine's logit."""
     predictor = predictors[name]
     predictions = [predictor.predict(FILM, operating_point="balanced", maps=kind) for kind in MAP_KINDS]
@@ -40,7 +40,7 @@ def test_a_film_has_one_logit_whatever_is_drawn(predictors, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "drawn"),
+    ("name", "kind", "expected"),
     [
         ("pooled", "none", []),
         ("pooled", "cam", [("cam", "conv2")]),
@@ -49,10 +49,10 @@ def test_a_film_has_one_logit_whatever_is_drawn(predictors, name):
         ("tanh", "all", [("cam", None), ("layer", "conv1")]),
     ],
 )
-def test_the_maps_that_were_asked_for_are_drawn(predictors, name, kind, drawn):
+def test_the_maps_that_were_asked_for_come(predictors, name, kind, expected):
     """The cam first, then the layers in the order of the network."""
     prediction = predictors[name].predict(FILM, operating_point="half", maps=kind)
-    assert [(drawn.kind, drawn.layer) for drawn in prediction.maps] == drawn
+    assert [(plot.kind, plot.layer) for plot in prediction.maps] == expected
     for one in prediction.maps:
         shape = cv2.imdecode(np.frombuffer(one.png, np.uint8), cv2.IMREAD_UNCHANGED).shape
         assert shape == (one.height, one.width, 3)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.imaging.preprocess import inspect_film, shrink
 from app.imaging.raster import decode
-from app.inference.explain import draw_cam
+from app.inference.explain import plot_cam
 from app.inference.predictor import Predictor
 from app.names import LABELS
 from training.data.films import Films
@@ -129,8 +129,8 @@ def _draw(study: Study, index: int, is_referred: bool, options: SiteReportOption
     prediction = study.predictor.predict(data, operating_point=study.assessment.default, maps="cam")
     # The model sees the film squeezed to a square: its map, stretched back, lies where it belongs.
     values = np.array(prediction.maps[0].values, np.float32)
-    drawn = draw_cam(film, values, method=prediction.maps[0].method, layer=None, bias=None)
-    over = cv2.imdecode(np.frombuffer(drawn.png, np.uint8), cv2.IMREAD_COLOR)
+    plot = plot_cam(film, values, method=prediction.maps[0].method, layer=None, bias=None)
+    over = cv2.imdecode(np.frombuffer(plot.png, np.uint8), cv2.IMREAD_COLOR)
     return Picture(
         number=index + 1,
         name=show_path(path) if options.show_names else None,
