@@ -1,15 +1,19 @@
 """The house stands as it is drawn: which part may know which, and what is loaded to serve."""
 
+from __future__ import annotations
+
 import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from app.inference.artifact import find_entry, list_entries, open_verified
+from app.inference.artifact import Entry, find_entry, list_entries, open_verified
+from app.names import EngineName
 from tests.conftest import encode, film_pixels
 
 ROOT = Path(__file__).parents[1]
@@ -52,7 +56,7 @@ TOP_OF_TRAINING = {"__init__.py", "train.py", "evaluate.py"}
 OURS = {"app", "batch", "training", "pneumoserve", "tests", "benchmarks"}
 
 
-def sources(*places):
+def sources(*places: str) -> list[Path]:
     found = []
     for place in places:
         path = ROOT / place
@@ -61,7 +65,7 @@ def sources(*places):
     return found
 
 
-def imports(path):
+def imports(path: Path) -> set[str]:
     """The modules that a file imports anywhere, by their full names; of `from a import b`, `a` and `a.b`."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -74,12 +78,12 @@ def imports(path):
     return names
 
 
-def within(name, packages):
+def within(name: str, packages: Iterable[str]) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
 @pytest.mark.parametrize("part", ARROWS)
-def test_arrows_point_one_way(part):
+def test_arrows_point_one_way(part: str) -> None:
     """From api to inference to imaging to errors; training knows the models, batch speaks HTTP, app knows neither."""
     own = part.removesuffix(".py").replace("/", ".")
     allowed = ARROWS[part] | {own}
@@ -94,7 +98,7 @@ def test_arrows_point_one_way(part):
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_room_of_training_knows_only_those_before_it(room):
+def test_a_room_of_training_knows_only_those_before_it(room: str) -> None:
     """And none knows the commands on top."""
     allowed = {f"training.{before}" for before in ROOMS[: ROOMS.index(room) + 1]}
     wrong = [
@@ -106,13 +110,13 @@ def test_a_room_of_training_knows_only_those_before_it(room):
     assert wrong == []
 
 
-def test_every_part_of_training_has_its_room():
+def test_every_part_of_training_has_its_room() -> None:
     """On top stand the commands alone."""
     assert {path.name for path in (ROOT / "training").glob("*.py")} <= TOP_OF_TRAINING
     assert {path.parent.name for path in (ROOT / "training").glob("*/*.py")} == set(ROOMS)
 
 
-def test_no_module_imports_itself_by_way_of_others():
+def test_no_module_imports_itself_by_way_of_others() -> None:
     """Within the service, imports inside of functions included."""
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sources("app")}
     known = {name: imports(path) & modules.keys() for name, path in modules.items()}
@@ -122,7 +126,7 @@ def test_no_module_imports_itself_by_way_of_others():
 
 
 @pytest.mark.parametrize("libraries", PLACES, ids=lambda libraries: libraries[0])
-def test_a_library_is_known_in_its_place_only(libraries):
+def test_a_library_is_known_in_its_place_only(libraries: tuple[str, ...]) -> None:
     """FastAPI in `api`, Keras in the TensorFlow engine and `training`, and so on."""
     allowed = {path for place in PLACES[libraries] if (ROOT / place).exists() for path in sources(place)}
     assert any(within(name, libraries) for path in allowed for name in imports(path))
@@ -135,13 +139,13 @@ def test_a_library_is_known_in_its_place_only(libraries):
     assert wrong == []
 
 
-def test_no_module_is_made_of_leftovers():
+def test_no_module_is_made_of_leftovers() -> None:
     """Nothing is named utils, helpers, common or manager."""
     names = {path.stem for path in sources("app", "batch", "training")}
     assert names & {"util", "utils", "helper", "helpers", "common", "manager", "misc"} == set()
 
 
-def run(code, *arguments):
+def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run code in a fresh interpreter; what it prints."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -157,7 +161,7 @@ def run(code, *arguments):
     return done
 
 
-def test_serving_with_openvino_imports_neither_keras_nor_tensorflow(tiny_store, tmp_path):
+def test_serving_with_openvino_imports_neither_keras_nor_tensorflow(tiny_store: Path, tmp_path: Path) -> None:
     """The whole service, a model opened and verified, and films read with every map: nothing of either is loaded."""
     film = tmp_path / "film.jpeg"
     film.write_bytes(encode(film_pixels()))
@@ -181,13 +185,13 @@ def test_serving_with_openvino_imports_neither_keras_nor_tensorflow(tiny_store, 
     assert done.stderr == ""
 
 
-def test_the_command_imports_no_heavy_library():
+def test_the_command_imports_no_heavy_library() -> None:
     """`pneumoserve --help` costs no second: each part is imported when it is called."""
     code = f"import sys, pneumoserve; print(sorted(set({HEAVY}) & set(sys.modules)))"
     assert run(code).stdout.strip() == "[]"
 
 
-def committed():
+def committed() -> list[str]:
     listed = subprocess.run(
         ["git", "ls-files", "model_store"],  # noqa: S607 - git, wherever it is
         capture_output=True,
@@ -202,7 +206,7 @@ def committed():
 
 
 @pytest.fixture(params=committed() or [None])
-def bundled(request):
+def bundled(request: pytest.FixtureRequest) -> Entry:
     """Every entry that the repository holds."""
     if request.param is None:
         pytest.skip("no entry is committed in model_store yet")
@@ -210,7 +214,9 @@ def bundled(request):
 
 
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
-def test_a_bundled_model_opens_and_gives_each_film_of_a_batch_its_own_answer(bundled, engine):
+def test_a_bundled_model_opens_and_gives_each_film_of_a_batch_its_own_answer(
+    bundled: Entry, engine: EngineName
+) -> None:
     """Its files and numbers are verified; different films have different rows, in the order of the films."""
     opened = open_verified(bundled, engine)
     films = np.stack([film_pixels(seed, *bundled.manifest.shape) for seed in range(4)])
@@ -221,12 +227,12 @@ def test_a_bundled_model_opens_and_gives_each_film_of_a_batch_its_own_answer(bun
     assert opened.logits(films[::-1]).tolist() == pytest.approx(alone[::-1], abs=1e-3)
 
 
-def test_a_bundled_model_is_under_18_megabytes(bundled):
+def test_a_bundled_model_is_under_18_megabytes(bundled: Entry) -> None:
     """The whole entry, with its plots."""
     assert sum(path.stat().st_size for path in bundled.folder.rglob("*") if path.is_file()) < MAX_ENTRY_BYTES
 
 
-def test_the_bundled_default_is_a_bundled_model():
+def test_the_bundled_default_is_a_bundled_model() -> None:
     """What is served where nothing is asked for came with the repository."""
     if not committed():
         pytest.skip("no entry is committed in model_store yet")

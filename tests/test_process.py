@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,7 @@ HERE = len(os.sched_getaffinity(0))
         ("", HERE),
     ],
 )
-def test_the_quota_of_cgroup_2_is_obeyed(tmp_path, quota, expected):
+def test_the_quota_of_cgroup_2_is_obeyed(tmp_path: Path, quota: str, expected: int) -> None:
     """Whole cores, at least one, never more than the process has; what can't be read is no quota."""
     (tmp_path / "cpu.max").write_text(quota + "\n")
     assert granted_cores(tmp_path) == expected
@@ -38,7 +39,7 @@ def test_the_quota_of_cgroup_2_is_obeyed(tmp_path, quota, expected):
 @pytest.mark.parametrize(
     ("quota", "expected"), [("-1", HERE), ("100000", 1), ("10000", 1), (str(HERE * 100000), HERE), ("x", HERE)]
 )
-def test_the_quota_of_cgroup_1_is_obeyed(tmp_path, quota, expected):
+def test_the_quota_of_cgroup_1_is_obeyed(tmp_path: Path, quota: str, expected: int) -> None:
     """In its own two files."""
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota + "\n")
@@ -46,7 +47,7 @@ def test_the_quota_of_cgroup_1_is_obeyed(tmp_path, quota, expected):
     assert granted_cores(tmp_path) == expected
 
 
-def test_without_a_quota_every_core_is_used(tmp_path):
+def test_without_a_quota_every_core_is_used(tmp_path: Path) -> None:
     """Of those that the process may run on."""
     assert granted_cores(tmp_path) == HERE
 

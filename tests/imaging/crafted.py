@@ -1,7 +1,11 @@
 """PNG and JPEG files put together by hand, byte by byte, so that each can be wrong in one place."""
 
+from __future__ import annotations
+
 import struct
 import zlib
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -10,15 +14,15 @@ GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
 ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
-def chunk(kind, body=b""):
+def chunk(kind: bytes, body: bytes = b"") -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def ihdr(width, height, depth=8, color_type=GRAY, interlace=0):
+def ihdr(width: int, height: int, depth: int = 8, color_type: int = GRAY, interlace: int = 0) -> bytes:
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, interlace))
 
 
-def raw_rows(samples, depth=8):
+def raw_rows(samples: np.ndarray, depth: int = 8) -> bytes:
     """The rows of samples (rows, columns[, channels]) before compression, each behind a filter byte 0."""
     if depth == 16:
         rows = [row.astype(">u2").tobytes() for row in samples]
@@ -30,12 +34,21 @@ def raw_rows(samples, depth=8):
     return b"".join(b"\0" + row for row in rows)
 
 
-def interlaced_rows(samples, depth=8):
+def interlaced_rows(samples: np.ndarray, depth: int = 8) -> bytes:
     passes = [samples[row::down, column::across] for row, column, down, across in ADAM7]
     return b"".join(raw_rows(part, depth) for part in passes if part.size)
 
 
-def png(samples, depth=8, color_type=GRAY, *, before=(), after=(), compressed=None, interlace=0):
+def png(
+    samples: np.ndarray,
+    depth: int = 8,
+    color_type: int = GRAY,
+    *,
+    before: Iterable[bytes] = (),
+    after: Iterable[bytes] = (),
+    compressed: bytes | None = None,
+    interlace: int = 0,
+) -> bytes:
     """A PNG of these samples; `compressed` stands in for what IDAT would hold."""
     height, width = samples.shape[:2]
     if compressed is None:
@@ -50,42 +63,49 @@ def png(samples, depth=8, color_type=GRAY, *, before=(), after=(), compressed=No
     )
 
 
-def gradient(height=64, width=64, top=256):
+def gradient(height: int = 64, width: int = 64, top: int = 256) -> np.ndarray:
     """Samples that count up from 0 to `top` - 1 along the rows, and begin again."""
     return (np.arange(height * width, dtype=np.uint32).reshape(height, width) % top).astype(np.uint16)
 
 
-def tiff(orientation, order="MM"):
+def tiff(orientation: int, order: str = "MM") -> bytes:
     """An EXIF block with one entry: the orientation."""
     sign = ">" if order == "MM" else "<"
     entry = struct.pack(sign + "HHIHH", 0x0112, 3, 1, orientation, 0)
     return order.encode() + struct.pack(sign + "HIH", 42, 8, 1) + entry + struct.pack(sign + "I", 0)
 
 
-def tiff_of(*entries, order="MM", rest=b""):
+def tiff_of(*entries: Any, order: str = "MM", rest: bytes = b"") -> bytes:
     """An EXIF block of a directory with these entries, each of tag, TIFF type, count and four bytes of value."""
     sign = ">" if order == "MM" else "<"
     packed = b"".join(struct.pack(sign + "HHI4s", tag, kind, count, value) for tag, kind, count, value in entries)
     return order.encode() + struct.pack(sign + "HIH", 42, 8, len(entries)) + packed + bytes(4) + rest
 
 
-def raw_profile(name, content):
+def raw_profile(name: bytes, content: bytes) -> bytes:
     """The text in which ImageMagick keeps a profile in a PNG."""
     digits = content.hex()
     lines = "\n".join(digits[start : start + 72] for start in range(0, len(digits), 72))
     return f"\n{name}\n{len(content):8}\n{lines}\n".encode()
 
 
-def segment(marker, body=b""):
+def segment(marker: int, body: bytes = b"") -> bytes:
     return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
 
 
-def insert_segments(jpeg, *segments):
+def insert_segments(jpeg: bytes, *segments: bytes) -> bytes:
     """Put segments straight after the start of a JPEG."""
     return jpeg[:2] + b"".join(segments) + jpeg[2:]
 
 
-def with_frame(jpeg, *, width=None, height=None, precision=None, components=None):
+def with_frame(
+    jpeg: bytes,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    precision: int | None = None,
+    components: bytes | None = None,
+) -> bytes:
     """Change what the frame header of a baseline JPEG says."""
     start = jpeg.index(b"\xff\xc0") + 4
     frame = list(struct.unpack(">BHHB", jpeg[start : start + 6]))
@@ -94,7 +114,7 @@ def with_frame(jpeg, *, width=None, height=None, precision=None, components=None
     return jpeg[:start] + struct.pack(">BHHB", *frame) + jpeg[start + 6 :]
 
 
-def lossless_jpeg(samples):
+def lossless_jpeg(samples: np.ndarray) -> bytes:
     """A lossless JPEG (ITU-T T.81, annex H) of gray samples, each as its difference from the one to its left."""
     height, width = samples.shape
     before = np.roll(samples.astype(int), 1, axis=1)
@@ -121,7 +141,7 @@ def lossless_jpeg(samples):
     )
 
 
-def jpeg_in_scans(*gray_jpegs):
+def jpeg_in_scans(*gray_jpegs: bytes) -> bytes:
     """A sequential JPEG of several components, each in a scan of its own: those of gray JPEGs with the same tables."""
     first = gray_jpegs[0]
     frame, scan = first.index(b"\xff\xc0"), first.rindex(b"\xff\xda")
@@ -136,6 +156,6 @@ def jpeg_in_scans(*gray_jpegs):
     return first[:frame] + header + tables + b"".join(scans) + b"\xff\xd9"
 
 
-def one_scan(jpeg):
+def one_scan(jpeg: bytes) -> bytes:
     """The last scan of a JPEG, with its header: the only one of a baseline JPEG."""
     return jpeg[jpeg.rindex(b"\xff\xda") : -2]

@@ -1,5 +1,7 @@
 """What is no JPEG and no PNG is called by its name, and its sender told what to do."""
 
+from __future__ import annotations
+
 import base64
 import gzip
 import io
@@ -22,14 +24,14 @@ EXPORT = "export the film as JPEG or PNG"
 AS_BYTES = 'send the bytes of the file, or {"image": "<base64>"} as application/json'
 
 
-def zipped():
+def zipped() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("film.jpeg", JPEG)
     return packed.getvalue()
 
 
-def saved(array):
+def saved(array: np.ndarray) -> bytes:
     packed = io.BytesIO()
     np.save(packed, array)
     return packed.getvalue()
@@ -95,17 +97,17 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("data", "what", "step"), KINDS, ids=[f"{n} {what}" for n, (_, what, _) in enumerate(KINDS)])
-def test_the_answer_says_what_came_and_what_to_do(data, what, step):
+def test_the_answer_says_what_came_and_what_to_do(data: bytes, what: str, step: str) -> None:
     """And nothing of the bytes themselves."""
     with pytest.raises(UnsupportedFormat) as refused:
         read_header(data)
-    said = str(refused.value)
-    assert said.startswith(f"Expected the bytes of a JPEG or PNG image. Received {len(data)} bytes of {what}")
-    assert step in said
-    assert "Doe" not in said
+    message = str(refused.value)
+    assert message.startswith(f"Expected the bytes of a JPEG or PNG image. Received {len(data)} bytes of {what}")
+    assert step in message
+    assert "Doe" not in message
 
 
-def test_a_large_body_is_named_at_once():
+def test_a_large_body_is_named_at_once() -> None:
     """By its beginning alone."""
     begun = time.process_time()
     for start in (b"", b" " * 10_000_000, b"<!--" * 1_000_000, b"--" + b"a" * 10_000_000, b"A" * 10_000_000):

@@ -1,8 +1,11 @@
 """Whatever bytes come: a film or an error that names what was expected, and nothing printed."""
 
+from __future__ import annotations
+
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -53,7 +56,7 @@ BOUNDED = settings(
 )
 
 
-def repaired(data):
+def repaired(data: bytes) -> bytes:
     """The same PNG with checksums that fit, so that what was changed reaches the decoder."""
     out, position = bytearray(SIGNATURE), len(SIGNATURE)
     while position + 12 <= len(data):
@@ -64,7 +67,7 @@ def repaired(data):
 
 
 @st.composite
-def mutations(draw):
+def mutations(draw: st.DrawFn) -> bytes:
     """A real file with a few bits flipped, a piece cut out, or a piece of another file put in."""
     data = bytearray(draw(st.sampled_from(SEEDS)))
     for _ in range(draw(st.integers(1, 4))):
@@ -90,7 +93,7 @@ def mutations(draw):
     return bytes(data)
 
 
-def read_or_refuse(data):
+def read_or_refuse(data: bytes) -> None:
     try:
         film = read_film(data, width=150, height=150, max_pixels=100_000)
     except ImageError:
@@ -99,7 +102,7 @@ def read_or_refuse(data):
 
 
 @pytest.fixture
-def silent(capfd):
+def silent(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     """Nothing is printed, by no library."""
     yield
     assert capfd.readouterr() == ("", "")
@@ -107,21 +110,21 @@ def silent(capfd):
 
 @BOUNDED
 @given(st.sampled_from([b"", b"\xff\xd8\xff", SIGNATURE, encode(FILM)[:300]]), st.binary(max_size=300))
-def test_arbitrary_bytes_are_refused_or_read(silent, start, rest):
+def test_arbitrary_bytes_are_refused_or_read(silent: None, start: bytes, rest: bytes) -> None:
     """Also behind the beginning of a real file."""
     read_or_refuse(start + rest)
 
 
 @BOUNDED
 @given(mutations())
-def test_damaged_files_are_refused_or_read(silent, data):
+def test_damaged_files_are_refused_or_read(silent: None, data: bytes) -> None:
     """Bits flipped, pieces cut out, doubled or taken from other files."""
     read_or_refuse(data)
 
 
 @BOUNDED
 @given(st.binary(max_size=80), st.sampled_from(["MM", "II"]), st.integers(0, 40))
-def test_no_metadata_make_a_film_unreadable(silent, junk, order, place):
+def test_no_metadata_make_a_film_unreadable(silent: None, junk: bytes, order: str, place: int) -> None:
     """Whatever stands in them, and wherever."""
     block = tiff(6, order)
     block = b"Exif\0\0" + block[:place] + junk + block[place + len(junk) :]
@@ -138,14 +141,16 @@ def test_no_metadata_make_a_film_unreadable(silent, junk, order, place):
 
 @BOUNDED
 @given(mutations().filter(lambda data: data.startswith(SIGNATURE)))
-def test_damaged_png_whose_checksums_fit_are_refused_or_read(silent, data):
+def test_damaged_png_whose_checksums_fit_are_refused_or_read(silent: None, data: bytes) -> None:
     """A checksum is no protection: anybody can compute one."""
     read_or_refuse(repaired(data))
 
 
 @BOUNDED
 @given(st.binary(max_size=200), st.integers(0, 4159), st.sampled_from([(8, 0, 1), (1, 0, 8), (2, 3, 4)]))
-def test_any_rows_behind_a_whole_compression_are_refused_or_read(silent, junk, place, kind):
+def test_any_rows_behind_a_whole_compression_are_refused_or_read(
+    silent: None, junk: bytes, place: int, kind: tuple[int, int, int]
+) -> None:
     """Filters and samples are arbitrary, everything around them is right."""
     depth, color_type, a_byte = kind
     rows = bytearray(64 * (1 + 64 // a_byte))

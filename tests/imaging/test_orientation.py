@@ -1,8 +1,11 @@
 """Which way is up, wherever the metadata of an image tell it."""
 
+from __future__ import annotations
+
 import struct
 import time
 import zlib
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -21,11 +24,11 @@ NO_TAG = tiff_of((0x0110, 3, 1, b"\0\6\0\0"))
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 
-def exif(block, prefix=b"Exif\0\0"):
+def exif(block: bytes, prefix: bytes = b"Exif\0\0") -> bytes:
     return segment(0xE1, prefix + block)
 
 
-def packet(value, form='tiff:Orientation="{}"', namespace="tiff"):
+def packet(value: object, form: str = 'tiff:Orientation="{}"', namespace: str = "tiff") -> bytes:
     inner = form.format(value)
     attribute, element = (inner, "") if not inner.startswith("<") else ("", inner)
     return (
@@ -34,19 +37,19 @@ def packet(value, form='tiff:Orientation="{}"', namespace="tiff"):
     ).encode()
 
 
-def xmp(value, **how):
+def xmp(value: object, **how: str) -> bytes:
     return segment(0xE1, XMP + packet(value, **how))
 
 
-def in_jpeg(*segments):
+def in_jpeg(*segments: bytes) -> bytes:
     return insert_segments(JPEG, *segments)
 
 
-def in_png(*chunks, after=()):
+def in_png(*chunks: bytes, after: Iterable[bytes] = ()) -> bytes:
     return png(gradient(), before=chunks, after=after)
 
 
-def told(data):
+def orientation_of(data: bytes) -> tuple[int, tuple[str, ...]]:
     """The orientation that was found, and what was said against the metadata."""
     header = read_header(data)
     return header.orientation, header.sloppy
@@ -54,10 +57,10 @@ def told(data):
 
 @pytest.mark.parametrize("order", ["MM", "II"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_read_in_both_byte_orders(orientation, order):
+def test_exif_orientation_is_read_in_both_byte_orders(orientation: int, order: str) -> None:
     """All eight values are read, from JPEG and from PNG."""
-    assert told(in_jpeg(exif(tiff(orientation, order)))) == (orientation, ())
-    assert told(in_png(chunk(b"eXIf", tiff(orientation, order)))) == (orientation, ())
+    assert orientation_of(in_jpeg(exif(tiff(orientation, order)))) == (orientation, ())
+    assert orientation_of(in_png(chunk(b"eXIf", tiff(orientation, order)))) == (orientation, ())
 
 
 @pytest.mark.parametrize(
@@ -65,24 +68,24 @@ def test_exif_orientation_is_read_in_both_byte_orders(orientation, order):
     [(1, "B3x"), (3, "H2x"), (4, "I"), (6, "b3x"), (7, "B3x"), (8, "h2x"), (9, "i"), (11, "f"), (13, "I")],
 )
 @pytest.mark.parametrize("order", ["MM", "II"])
-def test_the_tag_is_read_as_whatever_number_it_is_stored(kind, form, order):
+def test_the_tag_is_read_as_whatever_number_it_is_stored(kind: int, form: str, order: str) -> None:
     """BYTE, SHORT, LONG, their signed forms, UNDEFINED, FLOAT and IFD, in both byte orders."""
     value = struct.pack((">" if order == "MM" else "<") + form, 6)
-    assert told(in_jpeg(exif(tiff_of((TAG, kind, 1, value), order=order)))) == (6, ())
+    assert orientation_of(in_jpeg(exif(tiff_of((TAG, kind, 1, value), order=order)))) == (6, ())
 
 
 @pytest.mark.parametrize("order", ["MM", "II"])
 @pytest.mark.parametrize("count", [0, 2, 3, 1000])
-def test_the_first_of_several_values_counts(count, order):
+def test_the_first_of_several_values_counts(count: int, order: str) -> None:
     """Up to four bytes stand in the entry, more behind an offset; so does a DOUBLE."""
     sign = ">" if order == "MM" else "<"
     offset = len(tiff_of((TAG, 3, 1, bytes(4))))
     here, there = struct.pack(sign + "HH", 6, 1), struct.pack(sign + "I", offset)
     rest = struct.pack(sign + "H", 6) * count
     block = tiff_of((TAG, 3, count, here if count <= 2 else there), order=order, rest=rest)
-    assert told(in_jpeg(exif(block))) == (6, ())
+    assert orientation_of(in_jpeg(exif(block))) == (6, ())
     block = tiff_of((TAG, 12, 1, there), order=order, rest=struct.pack(sign + "d", 6.0))
-    assert told(in_jpeg(exif(block))) == (6, ())
+    assert orientation_of(in_jpeg(exif(block))) == (6, ())
 
 
 @pytest.mark.parametrize(
@@ -97,11 +100,11 @@ def test_the_first_of_several_values_counts(count, order):
         b"Exif\0\0\n\n",
     ],
 )
-def test_exif_is_read_behind_every_prefix_that_writers_put_before_it(prefix):
+def test_exif_is_read_behind_every_prefix_that_writers_put_before_it(prefix: bytes) -> None:
     """Doubled, padded, of other last bytes; in PNG too, where none belongs."""
     for order in ("MM", "II"):
-        assert told(in_jpeg(exif(tiff(6, order), prefix))) == (6, ())
-        assert told(in_png(chunk(b"eXIf", prefix + tiff(6, order)))) == (6, ())
+        assert orientation_of(in_jpeg(exif(tiff(6, order), prefix))) == (6, ())
+        assert orientation_of(in_png(chunk(b"eXIf", prefix + tiff(6, order)))) == (6, ())
 
 
 @pytest.mark.parametrize(
@@ -119,15 +122,15 @@ def test_exif_is_read_behind_every_prefix_that_writers_put_before_it(prefix):
         ([segment(0xE1, b"another APP1 that speaks of Exif\0\0" + tiff(6))], 1),
     ],
 )
-def test_the_first_segment_that_has_a_valid_tag_counts(segments, orientation):
+def test_the_first_segment_that_has_a_valid_tag_counts(segments: list[bytes], orientation: int) -> None:
     """Wherever it stands before the first scan; one without the tag says nothing."""
-    assert told(in_jpeg(*segments)) == (orientation, ())
+    assert orientation_of(in_jpeg(*segments)) == (orientation, ())
 
 
-def test_exif_behind_the_tables_and_the_frame_is_read():
+def test_exif_behind_the_tables_and_the_frame_is_read() -> None:
     """Segments may come in any order before the first scan."""
     scan = JPEG.index(b"\xff\xda")
-    assert told(JPEG[:scan] + exif(tiff(8)) + JPEG[scan:]) == (8, ())
+    assert orientation_of(JPEG[:scan] + exif(tiff(8)) + JPEG[scan:]) == (8, ())
 
 
 @pytest.mark.parametrize(
@@ -143,12 +146,12 @@ def test_exif_behind_the_tables_and_the_frame_is_read():
     ],
 )
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_xmp_is_read_where_there_is_no_exif(form, namespace, orientation):
+def test_xmp_is_read_where_there_is_no_exif(form: str, namespace: str, orientation: int) -> None:
     """As attribute or element, under any prefix of its namespace, in JPEG and PNG."""
     how = {"form": form, "namespace": namespace}
-    assert told(in_jpeg(xmp(orientation, **how))) == (orientation, ())
+    assert orientation_of(in_jpeg(xmp(orientation, **how))) == (orientation, ())
     text = b"XML:com.adobe.xmp\0\0\0\0\0" + packet(orientation, **how)
-    assert told(in_png(chunk(b"iTXt", text))) == (orientation, ())
+    assert orientation_of(in_png(chunk(b"iTXt", text))) == (orientation, ())
 
 
 EXIF_PROFILE = raw_profile("exif", b"Exif\0\0" + tiff(6))
@@ -169,10 +172,10 @@ APP1_PROFILE = raw_profile("APP1", XMP + packet(6))
         chunk(b"eXIf", tiff(6)),
     ],
 )
-def test_every_place_in_a_png_is_looked_at(body):
+def test_every_place_in_a_png_is_looked_at(body: bytes) -> None:
     """Texts, compressed or not, as ImageMagick and Adobe write them, before the pixels or behind them."""
-    assert told(in_png(body)) == (6, ())
-    assert told(in_png(after=[body])) == (6, ())
+    assert orientation_of(in_png(body)) == (6, ())
+    assert orientation_of(in_png(after=[body])) == (6, ())
 
 
 @pytest.mark.parametrize(
@@ -188,9 +191,9 @@ def test_every_place_in_a_png_is_looked_at(body):
         ),
     ],
 )
-def test_exif_wins_over_what_contradicts_it_and_that_is_said(data):
+def test_exif_wins_over_what_contradicts_it_and_that_is_said(data: bytes) -> None:
     """EXIF before a profile in a text before XMP, the first before later ones; where all agree there is no warning."""
-    orientation, sloppy = told(data)
+    orientation, sloppy = orientation_of(data)
     agree = b"Raw profile type exif\0" + EXIF_PROFILE in data and b"eXIf" + NO_TAG in data
     assert (orientation, sloppy) == (6, () if agree else ("its metadata contradict each other on how to turn it",))
 
@@ -212,21 +215,21 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("block", BROKEN)
-def test_metadata_that_cannot_be_read_leave_the_image_as_stored_and_that_is_said(block):
+def test_metadata_that_cannot_be_read_leave_the_image_as_stored_and_that_is_said(block: bytes) -> None:
     """No broken metadata make an image unreadable; its reader should know that it may lie on its side."""
     for data in (in_jpeg(exif(block)), in_png(chunk(b"eXIf", block))):
         pixels, warnings = decode(data, read_header(data))
-        assert told(data)[0] == 1
+        assert orientation_of(data)[0] == 1
         assert pixels.shape in (FILM.shape, (64, 64))
         assert [warning.code for warning in warnings] == ["sloppy-file"]
         assert "in no readable way how to turn it" in warnings[0].detail
 
 
 @pytest.mark.parametrize("block", [b"", b"Exif\0\0", NO_TAG, tiff_of(), b"MM\0*\0\0\0\x08\0\0"])
-def test_metadata_without_the_tag_say_nothing(block):
+def test_metadata_without_the_tag_say_nothing(block: bytes) -> None:
     """Nor do empty ones."""
-    assert told(in_jpeg(exif(block))) == (1, ())
-    assert told(in_png(chunk(b"eXIf", block))) == (1, ())
+    assert orientation_of(in_jpeg(exif(block))) == (1, ())
+    assert orientation_of(in_png(chunk(b"eXIf", block))) == (1, ())
 
 
 @pytest.mark.parametrize(
@@ -243,12 +246,12 @@ def test_metadata_without_the_tag_say_nothing(block):
         chunk(b"tEXt", b"Comment\0tiff:Orientation='6'"),
     ],
 )
-def test_broken_texts_make_no_image_unreadable(body):
+def test_broken_texts_make_no_image_unreadable(body: bytes) -> None:
     """They are passed over."""
-    assert told(in_png(body)) == (1, ())
+    assert orientation_of(in_png(body)) == (1, ())
 
 
-def test_a_film_on_its_side_stands_upright_in_the_pixels():
+def test_a_film_on_its_side_stands_upright_in_the_pixels() -> None:
     """The sample that was lost: the tag as LONG in big-endian order."""
     data = in_jpeg(exif(tiff_of((TAG, 4, 1, b"\0\0\0\6"))))
     assert np.array_equal(
@@ -267,14 +270,14 @@ def test_a_film_on_its_side_stands_upright_in_the_pixels():
     ],
     ids=["entries", "bomb", "comments", "tags", "digits"],
 )
-def test_hostile_metadata_cost_little(data):
+def test_hostile_metadata_cost_little(data: bytes) -> None:
     """Blocks, entries and inflated bytes are counted."""
     begun = time.process_time()
-    assert told(data)[0] == 1
+    assert orientation_of(data)[0] == 1
     assert time.process_time() - begun < 0.5
 
 
-def test_blocks_beyond_the_limit_are_passed_over():
+def test_blocks_beyond_the_limit_are_passed_over() -> None:
     """The limit is exact."""
-    assert told(in_jpeg(*[exif(NO_TAG)] * (MAX_BLOCKS - 1), exif(tiff(6)))) == (6, ())
-    assert told(in_jpeg(*[exif(NO_TAG)] * MAX_BLOCKS, exif(tiff(6)))) == (1, ())
+    assert orientation_of(in_jpeg(*[exif(NO_TAG)] * (MAX_BLOCKS - 1), exif(tiff(6)))) == (6, ())
+    assert orientation_of(in_jpeg(*[exif(NO_TAG)] * MAX_BLOCKS, exif(tiff(6)))) == (1, ())

@@ -1,5 +1,7 @@
 """Pixels to a model's input: the one place where geometry happens."""
 
+from __future__ import annotations
+
 import cv2
 import numpy as np
 import pytest
@@ -12,13 +14,13 @@ from tests.conftest import encode, film_pixels
 from tests.imaging.crafted import chunk, png, tiff
 
 
-def differ(one, other):
+def differ(one: np.ndarray, other: np.ndarray) -> int:
     """Answer by how many gray levels two films differ at most."""
     return int(np.abs(one.astype(int) - other).max())
 
 
 @pytest.mark.parametrize(("height", "width"), [(300, 400), (150, 150), (64, 64), (64, 256), (1000, 250), (151, 149)])
-def test_any_size_is_squeezed_as_inter_area_squeezes_it(height, width):
+def test_any_size_is_squeezed_as_inter_area_squeezes_it(height: int, width: int) -> None:
     """Whatever its aspect, larger or smaller: uint8 of the model's size, equal to cv2's area averaging."""
     film = film_pixels(0, height, width)
     squeezed = shrink(film, width=150, height=150)
@@ -28,7 +30,7 @@ def test_any_size_is_squeezed_as_inter_area_squeezes_it(height, width):
 
 @given(st.tuples(*[st.integers(20, 400)] * 2), st.tuples(*[st.integers(1, 200)] * 2), st.integers(0, 99))
 @settings(max_examples=150, deadline=None)
-def test_any_size_is_squeezed_to_any_size(size, wanted, seed):
+def test_any_size_is_squeezed_to_any_size(size: tuple[int, int], wanted: tuple[int, int], seed: int) -> None:
     """Within one gray level of INTER_AREA, which rounds its sums in 32 bits."""
     film = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
     height, width = wanted
@@ -37,30 +39,30 @@ def test_any_size_is_squeezed_to_any_size(size, wanted, seed):
 
 
 @pytest.mark.parametrize("shape", [(7100, 7000), (14000, 3500), (3500, 14000)])
-def test_sums_of_a_large_film_do_not_overflow(shape):
+def test_sums_of_a_large_film_do_not_overflow(shape: tuple[int, ...]) -> None:
     """White stays white, over more pixels than 32 bits can sum."""
     assert np.all(shrink(np.full(shape, 255, np.uint8), width=150, height=150) == 255)
 
 
-def test_a_film_of_the_models_size_stays_as_it_is():
+def test_a_film_of_the_models_size_stays_as_it_is() -> None:
     """Every pixel."""
     film = film_pixels(0, 150, 150)
     assert np.array_equal(shrink(film, width=150, height=150), film)
 
 
-def test_halving_is_the_mean_of_four_pixels():
+def test_halving_is_the_mean_of_four_pixels() -> None:
     """Area averaging, worked out by hand."""
     film = film_pixels(0, 300, 300).astype(int)
     mean = (film[::2, ::2] + film[1::2, ::2] + film[::2, 1::2] + film[1::2, 1::2]) / 4
     assert np.abs(mean - shrink(film.astype(np.uint8), width=150, height=150)).max() <= 0.5
 
 
-def test_width_and_height_are_not_confused():
+def test_width_and_height_are_not_confused() -> None:
     """A model may be wider than high."""
     assert read_film(encode(film_pixels(0, 300, 400)), width=120, height=90).pixels.shape == (90, 120)
 
 
-def test_orientation_is_obeyed_before_the_film_is_squeezed():
+def test_orientation_is_obeyed_before_the_film_is_squeezed() -> None:
     """A film that lies on its side gives the input that it gives upright."""
     film = film_pixels(0, 200, 320)
     lying = png(np.rot90(film), before=[chunk(b"eXIf", tiff(6))])
@@ -68,7 +70,7 @@ def test_orientation_is_obeyed_before_the_film_is_squeezed():
     assert np.array_equal(upright, read_film(lying, width=150, height=150).pixels)
 
 
-def test_the_limits_of_a_film_are_those_as_stored_and_come_before_its_pixels():
+def test_the_limits_of_a_film_are_those_as_stored_and_come_before_its_pixels() -> None:
     """Format, then dimensions, then pixels: the first that does not hold is told."""
     cut = encode(film_pixels(0, 80, 100))[:-40]
     for data, limit, error in (
@@ -81,7 +83,7 @@ def test_the_limits_of_a_film_are_those_as_stored_and_come_before_its_pixels():
             read_film(data, width=150, height=150, max_pixels=limit)
 
 
-def test_what_was_noticed_comes_with_the_film():
+def test_what_was_noticed_comes_with_the_film() -> None:
     """The warnings of decoding are the film's."""
     colour = np.dstack([film_pixels(seed, 80, 100) for seed in range(3)])
     assert [w.code for w in read_film(encode(colour), width=150, height=150).warnings] == ["colour-image"]

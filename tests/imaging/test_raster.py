@@ -1,7 +1,10 @@
 """Bytes of a film to gray pixels."""
 
+from __future__ import annotations
+
 import struct
 import zlib
+from typing import Any
 
 import cv2
 import numpy as np
@@ -48,19 +51,19 @@ UPRIGHT = {
 }
 
 
-def pixels(data):
+def pixels(data: bytes) -> np.ndarray:
     return decode(data, read_header(data))[0]
 
 
-def codes(data):
+def codes(data: bytes) -> list[str]:
     return [warning.code for warning in decode(data, read_header(data))[1]]
 
 
-def blocks(values):
+def blocks(values: Any) -> np.ndarray:
     return np.kron(np.array(values) * 40, np.ones((32, 32), int)).astype(np.uint8)
 
 
-def stacked(*channels):
+def stacked(*channels: Any) -> np.ndarray:
     return np.stack(np.broadcast_arrays(*channels), -1)
 
 
@@ -74,20 +77,20 @@ def stacked(*channels):
         (cv2.IMWRITE_JPEG_QUALITY, 10),
     ],
 )
-def test_every_gray_jpeg_gives_the_pixels_that_opencv_gives(options):
+def test_every_gray_jpeg_gives_the_pixels_that_opencv_gives(options: tuple[Any, ...]) -> None:
     """Baseline, progressive, with restart markers: identical to cv2's gray decoding."""
     data = encode(FILM, ".jpg", *options)
     expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert np.array_equal(expected, pixels(data))
 
 
-def test_fill_bytes_and_comments_change_no_pixel():
+def test_fill_bytes_and_comments_change_no_pixel() -> None:
     """What stands between the markers of a header is not the picture."""
     dressed = insert_segments(JPEG, b"\xff\xff", segment(0xFE, b"a comment"), segment(0xED, b"\xff\xd9\xff\xda"))
     assert np.array_equal(pixels(JPEG), pixels(dressed))
 
 
-def test_bytes_after_the_end_of_an_image_are_ignored():
+def test_bytes_after_the_end_of_an_image_are_ignored() -> None:
     """For JPEG and for PNG, whatever they are."""
     flat = png(COUNTING)
     assert np.array_equal(pixels(JPEG), pixels(JPEG + b"\0more" + JPEG))
@@ -95,7 +98,7 @@ def test_bytes_after_the_end_of_an_image_are_ignored():
 
 
 @pytest.mark.parametrize("kind", [(), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1), (cv2.IMWRITE_JPEG_RST_INTERVAL, 3)])
-def test_a_jpeg_cut_at_any_point_is_refused(kind):
+def test_a_jpeg_cut_at_any_point_is_refused(kind: tuple[Any, ...]) -> None:
     """Down to a missing last byte, closed again with an end marker or not."""
     data = encode(FILM, ".jpg", *kind)
     start = data.index(b"\xff\xda") + 20
@@ -113,7 +116,7 @@ def test_a_jpeg_cut_at_any_point_is_refused(kind):
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (with_frame(JPEG, components=3), "Expected 9 bytes about 3 JPEG components. Received 3"),
         (with_frame(JPEG, components=2), "gray, RGB or CMYK JPEG. Received one of 2"),
@@ -122,13 +125,13 @@ def test_a_jpeg_cut_at_any_point_is_refused(kind):
         (JPEG.replace(b"\xff\xdb", b"\xff\xfe"), "decoder refused"),
     ],
 )
-def test_a_jpeg_that_gives_no_gray_frame_is_refused(data, said):
+def test_a_jpeg_that_gives_no_gray_frame_is_refused(data: bytes, message: str) -> None:
     """Of two components, of a size that its data do not fill, of another kind than its data, or without its tables."""
-    with pytest.raises(UndecodableImage, match=said):
+    with pytest.raises(UndecodableImage, match=message):
         pixels(data)
 
 
-def test_a_lossless_jpeg_gives_its_samples_back():
+def test_a_lossless_jpeg_gives_its_samples_back() -> None:
     """To the last bit; where it is cut it is refused."""
     data = lossless_jpeg(FILM)
     assert np.array_equal(FILM, pixels(data))
@@ -136,12 +139,12 @@ def test_a_lossless_jpeg_gives_its_samples_back():
         pixels(data[: len(data) // 2] + b"\xff\xd9")
 
 
-def cmyk_jpeg(ink, black, *options):
+def cmyk_jpeg(ink: np.ndarray, black: np.ndarray, *options: int) -> bytes:
     """A JPEG as Photoshop writes it, of cyan, magenta and yellow alike: 255 is no ink."""
     return simplejpeg.encode_jpeg(np.dstack([255 - ink] * 3 + [255 - black]), quality=100, colorspace="CMYK")
 
 
-def test_a_cmyk_jpeg_is_read_as_the_light_that_its_inks_let_through():
+def test_a_cmyk_jpeg_is_read_as_the_light_that_its_inks_let_through() -> None:
     """Gray in black ink alone, or in three colours, is the same gray, and no colour picture."""
     for data in (cmyk_jpeg(0 * FILM, 255 - FILM), cmyk_jpeg(255 - FILM, 0 * FILM)):
         assert np.abs(FILM.astype(int) - pixels(data)).max() <= 3
@@ -151,7 +154,7 @@ def test_a_cmyk_jpeg_is_read_as_the_light_that_its_inks_let_through():
     assert np.abs(expected - pixels(half)).max() <= 3
 
 
-def test_a_coloured_cmyk_jpeg_is_a_colour_picture():
+def test_a_coloured_cmyk_jpeg_is_a_colour_picture() -> None:
     """With the warning that others have."""
     inks = np.dstack([FILM, FILM[::-1], FILM[:, ::-1], np.full_like(FILM, 255)])
     data = simplejpeg.encode_jpeg(inks, colorspace="CMYK")
@@ -160,7 +163,7 @@ def test_a_coloured_cmyk_jpeg_is_a_colour_picture():
     assert np.abs(cv2.cvtColor(rgb, cv2.COLOR_BGR2GRAY).astype(int) - pixels(data)).max() <= 30
 
 
-def test_four_components_without_a_word_on_their_inks_are_refused():
+def test_four_components_without_a_word_on_their_inks_are_refused() -> None:
     """Read the wrong way round, a film would be its own negative."""
     data = cmyk_jpeg(0 * FILM, FILM)
     assert data[2:4] == b"\xff\xee"
@@ -170,7 +173,7 @@ def test_four_components_without_a_word_on_their_inks_are_refused():
 
 @pytest.mark.parametrize("order", ["MM", "II"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_stands_upright_whatever_its_orientation(orientation, order):
+def test_a_picture_stands_upright_whatever_its_orientation(orientation: int, order: str) -> None:
     """Each of the eight orientations is obeyed once, in PNG and in JPEG."""
     upright = blocks(UPRIGHT[orientation])
     block = tiff(orientation, order)
@@ -181,13 +184,13 @@ def test_a_picture_stands_upright_whatever_its_orientation(orientation, order):
 
 @pytest.mark.parametrize(("depth", "step"), [(1, 255), (2, 85), (4, 17), (8, 1)])
 @pytest.mark.parametrize("interlace", [0, 1])
-def test_gray_png_of_few_bits_spreads_over_the_whole_range(depth, step, interlace):
+def test_gray_png_of_few_bits_spreads_over_the_whole_range(depth: int, step: int, interlace: int) -> None:
     """A sample's largest value is white, whatever its bits, interlaced or not."""
     samples = gradient(65, 71, 1 << depth)
     assert np.array_equal(samples * step, pixels(png(samples, depth, interlace=interlace)))
 
 
-def test_a_filter_that_there_is_not_is_found_in_every_row_of_every_pass(capfd):
+def test_a_filter_that_there_is_not_is_found_in_every_row_of_every_pass(capfd: pytest.CaptureFixture[str]) -> None:
     """Also where rows begin in different pieces of a large stream."""
     samples = gradient(801, 803)
     rows = interlaced_rows(samples)
@@ -202,13 +205,13 @@ def test_a_filter_that_there_is_not_is_found_in_every_row_of_every_pass(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_interlaced_png_is_read_to_the_last_pass():
+def test_interlaced_png_is_read_to_the_last_pass() -> None:
     """16 bits a sample in seven passes, of a size that fills none of them evenly."""
     samples = gradient(67, 69, 65536) * 14
     assert np.array_equal(pixels(png(samples, 16)), pixels(png(samples, 16, interlace=1)))
 
 
-def test_a_palette_is_looked_up():
+def test_a_palette_is_looked_up() -> None:
     """Colours, their transparency, and turned to gray as any colour is."""
     palette = [chunk(b"PLTE", bytes((200, 200, 200, 100, 100, 100, 10, 10, 10))), chunk(b"tRNS", b"\0\xff")]
     data = png(gradient(top=3), 2, PALETTE, before=palette)
@@ -216,7 +219,7 @@ def test_a_palette_is_looked_up():
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_alpha_lies_over_black(depth):
+def test_alpha_lies_over_black(depth: int) -> None:
     """Half transparent is half as bright; gray with alpha and colour with alpha alike."""
     full = (1 << depth) - 1
     gray, half = COUNTING.astype(int) * full // 255, (1 << (depth - 1))
@@ -227,7 +230,7 @@ def test_alpha_lies_over_black(depth):
         assert codes(data) == []
 
 
-def test_wholly_transparent_is_black():
+def test_wholly_transparent_is_black() -> None:
     """What stands under it does not show, and makes no colour picture."""
     data = png(stacked(255, 0, 0, np.zeros((64, 64))), 8, RGBA)
     assert (pixels(data).max(), codes(data)) == (0, [])
@@ -243,14 +246,16 @@ def test_wholly_transparent_is_black():
         (16, RGB, (65535,) * 3, stacked(*[gradient() * 257] * 3)),
     ],
 )
-def test_the_colour_named_as_transparent_is_black(depth, color_type, key, samples):
+def test_the_colour_named_as_transparent_is_black(
+    depth: int, color_type: int, key: tuple[int, ...], samples: np.ndarray
+) -> None:
     """A tRNS chunk names one gray or colour that is transparent: white here."""
     before = [chunk(b"tRNS", struct.pack(f">{len(key)}H", *key))]
     plain, keyed = pixels(png(samples, depth, color_type)), pixels(png(samples, depth, color_type, before=before))
     assert np.array_equal(np.where(plain == 255, 0, plain), keyed)
 
 
-def test_colour_becomes_luma():
+def test_colour_becomes_luma() -> None:
     """ITU-R BT.601: 0.299 red, 0.587 green, 0.114 blue; in PNG and, within its rounding, in JPEG."""
     colour = np.zeros((64, 64, 3), np.uint8)
     colour[:] = (200, 100, 50)
@@ -268,7 +273,9 @@ def test_colour_becomes_luma():
         (255, 100, []),
     ],
 )
-def test_a_colour_picture_differs_by_more_than_24_in_over_1_percent(difference, coloured, expected):
+def test_a_colour_picture_differs_by_more_than_24_in_over_1_percent(
+    difference: int, coloured: int, expected: list[Any]
+) -> None:
     """Both limits are exact: 100 of 10,000 pixels, and a difference of 24, are no colour yet."""
     for channel in range(3):
         picture = np.zeros((10_000, 3), np.uint8)
@@ -276,14 +283,14 @@ def test_a_colour_picture_differs_by_more_than_24_in_over_1_percent(difference, 
         assert codes(png(picture.reshape(100, 100, 3), 8, RGB)) == expected
 
 
-def test_a_gray_picture_stored_as_colour_is_no_colour_picture():
+def test_a_gray_picture_stored_as_colour_is_no_colour_picture() -> None:
     """Neither as JPEG nor as PNG; a really coloured JPEG is one."""
     gray = np.dstack([FILM] * 3)
     assert [codes(encode(gray)), codes(encode(gray, ".png"))] == [[], []]
     assert codes(encode(np.dstack([FILM, FILM[::-1], FILM[:, ::-1]]))) == ["colour-image"]
 
 
-def test_colour_is_counted_over_the_whole_of_a_large_picture():
+def test_colour_is_counted_over_the_whole_of_a_large_picture() -> None:
     """A picture that is turned gray in several bands gives what it gives in one."""
     film = film_pixels(1, 1500, 1400)
     colour = np.dstack([film, film[::-1], film])
@@ -311,7 +318,9 @@ def test_colour_is_counted_over_the_whole_of_a_large_picture():
     ],
 )
 @pytest.mark.parametrize("color_type", [GRAY, RGB, GRAY_ALPHA, RGBA])
-def test_16_bit_samples_are_scaled_by_the_bits_that_hold_their_maximum(maximum, bits, color_type):
+def test_16_bit_samples_are_scaled_by_the_bits_that_hold_their_maximum(
+    maximum: int, bits: int, color_type: int
+) -> None:
     """The smallest of 8, 10, 12, 14, 16, with a warning below 16; alpha has no part in it, all black is no error."""
     ramp = np.linspace(0, maximum, 64 * 64).reshape(64, 64).astype(np.uint16)
     channels = {GRAY: [ramp], RGB: [ramp] * 3, GRAY_ALPHA: [ramp, 65535], RGBA: [ramp] * 3 + [65535]}[color_type]
@@ -329,7 +338,7 @@ CORRUPT = WHOLE[: len(WHOLE) // 2] + bytes([WHOLE[len(WHOLE) // 2] ^ 0x55]) + WH
 
 
 @pytest.mark.parametrize(
-    ("compressed", "said"),
+    ("compressed", "message"),
     [
         (b"", "Received 0 before"),
         (zlib.compress(b""), "Received 0 before"),
@@ -345,14 +354,16 @@ CORRUPT = WHOLE[: len(WHOLE) // 2] + bytes([WHOLE[len(WHOLE) // 2] ^ 0x55]) + WH
         (zlib.compress(raw_rows(COUNTING)[:-65] + b"\5" + raw_rows(COUNTING)[-64:]), "filter of 0 to 4"),
     ],
 )
-def test_a_png_whose_pixels_are_not_what_its_header_promises_is_refused(compressed, said, capfd):
+def test_a_png_whose_pixels_are_not_what_its_header_promises_is_refused(
+    compressed: bytes, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Too few, too many, cut or corrupt; and the decoder prints nothing about it."""
-    with pytest.raises(UndecodableImage, match=said):
+    with pytest.raises(UndecodableImage, match=message):
         pixels(png(COUNTING, compressed=compressed))
     assert capfd.readouterr() == ("", "")
 
 
-def test_pixels_that_inflate_without_end_are_refused_at_the_promised_size():
+def test_pixels_that_inflate_without_end_are_refused_at_the_promised_size() -> None:
     """A bomb is left where it exceeds what the header promises."""
     bomb = zlib.compressobj(9)
     packed = b"".join(bomb.compress(b"\0" * (1 << 20)) for _ in range(100)) + bomb.flush()
@@ -361,13 +372,13 @@ def test_pixels_that_inflate_without_end_are_refused_at_the_promised_size():
 
 
 @pytest.mark.parametrize("palette", [[], [chunk(b"PLTE")], [chunk(b"PLTE", b"1234")], [chunk(b"PLTE", b"123" * 257)]])
-def test_a_palette_image_needs_a_palette(palette):
+def test_a_palette_image_needs_a_palette(palette: list[Any]) -> None:
     """Of 1 to 256 colours."""
     with pytest.raises(UndecodableImage, match="palette"):
         pixels(png(gradient(top=2), 1, PALETTE, before=palette))
 
 
-def test_words_from_a_file_never_reach_the_log(capfd):
+def test_words_from_a_file_never_reach_the_log(capfd: pytest.CaptureFixture[str]) -> None:
     """What libpng would print of a broken profile, a text or a checksum could name a patient: it never sees them."""
     named = [chunk(b"iCCP", b"Doe, Jane\0\0" + zlib.compress(b"x")), chunk(b"zTXt", b"Doe, Jane\0\0bad")]
     damaged = chunk(b"tEXt", b"Doe\0Jane")[:-1] + b"?"
@@ -376,7 +387,7 @@ def test_words_from_a_file_never_reach_the_log(capfd):
 
 
 @pytest.mark.parametrize("kind", [b"tEXt", b"gAMA", b"sBIT", b"pHYs", b"tIME"])
-def test_a_chunk_beside_the_pixels_may_not_fit_its_checksum(kind):
+def test_a_chunk_beside_the_pixels_may_not_fit_its_checksum(kind: bytes) -> None:
     """The picture is whole without it; that it was changed is said."""
     damaged = chunk(kind, b"Doe\0Jane")[:-1] + b"?"
     for data in (png(COUNTING, before=[damaged]), png(COUNTING, after=[damaged])):
@@ -387,14 +398,14 @@ def test_a_chunk_beside_the_pixels_may_not_fit_its_checksum(kind):
         ]
 
 
-def test_pixels_in_many_chunks_are_one_picture():
+def test_pixels_in_many_chunks_are_one_picture() -> None:
     """Pixels may be split over IDAT chunks anywhere, empty ones among them."""
     whole = chunk(b"IDAT", WHOLE)
     split = chunk(b"IDAT", WHOLE[:1]) + chunk(b"IDAT") + chunk(b"IDAT", WHOLE[1:50]) + chunk(b"IDAT", WHOLE[50:])
     assert np.array_equal(COUNTING, pixels(png(COUNTING).replace(whole, split)))
 
 
-def test_a_large_png_is_read_as_a_small_one_is():
+def test_a_large_png_is_read_as_a_small_one_is() -> None:
     """Beyond 64 MiB of pixels they are inflated twice and not kept: the picture is the same."""
     film = np.zeros((4200, 16200), np.uint8)
     film[:64, :64], film[-64:, -64:] = COUNTING, COUNTING
@@ -405,7 +416,7 @@ def test_a_large_png_is_read_as_a_small_one_is():
         pixels(png(film, compressed=zlib.compress(b"\0" * 100)))
 
 
-def test_every_png_that_opencv_writes_comes_back_as_it_was():
+def test_every_png_that_opencv_writes_comes_back_as_it_was() -> None:
     """All row filters, in gray, against the pixels that were written."""
     for strategy in range(5):
         for filters in (cv2.IMWRITE_PNG_FILTER_SUB, cv2.IMWRITE_PNG_FILTER_UP, cv2.IMWRITE_PNG_FILTER_PAETH):
@@ -414,7 +425,7 @@ def test_every_png_that_opencv_writes_comes_back_as_it_was():
 
 
 @pytest.mark.parametrize("colour", [False, True])
-def test_a_progressive_jpeg_cut_between_two_scans_and_closed_is_refused(colour):
+def test_a_progressive_jpeg_cut_between_two_scans_and_closed_is_refused(colour: bool) -> None:
     """Without its last scans it would be read as a coarser film, and the decoder warns of nothing."""
     film = np.dstack([FILM, FILM[::-1], FILM]) if colour else FILM
     data = encode(film, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)

@@ -1,5 +1,10 @@
 """Small networks with every kind of head, and films of their size."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers
@@ -7,7 +12,7 @@ from keras import layers
 FILMS = np.random.default_rng(0).integers(0, 256, (3, 20, 24, 1)).astype(np.float32)
 
 
-def network(body, seed=4, **logit):
+def network(body: Callable[[Any], Any], seed: int = 4, **logit: float) -> Any:
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((20, 24, 1))
     features = layers.Conv2D(3, 3, activation="relu", name="conv")(layers.Rescaling(1 / 255)(inputs))

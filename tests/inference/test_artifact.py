@@ -1,10 +1,14 @@
 """Model store entries: found, verified, refused, and written whole or not at all."""
 
+from __future__ import annotations
+
 import base64
 import json
 import math
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +17,7 @@ import pytest
 from app.errors import ArtifactRefused, ModelNotFound
 from app.inference.artifact import (
     Entry,
+    StagedEntry,
     find_entry,
     finish_entry,
     list_entries,
@@ -21,40 +26,41 @@ from app.inference.artifact import (
     staged_entry,
 )
 from app.inference.manifest import InputSpec, Manifest, ManifestDraft
+from app.names import EngineName
 from tests.conftest import film_pixels
 
 
 @pytest.fixture
-def store(tiny_store, tmp_path):
+def store(tiny_store: Path, tmp_path: Path) -> Path:
     """A store of one's own, to break."""
     return shutil.copytree(tiny_store, tmp_path / "store")
 
 
-def edit(path, change):
+def edit(path: Path, change: Callable[[Any], Any]) -> None:
     """Change what a JSON file says."""
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
 
 
-def refused(store, label="pooled/1", engine="openvino"):
+def refused(store: Path, label: str = "pooled/1", engine: EngineName = "openvino") -> str:
     with pytest.raises(ArtifactRefused) as caught:
         open_verified(find_entry(store, label), engine)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def add_versions(store, name, *versions):
+def add_versions(store: Path, name: str, *versions: int) -> None:
     for version in versions:
         folder = shutil.copytree(store / name / "1", store / name / str(version))
         edit(folder / "model.json", lambda manifest, version=version: manifest.update(version=str(version)))
 
 
-def files(folder):
+def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def test_entries_are_listed_by_name_then_number(store):
+def test_entries_are_listed_by_name_then_number(store: Path) -> None:
     """10 comes after 9; what is no version is not listed."""
     add_versions(store, "pooled", 2, 10, 9)
     for other in (".3-abc", "03", "0", "x", "-1"):
@@ -63,14 +69,14 @@ def test_entries_are_listed_by_name_then_number(store):
     assert list_entries(store) == ["dense/1", "pooled/1", "pooled/2", "pooled/9", "pooled/10", "tanh/1"]
 
 
-def test_a_name_alone_finds_its_highest_version(store):
+def test_a_name_alone_finds_its_highest_version(store: Path) -> None:
     """By number, not by letter."""
     add_versions(store, "pooled", 2, 10, 9)
     assert find_entry(store, "pooled").label == "pooled/10"
     assert find_entry(store, "pooled/9").label == "pooled/9"
 
 
-def test_without_a_name_the_default_is_found(store):
+def test_without_a_name_the_default_is_found(store: Path) -> None:
     """What the file DEFAULT names, with or without a version."""
     assert find_entry(store).label == "pooled/1"
     set_default(store, "tanh")
@@ -79,7 +85,7 @@ def test_without_a_name_the_default_is_found(store):
 
 
 @pytest.mark.parametrize("wanted", ["article", "pooled/2", "pooled/", "pooled/01", "../store/pooled/1", "", "/"])
-def test_an_unknown_name_lists_what_there_is(store, wanted):
+def test_an_unknown_name_lists_what_there_is(store: Path, wanted: str) -> None:
     """No path gets out of the store."""
     with pytest.raises(ModelNotFound) as caught:
         find_entry(store, wanted)
@@ -88,7 +94,7 @@ def test_an_unknown_name_lists_what_there_is(store, wanted):
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
-def test_without_a_readable_default_the_name_is_asked_for(store, content):
+def test_without_a_readable_default_the_name_is_asked_for(store: Path, content: bytes | None) -> None:
     """Absent, or no text."""
     (store / "DEFAULT").unlink()
     if content is not None:
@@ -98,26 +104,28 @@ def test_without_a_readable_default_the_name_is_asked_for(store, content):
 
 
 @pytest.mark.parametrize("wanted", ["pooled", None])
-def test_an_empty_store_names_its_whole_path_and_what_to_do(tmp_path, monkeypatch, wanted):
+def test_an_empty_store_names_its_whole_path_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None
+) -> None:
     """And so does a folder that there is not, wherever the command was called."""
     monkeypatch.chdir(tmp_path)
     for folder, reason in ((Path(), "There is no model in it"), (Path("absent"), "There is no such folder")):
         assert list_entries(folder) == []
         with pytest.raises(ModelNotFound) as caught:
             find_entry(folder, wanted)
-        told = str(caught.value)
-        assert f"in {tmp_path / folder}. {reason}" in told
-        assert "--model-store or PNEUMOSERVE_MODEL_STORE" in told
+        message = str(caught.value)
+        assert f"in {tmp_path / folder}. {reason}" in message
+        assert "--model-store or PNEUMOSERVE_MODEL_STORE" in message
 
 
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
 @pytest.mark.parametrize("name", ["pooled", "dense", "tanh"])
-def test_what_was_written_opens_under_both_engines(tiny_store, name, engine):
+def test_what_was_written_opens_under_both_engines(tiny_store: Path, name: str, engine: EngineName) -> None:
     """The golden films give their logits again."""
     assert open_verified(find_entry(tiny_store, name), engine).name == engine
 
 
-def broken_manifests():
+def broken_manifests() -> Iterator[tuple[str, Callable[[Any], Any], str]]:
     yield "default_operating_point", lambda m: m.update(default_operating_point="other"), "'other' is not among"
     yield "no points", lambda m: m.update(operating_points={}), "operating_points"
     yield "calibrated for others", lambda m: m["calibration"].update(weights_sha256="0" * 64), "other weights"
@@ -137,18 +145,18 @@ def broken_manifests():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"), [case[1:] for case in broken_manifests()], ids=[c[0] for c in broken_manifests()]
+    ("change", "message"), [case[1:] for case in broken_manifests()], ids=[c[0] for c in broken_manifests()]
 )
-def test_a_manifest_that_contradicts_itself_is_refused(store, change, said):
+def test_a_manifest_that_contradicts_itself_is_refused(store: Path, change: Callable[..., Any], message: str) -> None:
     """With the place and the reason, in one line."""
     edit(store / "pooled" / "1" / "model.json", change)
-    with pytest.raises(ArtifactRefused, match=said) as caught:
+    with pytest.raises(ArtifactRefused, match=message) as caught:
         find_entry(store, "pooled")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null"])
-def test_a_manifest_that_is_no_json_object_is_refused(store, content):
+def test_a_manifest_that_is_no_json_object_is_refused(store: Path, content: bytes) -> None:
     """Cut, empty or something else."""
     (store / "pooled" / "1" / "model.json").write_bytes(content)
     with pytest.raises(ArtifactRefused, match=r"model\.json of pooled/1 is refused"):
@@ -156,21 +164,21 @@ def test_a_manifest_that_is_no_json_object_is_refused(store, content):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [("model.keras", "expected model.keras"), ("serving/model.xml", "serving"), ("serving/model.bin", "serving")],
 )
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
-def test_one_changed_byte_is_refused(store, name, said, engine):
+def test_one_changed_byte_is_refused(store: Path, name: str, message: str, engine: EngineName) -> None:
     """In either form of the network, whichever engine reads it."""
     path = store / "pooled" / "1" / name
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    assert said in refused(store, engine=engine)
+    assert message in refused(store, engine=engine)
 
 
 @pytest.mark.parametrize("change", ["added", "renamed", "folder", "gone", "other's"])
-def test_serving_files_of_another_number_or_name_are_refused(store, change):
+def test_serving_files_of_another_number_or_name_are_refused(store: Path, change: str) -> None:
     """The hash of the folder holds names and contents."""
     serving = store / "pooled" / "1" / "serving"
     match change:
@@ -185,25 +193,25 @@ def test_serving_files_of_another_number_or_name_are_refused(store, change):
         case "other's":
             shutil.rmtree(serving)
             shutil.copytree(store / "dense" / "1" / "serving", serving)
-    said = "cannot be read" if change == "folder" else "expected serving with sha256"
-    assert said in refused(store)
+    message = "cannot be read" if change == "folder" else "expected serving with sha256"
+    assert message in refused(store)
 
 
 @pytest.mark.parametrize("name", ["model.keras", "golden.json", "serving/model.bin"])
-def test_a_missing_file_is_refused(store, name):
+def test_a_missing_file_is_refused(store: Path, name: str) -> None:
     """By its name."""
     (store / "pooled" / "1" / name).unlink()
     assert name.split("/")[0] in refused(store)
 
 
-def test_an_entry_without_a_manifest_is_none(store):
+def test_an_entry_without_a_manifest_is_none(store: Path) -> None:
     """It is not listed, so it can't be asked for."""
     (store / "pooled" / "1" / "model.json").unlink()
     with pytest.raises(ModelNotFound):
         find_entry(store, "pooled")
 
 
-def test_swapped_networks_with_their_hashes_are_refused_by_their_numbers(store):
+def test_swapped_networks_with_their_hashes_are_refused_by_their_numbers(store: Path) -> None:
     """Whoever changes the hash too still can't have the golden logits."""
     other = json.loads((store / "dense" / "1" / "model.json").read_text())["sha256"]["serving"]
     shutil.rmtree(store / "pooled" / "1" / "serving")
@@ -212,12 +220,12 @@ def test_swapped_networks_with_their_hashes_are_refused_by_their_numbers(store):
     assert "golden film should give logit" in refused(store)
 
 
-def set_film(**changed):
+def set_film(**changed: object) -> Callable[[Any], None]:
     return lambda golden: golden["films"][-1].update(changed)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda golden: golden["films"][-1].update(logit=golden["films"][-1]["logit"] + 0.002), "should give logit"),
         (
@@ -233,13 +241,15 @@ def set_film(**changed):
         (lambda golden: golden["films"][-1].pop("logit"), "golden.json"),
     ],
 )
-def test_golden_films_that_are_not_reproduced_are_refused(store, change, said):
+def test_golden_films_that_are_not_reproduced_are_refused(
+    store: Path, change: Callable[..., Any], message: str
+) -> None:
     """A logit more than 1e-3 off, a probability more than 1e-4, or no film at all."""
     edit(store / "pooled" / "1" / "golden.json", change)
-    assert said in refused(store)
+    assert message in refused(store)
 
 
-def test_golden_films_of_another_size_are_refused(store):
+def test_golden_films_of_another_size_are_refused(store: Path) -> None:
     """Also where only one of them is."""
     small = json.loads((store / "pooled" / "1" / "golden.json").read_text())
     ok, png = cv2.imencode(".png", film_pixels(0, 100, 150))
@@ -249,20 +259,20 @@ def test_golden_films_of_another_size_are_refused(store):
     assert "expected golden films of (150, 150). Received (100, 150)" in refused(store)
 
 
-def test_a_logit_that_is_no_number_is_refused(store, monkeypatch):
+def test_a_logit_that_is_no_number_is_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """NaN is farther than 1e-3 from everything, though no comparison says so."""
 
     class Undefined:
         name = "openvino"
 
-        def logits(self, films):
+        def logits(self, films: np.ndarray) -> np.ndarray:
             return np.full(len(films), np.nan, np.float32)
 
     monkeypatch.setattr("app.inference.artifact.open_engine", lambda *_: Undefined())
     assert "gives nan and nan" in refused(store)
 
 
-def test_another_calibration_of_the_same_weights_is_refused(store):
+def test_another_calibration_of_the_same_weights_is_refused(store: Path) -> None:
     """Its probabilities are not the golden ones."""
     edit(store / "pooled" / "1" / "model.json", lambda manifest: manifest["calibration"].update(intercept=0.01))
     assert "should give logit" in refused(store)
@@ -276,13 +286,15 @@ def test_another_calibration_of_the_same_weights_is_refused(store):
         ("tanh", lambda maps: maps.update(cam={"method": "m", "layer": "conv1", "exact": True})),
     ],
 )
-def test_maps_that_the_network_does_not_answer_are_refused_when_it_is_opened(store, name, change, engine):
+def test_maps_that_the_network_does_not_answer_are_refused_when_it_is_opened(
+    store: Path, name: str, change: Callable[..., Any], engine: EngineName
+) -> None:
     """Not at the first request that asks for them."""
     edit(store / name / "1" / "model.json", lambda manifest: change(manifest["maps"]))
     assert "Expected" in refused(store, name, engine)
 
 
-def draft_like(entry):
+def draft_like(entry: Entry) -> ManifestDraft:
     manifest = entry.manifest
     taken = manifest.model_dump(include=set(ManifestDraft.model_fields) - {"calibration", "input", "maps"})
     return ManifestDraft(
@@ -290,14 +302,14 @@ def draft_like(entry):
     )
 
 
-def write(staged, entry):
+def write(staged: StagedEntry, entry: Entry) -> Manifest:
     """Write the same network again, as a training would."""
     shutil.copy(entry.folder / "model.keras", staged.folder)
     shutil.copytree(entry.folder / "serving", staged.folder / "serving")
     return finish_entry(staged, draft_like(entry), np.stack([film_pixels(seed, 150, 150) for seed in range(2)]))
 
 
-def test_a_new_entry_takes_the_next_number(store):
+def test_a_new_entry_takes_the_next_number(store: Path) -> None:
     """One more than the highest, though a lower one is free, and though the highest is no entry."""
     entry = find_entry(store, "pooled")
     add_versions(store, "pooled", 7)
@@ -310,7 +322,7 @@ def test_a_new_entry_takes_the_next_number(store):
     assert (store / "pooled" / "9").stat().st_mode & 0o777 == 0o755
 
 
-def test_an_entry_is_not_there_until_it_is_whole(store):
+def test_an_entry_is_not_there_until_it_is_whole(store: Path) -> None:
     """While it is written, nothing of it is listed, not even when its last file is there."""
     entry = find_entry(store, "pooled")
     with staged_entry(store, "new") as staged:
@@ -320,11 +332,11 @@ def test_an_entry_is_not_there_until_it_is_whole(store):
     assert list_entries(store) == ["dense/1", "new/1", "pooled/1", "tanh/1"]
 
 
-def test_a_training_that_fails_leaves_nothing_behind(store):
+def test_a_training_that_fails_leaves_nothing_behind(store: Path) -> None:
     """Neither an entry nor the folder that it was written in."""
     entry, before = find_entry(store, "pooled"), files(store)
 
-    def fail(name):
+    def fail(name: str) -> None:
         with staged_entry(store, name) as staged:
             write(staged, entry)
             raise KeyboardInterrupt
@@ -335,11 +347,11 @@ def test_a_training_that_fails_leaves_nothing_behind(store):
         assert files(store) == before
 
 
-def test_an_entry_that_does_not_verify_is_not_kept(store):
+def test_an_entry_that_does_not_verify_is_not_kept(store: Path) -> None:
     """What the service would refuse, training does not leave."""
     entry, before = find_entry(store, "pooled"), files(store)
 
-    def spoil():
+    def spoil() -> None:
         with staged_entry(store, "pooled") as staged:
             write(staged, entry)
             with (staged.folder / "model.keras").open("ab") as weights:
@@ -350,7 +362,7 @@ def test_an_entry_that_does_not_verify_is_not_kept(store):
     assert files(store) == before
 
 
-def test_what_a_killed_training_leaves_is_no_entry(store):
+def test_what_a_killed_training_leaves_is_no_entry(store: Path) -> None:
     """The folder that it wrote in stays, whole as it may be, and is neither listed nor in the way."""
     left = shutil.copytree(store / "pooled" / "1", store / "pooled" / ".2-killed")
     assert (left / "model.json").is_file()
@@ -362,10 +374,10 @@ def test_what_a_killed_training_leaves_is_no_entry(store):
 
 
 @pytest.mark.parametrize("name", ["../evil", "", "A", "a/b", ".hidden", "a" * 65])
-def test_a_name_that_no_entry_can_have_is_refused_before_anything_is_written(tmp_path, name):
+def test_a_name_that_no_entry_can_have_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
     """Nothing is made outside the store, nor inside."""
 
-    def stage():
+    def stage() -> None:
         with staged_entry(tmp_path / "store", name):
             pass
 
@@ -374,7 +386,7 @@ def test_a_name_that_no_entry_can_have_is_refused_before_anything_is_written(tmp
     assert files(tmp_path) == []
 
 
-def test_a_manifest_comes_back_as_it_was_written(tiny_store):
+def test_a_manifest_comes_back_as_it_was_written(tiny_store: Path) -> None:
     """Every field, with the hash under the file's own name."""
     entry = find_entry(tiny_store, "dense")
     text = (entry.folder / "model.json").read_text()

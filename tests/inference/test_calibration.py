@@ -1,71 +1,74 @@
 """Logit to probability to class."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from app.inference.calibration import AbstentionBand, Calibration, decide
+from app.inference.calibration import AbstentionBand, Calibration, Decision, decide
 
 WEIGHTS = "ab" * 32
 IDENTITY = Calibration(prevalence=0.5, weights_sha256=WEIGHTS)
 
 
-def platt(slope=2.0, intercept=-1.0, prevalence=0.7):
+def platt(slope: float = 2.0, intercept: float = -1.0, prevalence: float = 0.7) -> Calibration:
     return Calibration(method="platt", slope=slope, intercept=intercept, prevalence=prevalence, weights_sha256=WEIGHTS)
 
 
-def decided(logit, threshold=0.0, **rest):
+def decided(logit: float, threshold: float = 0.0, **rest: Any) -> Decision:
     rest = {"calibration": IDENTITY, "labels": ("NORMAL", "PNEUMONIA"), "operating_point": "point"} | rest
     return decide(logit, threshold_logit=threshold, **rest)
 
 
-def test_identity_is_the_sigmoid():
+def test_identity_is_the_sigmoid() -> None:
     """Against values worked out by hand."""
     assert IDENTITY.probability(0.0) == 0.5
     assert IDENTITY.probability(math.log(3)) == pytest.approx(0.75, abs=1e-15)
     assert IDENTITY.probability(-math.log(3)) == pytest.approx(0.25, abs=1e-15)
 
 
-def test_platt_is_the_sigmoid_of_a_line():
+def test_platt_is_the_sigmoid_of_a_line() -> None:
     """2 × 1.5 - 1 = 2."""
     assert platt().probability(1.5) == pytest.approx(1 / (1 + math.exp(-2)), abs=1e-15)
 
 
 @pytest.mark.parametrize(("logit", "expected"), [(1e4, 1.0), (-1e4, 0.0), (1e308, 1.0), (-1e308, 0.0)])
-def test_huge_logits_overflow_nothing(logit, expected):
+def test_huge_logits_overflow_nothing(logit: float, expected: float) -> None:
     """They are as certain as a float can say."""
     assert (IDENTITY.probability(logit), platt().probability(logit, 0.01)) == (expected, expected)
 
 
-def test_the_fitted_prevalence_shifts_nothing():
+def test_the_fitted_prevalence_shifts_nothing() -> None:
     """At the prevalence of its own films a calibration is what it was."""
     for logit in np.linspace(-8, 8, 33):
         assert platt().probability(logit, 0.7) == platt().probability(logit)
 
 
-def test_another_prevalence_multiplies_the_odds_by_the_ratio_of_the_prior_odds():
+def test_another_prevalence_multiplies_the_odds_by_the_ratio_of_the_prior_odds() -> None:
     """From 0.5 to 0.1 the prior odds fall from 1 to 1/9: odds of 3 become 1/3, a probability of 0.25."""
     assert IDENTITY.probability(math.log(3), 0.1) == pytest.approx(0.25, abs=1e-15)
     fitted_at_80 = Calibration(prevalence=0.8, weights_sha256=WEIGHTS)
     assert fitted_at_80.probability(0.0, 0.5) == pytest.approx(0.2, abs=1e-15)
 
 
-def test_probability_rises_with_the_logit():
+def test_probability_rises_with_the_logit() -> None:
     """Strictly, wherever a float can tell."""
     probabilities = [platt(0.3, 1.0).probability(logit, 0.02) for logit in np.linspace(-30, 30, 999)]
     assert all(np.diff(probabilities) > 0)
 
 
-def test_a_logit_at_the_threshold_is_the_positive_class():
+def test_a_logit_at_the_threshold_is_the_positive_class() -> None:
     """PNEUMONIA where the probability reaches the threshold, NORMAL just under it."""
     at, under = decided(0.4, 0.4), decided(math.nextafter(0.4, 0), 0.4)
     assert (at.label, under.label) == ("PNEUMONIA", "NORMAL")
     assert at.probability == at.threshold
 
 
-def test_the_class_is_that_of_the_unrounded_probability_at_every_prevalence():
+def test_the_class_is_that_of_the_unrounded_probability_at_every_prevalence() -> None:
     """For thousands of random logits, thresholds, calibrations and prevalences."""
     rng = np.random.default_rng(0)
     for _ in range(3000):
@@ -77,7 +80,7 @@ def test_the_class_is_that_of_the_unrounded_probability_at_every_prevalence():
         assert decision.label == decided(logit, threshold).label
 
 
-def test_no_class_moves_with_the_prevalence():
+def test_no_class_moves_with_the_prevalence() -> None:
     """Probability and threshold move together."""
     seldom, often = decided(0.3, 0.2, prevalence=0.01), decided(0.3, 0.2, prevalence=0.9)
     assert (seldom.label, often.label) == ("PNEUMONIA", "PNEUMONIA")
@@ -85,12 +88,12 @@ def test_no_class_moves_with_the_prevalence():
 
 
 @pytest.mark.parametrize(("logit", "refer"), [(-1.0, False), (-0.99, True), (0.0, True), (0.49, True), (0.5, False)])
-def test_only_logits_strictly_inside_the_band_are_referred(logit, refer):
+def test_only_logits_strictly_inside_the_band_are_referred(logit: float, refer: bool) -> None:
     """Its ends are decided."""
     assert decided(logit, refer_band=AbstentionBand(-1.0, 0.5)).refer is refer
 
 
-def test_without_a_band_nothing_is_referred():
+def test_without_a_band_nothing_is_referred() -> None:
     """Not even at the threshold."""
     assert decided(0.0).refer is False
 
@@ -110,7 +113,7 @@ def test_without_a_band_nothing_is_referred():
         {"unknown": 1},
     ],
 )
-def test_a_calibration_that_would_not_rise_is_refused(changed):
+def test_a_calibration_that_would_not_rise_is_refused(changed: dict[str, Any]) -> None:
     """A falling or undefined one would turn classes round."""
     with pytest.raises(ValidationError):
         Calibration(**({"prevalence": 0.5, "weights_sha256": WEIGHTS} | changed))

@@ -1,9 +1,14 @@
 """The two engines: alike, each film its own answer, from any thread; and the maps, worked out by hand."""
 
+from __future__ import annotations
+
 import json
 import shutil
 import sys
 import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino
@@ -12,10 +17,11 @@ from openvino import opset13 as ops
 
 from app.errors import ArtifactRefused, ModelError
 from app.inference.artifact import find_entry
-from app.inference.engine import check_rows
+from app.inference.engine import Engine, check_rows
 from app.inference.engines import open_engine
 from app.inference.manifest import MapsSpec
 from app.inference.openvino_engine import OpenVINOEngine
+from app.names import EngineName
 from tests.conftest import film_pixels
 
 NAMES = ["pooled", "dense", "tanh"]
@@ -23,7 +29,7 @@ FILMS = np.stack([film_pixels(seed, 150, 150) for seed in range(5)] + [np.zeros(
 
 
 @pytest.fixture(scope="module")
-def engines(tiny_store):
+def engines(tiny_store: Path) -> dict[tuple[str, str], Engine]:
     """Both engines of every network."""
     entries = {name: find_entry(tiny_store, name) for name in NAMES}
     return {
@@ -34,14 +40,14 @@ def engines(tiny_store):
 
 
 @pytest.fixture(scope="module")
-def networks(tiny_store):
+def networks(tiny_store: Path) -> dict[str, Any]:
     """The Keras networks themselves, read anew."""
     import keras
 
     return {name: keras.saving.load_model(tiny_store / name / "1" / "model.keras") for name in NAMES}
 
 
-def graph_engine(tmp_path, build):
+def graph_engine(tmp_path: Path, build: Callable[[Any], Any]) -> OpenVINOEngine:
     """An engine of a graph of one's own; `build` makes the logit of films (N, 150, 150, 1)."""
     films = ops.parameter([-1, 150, 150, 1], np.float32)
     logit = build(films)
@@ -51,7 +57,7 @@ def graph_engine(tmp_path, build):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_both_engines_agree(engines, name):
+def test_both_engines_agree(engines: dict[tuple[str, str], Engine], name: str) -> None:
     """Within 1e-3 in the logit and in every map."""
     ours, reference = (
         engines[name, engine].maps(FILMS, cam=True, layers=True) for engine in ("openvino", "tensorflow")
@@ -70,7 +76,9 @@ def test_both_engines_agree(engines, name):
 
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
 @pytest.mark.parametrize("name", NAMES)
-def test_each_film_of_a_batch_has_its_own_answer(engines, name, engine):
+def test_each_film_of_a_batch_has_its_own_answer(
+    engines: dict[tuple[str, str], Engine], name: str, engine: EngineName
+) -> None:
     """As it is given alone, in the order of the films; and different films differ."""
     engine = engines[name, engine]
     together, maps = engine.logits(FILMS), engine.maps(FILMS, cam=True, layers=True)
@@ -90,7 +98,9 @@ def test_each_film_of_a_batch_has_its_own_answer(engines, name, engine):
 
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
 @pytest.mark.parametrize("name", NAMES)
-def test_only_the_maps_that_are_asked_for_are_answered(engines, name, engine):
+def test_only_the_maps_that_are_asked_for_are_answered(
+    engines: dict[tuple[str, str], Engine], name: str, engine: EngineName
+) -> None:
     """The others are None, or no layers; the logit is the same each time."""
     engine = engines[name, engine]
     for cam in (False, True):
@@ -103,14 +113,16 @@ def test_only_the_maps_that_are_asked_for_are_answered(engines, name, engine):
 
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
 @pytest.mark.parametrize("name", ["pooled", "dense"])
-def test_map_and_bias_sum_to_the_logit(engines, name, engine):
+def test_map_and_bias_sum_to_the_logit(engines: dict[tuple[str, str], Engine], name: str, engine: EngineName) -> None:
     """Film by film."""
     maps = engines[name, engine].maps(FILMS, cam=True, layers=False)
     assert np.abs(maps.cam.sum(axis=(1, 2)) + maps.cam_bias - maps.logits).max() < 1e-4
 
 
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
-def test_the_map_of_a_pooled_head_is_its_weights_over_the_features(engines, networks, engine):
+def test_the_map_of_a_pooled_head_is_its_weights_over_the_features(
+    engines: dict[tuple[str, str], Engine], networks: dict[str, Any], engine: EngineName
+) -> None:
     """Zhou 2016, worked out by hand; the bias is the Dense layer's, whatever the film."""
     maps = engines["pooled", engine].maps(FILMS, cam=True, layers=True)
     weights, bias = (np.asarray(part) for part in networks["pooled"].get_layer("logit").get_weights())
@@ -121,7 +133,9 @@ def test_the_map_of_a_pooled_head_is_its_weights_over_the_features(engines, netw
 
 
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
-def test_the_map_of_a_dense_head_is_its_piecewise_linear_form(engines, networks, engine):
+def test_the_map_of_a_dense_head_is_its_piecewise_linear_form(
+    engines: dict[tuple[str, str], Engine], networks: dict[str, Any], engine: EngineName
+) -> None:
     """In NumPy: the units that are on make one matrix of the whole head; the rest of the logit is the bias."""
     maps = engines["dense", engine].maps(FILMS, cam=True, layers=True)
     features = maps.layers["conv2"].astype(np.float64)
@@ -140,12 +154,14 @@ def test_the_map_of_a_dense_head_is_its_piecewise_linear_form(engines, networks,
 
 @pytest.mark.parametrize("name", ["pooled", "dense"])
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
-def test_many_threads_get_their_own_answers(engines, name, engine):
+def test_many_threads_get_their_own_answers(
+    engines: dict[tuple[str, str], Engine], name: str, engine: EngineName
+) -> None:
     """Each asks for other films, in other batches, with and without maps, all at once."""
     engine = engines[name, engine]
     expected, right, wrong = engine.logits(FILMS), [], []
 
-    def ask(seed):
+    def ask(seed: int) -> Any:
         rng = np.random.default_rng(seed)
         for _ in range(12):
             chosen = rng.integers(0, len(FILMS), rng.integers(1, 4))
@@ -164,7 +180,9 @@ def test_many_threads_get_their_own_answers(engines, name, engine):
 
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
 @pytest.mark.parametrize("cut", [np.s_[:, :-1], np.s_[:, :, :-1], np.s_[:, :0]])
-def test_a_film_of_another_size_is_refused(engines, engine, cut):
+def test_a_film_of_another_size_is_refused(
+    engines: dict[tuple[str, str], Engine], engine: EngineName, cut: tuple[Any, ...]
+) -> None:
     """OpenVINO itself answers again for the film before it."""
     engine = engines["pooled", engine]
     before = engine.logits(FILMS[:1])
@@ -173,7 +191,7 @@ def test_a_film_of_another_size_is_refused(engines, engine, cut):
     assert engine.logits(FILMS[:1]) == pytest.approx(before)
 
 
-def test_an_answer_is_not_overwritten_by_the_next_one(engines):
+def test_an_answer_is_not_overwritten_by_the_next_one(engines: dict[tuple[str, str], Engine]) -> None:
     """What one call answered stays what it was."""
     engine = engines["pooled", "openvino"]
     maps = engine.maps(FILMS[:1], cam=True, layers=True)
@@ -183,7 +201,7 @@ def test_an_answer_is_not_overwritten_by_the_next_one(engines):
         assert np.array_equal(before, after)
 
 
-def test_rows_out_are_films_in():
+def test_rows_out_are_films_in() -> None:
     """One logit a film, in whatever shape; not one more, not one less."""
     logits = np.arange(4, dtype=np.float32)
     for shape in ((4,), (4, 1), (4, 1, 1)):
@@ -193,10 +211,10 @@ def test_rows_out_are_films_in():
             check_rows(FILMS[:4], np.zeros((rows, 1), np.float32))
 
 
-def test_a_graph_that_answers_a_batch_with_one_row_is_refused(tmp_path):
+def test_a_graph_that_answers_a_batch_with_one_row_is_refused(tmp_path: Path) -> None:
     """Silently the first film's, or the mean of all: either way not the films'."""
 
-    def first_row(films):
+    def first_row(films: Any) -> Any:
         rows = ops.reduce_mean(films, [1, 2], keep_dims=False)
         return ops.slice(rows, [0], [1], [1], [0])
 
@@ -206,13 +224,13 @@ def test_a_graph_that_answers_a_batch_with_one_row_is_refused(tmp_path):
         engine.logits(FILMS[:4])
 
 
-def test_a_film_reaches_the_network_as_it_is(tmp_path):
+def test_a_film_reaches_the_network_as_it_is(tmp_path: Path) -> None:
     """Float32 in 0 to 255: the mean of a film is the mean of its pixels."""
     engine = graph_engine(tmp_path, lambda films: ops.reduce_mean(films, [1, 2], keep_dims=False))
     assert engine.logits(FILMS) == pytest.approx(FILMS.mean(axis=(1, 2)), rel=1e-5)
 
 
-def test_a_graph_without_the_outputs_is_refused(tmp_path, tiny_store):
+def test_a_graph_without_the_outputs_is_refused(tmp_path: Path, tiny_store: Path) -> None:
     """By the names that it lacks."""
     xml = tiny_store / "tanh" / "1" / "serving" / "model.xml"
     engine = OpenVINOEngine(xml, MapsSpec(layers=["absent"]))
@@ -225,7 +243,7 @@ def test_a_graph_without_the_outputs_is_refused(tmp_path, tiny_store):
 
 
 @pytest.mark.parametrize("content", [b"no zip", b"PK\x05\x06" + bytes(18), None])
-def test_a_file_that_is_no_keras_model_is_refused(tmp_path, tiny_store, content):
+def test_a_file_that_is_no_keras_model_is_refused(tmp_path: Path, tiny_store: Path, content: bytes | None) -> None:
     """No zip, an empty one, or a cut one."""
     whole = (tiny_store / "tanh" / "1" / "model.keras").read_bytes()
     (tmp_path / "model.keras").write_bytes(whole[: len(whole) // 2] if content is None else content)
@@ -233,7 +251,7 @@ def test_a_file_that_is_no_keras_model_is_refused(tmp_path, tiny_store, content)
         open_engine("tensorflow", tmp_path, MapsSpec())
 
 
-def test_without_tensorflow_the_engine_says_what_to_install(tmp_path, monkeypatch):
+def test_without_tensorflow_the_engine_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one line, with the way out."""
     monkeypatch.delitem(sys.modules, "app.inference.tensorflow_engine", raising=False)
     monkeypatch.setitem(sys.modules, "keras", None)
@@ -241,7 +259,7 @@ def test_without_tensorflow_the_engine_says_what_to_install(tmp_path, monkeypatc
         open_engine("tensorflow", tmp_path, MapsSpec())
 
 
-def test_the_openvino_engine_needs_no_keras_file(tiny_store, tmp_path):
+def test_the_openvino_engine_needs_no_keras_file(tiny_store: Path, tmp_path: Path) -> None:
     """It reads `serving/` alone."""
     shutil.copytree(tiny_store / "pooled" / "1" / "serving", tmp_path / "serving")
     maps = MapsSpec(**json.loads((tiny_store / "pooled" / "1" / "model.json").read_text())["maps"])

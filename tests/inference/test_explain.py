@@ -1,33 +1,38 @@
 """The pictures: their geometry, their colours, and what they show."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
 
-from app.inference.explain import OCCLUSION_CELLS, occlude, plot_cam, plot_layer
+from app.inference.engine import Maps
+from app.inference.explain import OCCLUSION_CELLS, ActivationMap, occlude, plot_cam, plot_layer
 from tests.conftest import film_pixels
 
 FILM = film_pixels(0, 150, 150)
 
 
-def picture(plot):
+def picture(plot: ActivationMap) -> np.ndarray:
     pixels = cv2.imdecode(np.frombuffer(plot.png, np.uint8), cv2.IMREAD_UNCHANGED)
     assert (plot.width, plot.height) == (pixels.shape[1], pixels.shape[0])
     return pixels
 
 
-def plasma(gray):
+def plasma(gray: Any) -> np.ndarray:
     return cv2.applyColorMap(np.asarray(gray, np.uint8), cv2.COLORMAP_PLASMA)
 
 
-def cam_over(film, cam):
+def cam_over(film: np.ndarray, cam: Any) -> np.ndarray:
     return picture(plot_cam(film, np.asarray(cam, np.float32), method="m", layer="conv", bias=0.5)).astype(int)
 
 
 @pytest.mark.parametrize(
     ("channels", "bands", "across"), [(1, 1, 1), (8, 1, 8), (16, 1, 16), (17, 2, 16), (20, 2, 16), (64, 4, 16)]
 )
-def test_channels_stand_sixteen_a_row_in_their_order(channels, bands, across):
+def test_channels_stand_sixteen_a_row_in_their_order(channels: int, bands: int, across: int) -> None:
     """Each where its number says, standardised, × 64 + 128, clipped, in plasma; what is left over is gray 0."""
     rng = np.random.default_rng(0)
     activations = rng.gamma(0.3, 2.0, (5, 7, channels)).astype(np.float32)
@@ -50,7 +55,7 @@ def test_channels_stand_sixteen_a_row_in_their_order(channels, bands, across):
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 3.3, -7.7, 1e-6, 1e6])
-def test_a_channel_that_is_the_same_everywhere_is_mid_gray(value):
+def test_a_channel_that_is_the_same_everywhere_is_mid_gray(value: float) -> None:
     """128 before the colours, whatever its value: rounding makes no pattern of it."""
     activations = np.full((38, 38, 3), value, np.float32)
     activations[0, 0, 1] += 1 + abs(value)
@@ -60,14 +65,14 @@ def test_a_channel_that_is_the_same_everywhere_is_mid_gray(value):
     assert len(np.unique(sheet[:, 38:76].reshape(-1, 3), axis=0)) == 2
 
 
-def test_a_layer_tells_its_name_and_no_values():
+def test_a_layer_tells_its_name_and_no_values() -> None:
     """`values` and `bias` are a cam's."""
     plot = plot_layer("conv2", np.zeros((4, 4, 8), np.float32))
     assert (plot.kind, plot.method, plot.layer) == ("layer", "activations", "conv2")
     assert (plot.values, plot.bias) == (None, None)
 
 
-def test_a_cam_has_the_size_of_its_film_and_its_own_values():
+def test_a_cam_has_the_size_of_its_film_and_its_own_values() -> None:
     """The picture is the film's size, the values keep the resolution of their layer, rounded to 6 digits."""
     cam = np.array([[0.1234567, -1.0, 2.5], [0, 1e-9, 3]], np.float32)
     plot = plot_cam(film_pixels(0, 120, 180), cam, method="m", layer="conv", bias=-0.25)
@@ -76,12 +81,12 @@ def test_a_cam_has_the_size_of_its_film_and_its_own_values():
     assert plot.values == [[0.123457, -1.0, 2.5], [0.0, 0.0, 3.0]]
 
 
-def test_a_zero_map_leaves_the_film_bare():
+def test_a_zero_map_leaves_the_film_bare() -> None:
     """Every pixel as it was, in gray."""
     assert np.array_equal(cam_over(FILM, np.zeros((9, 9))), np.dstack([FILM] * 3))
 
 
-def test_a_part_without_weight_stays_bare():
+def test_a_part_without_weight_stays_bare() -> None:
     """Only where the map is not zero is the film covered."""
     cam = np.zeros((10, 10))
     cam[:3, :3] = 1
@@ -90,7 +95,7 @@ def test_a_part_without_weight_stays_bare():
     assert np.abs(plot[15, 15] - FILM[15, 15]).max() > 10
 
 
-def test_orange_speaks_for_pneumonia_and_blue_against_it():
+def test_orange_speaks_for_pneumonia_and_blue_against_it() -> None:
     """Towards is more red than blue, away is more blue than red, on a gray film."""
     film = np.full((150, 150), 128, np.uint8)
     blue, _, red = np.moveaxis(cam_over(film, [[1, 1, -1, -1]] * 4), -1, 0)
@@ -98,7 +103,7 @@ def test_orange_speaks_for_pneumonia_and_blue_against_it():
     assert (blue[:, 100:] > red[:, 100:]).all()
 
 
-def test_the_strongest_place_is_covered_most_whatever_the_scale():
+def test_the_strongest_place_is_covered_most_whatever_the_scale() -> None:
     """A map and a thousandth of it look alike; the film shines through everywhere."""
     cam = np.random.default_rng(0).normal(size=(9, 9))
     assert np.abs(cam_over(FILM, cam) - cam_over(FILM, cam / 1000)).max() <= 1
@@ -112,21 +117,21 @@ class OnePlace:
 
     name = "openvino"
 
-    def __init__(self, rows, columns):
+    def __init__(self, rows: slice | int, columns: slice | int) -> None:
         self.place = (slice(None), rows, columns)
         self.largest_batch = 0
 
-    def logits(self, films):
+    def logits(self, films: np.ndarray) -> np.ndarray:
         assert films.dtype == np.uint8
         self.largest_batch = max(self.largest_batch, len(films))
         return films[self.place].mean(axis=(1, 2)).astype(np.float32) / 255
 
-    def maps(self, films, *, cam, layers):
+    def maps(self, films: np.ndarray, *, cam: bool, layers: bool) -> Maps:
         raise NotImplementedError
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (4, 7), (9, 9), (9, 0)])
-def test_occlusion_finds_the_one_place_that_matters(row, column):
+def test_occlusion_finds_the_one_place_that_matters(row: int, column: int) -> None:
     """The logit falls most where that place is covered, and not at all where it is not."""
     film = np.full((150, 150), 40, np.uint8)
     rows, columns = (slice(at * 15, at * 15 + 15) for at in (row, column))
@@ -143,7 +148,7 @@ def test_occlusion_finds_the_one_place_that_matters(row, column):
     assert engine.largest_batch <= 16
 
 
-def test_occlusion_covers_films_of_any_size_to_the_edge():
+def test_occlusion_covers_films_of_any_size_to_the_edge() -> None:
     """Where sides are no multiple of the cells, the last cell still reaches the end."""
     film = np.full((133, 97), 10, np.uint8)
     film[-1, -1] = 250
@@ -151,7 +156,7 @@ def test_occlusion_covers_films_of_any_size_to_the_edge():
     assert np.unravel_index(fall.argmax(), fall.shape) == (9, 9)
 
 
-def test_occlusion_of_a_uniform_film_is_zero():
+def test_occlusion_of_a_uniform_film_is_zero() -> None:
     """Covering it with its own gray changes nothing."""
     fall = occlude(OnePlace(slice(None), slice(None)), np.full((150, 150), 77, np.uint8))
     assert np.array_equal(fall, np.zeros((10, 10)))

@@ -1,5 +1,10 @@
 """Which map a Keras network has, and what is refused."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -14,7 +19,7 @@ GRADIENT = "gradient x activation through the dense head"
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_every_piecewise_linear_head_is_shared_out_exactly(name):
+def test_every_piecewise_linear_head_is_shared_out_exactly(name: str) -> None:
     """The map is activation × gradient as TensorFlow derives it, and with its bias sums to the logit."""
     import tensorflow as tf
 
@@ -45,7 +50,7 @@ def test_every_piecewise_linear_head_is_shared_out_exactly(name):
         ("pooled, two dense", GRADIENT, "conv"),
     ],
 )
-def test_the_method_is_named_after_the_head(name, method, layer):
+def test_the_method_is_named_after_the_head(name: str, method: str, layer: str) -> None:
     """One dense layer on pooled features is the map of Zhou 2016; anything longer goes by the gradient."""
     assert maps_of(network(BODIES[name])).cam == CamSpec(method=method, layer=layer, exact=True)
 
@@ -63,19 +68,19 @@ def test_the_method_is_named_after_the_head(name, method, layer):
         lambda x: layers.BatchNormalization()(layers.GlobalAveragePooling2D()(x)),
     ],
 )
-def test_any_other_head_is_left_to_occlusion(body):
+def test_any_other_head_is_left_to_occlusion(body: Callable[..., Any]) -> None:
     """Nothing is claimed of it; its layers are offered all the same."""
     assert maps_of(network(body)) == MapsSpec(layers=["conv"], cam=None)
 
 
 @pytest.mark.parametrize("logit", [{"name": "other"}, {"units": 2}, {"activation": "sigmoid"}, {"activation": "relu"}])
-def test_a_network_without_a_plain_logit_is_refused(logit):
+def test_a_network_without_a_plain_logit_is_refused(logit: dict[str, Any]) -> None:
     """A layer named logit that is Dense(1), and not squashed already."""
     with pytest.raises(ArtifactRefused, match="Expected a network with a layer named 'logit'"):
         find_head(network(BODIES["pooled"], **logit))
 
 
-def test_a_network_that_is_a_layer_of_another_has_its_map():
+def test_a_network_that_is_a_layer_of_another_has_its_map() -> None:
     """As a pretrained base stands in most networks: its own output is read, as the outer network calls it."""
     base = keras.Sequential([keras.Input((18, 22, 3)), layers.Conv2D(5, 3, activation="relu")], name="base")
     model = network(lambda x: layers.GlobalAveragePooling2D()(layers.GaussianNoise(0.1)(base(x))))
@@ -87,7 +92,7 @@ def test_a_network_that_is_a_layer_of_another_has_its_map():
     assert conv.shape == (3, 18, 22, 3)
 
 
-def test_a_layer_that_is_used_twice_has_no_map_of_its_own_and_hinders_none():
+def test_a_layer_that_is_used_twice_has_no_map_of_its_own_and_hinders_none() -> None:
     """Which of its two activations would be meant?"""
     twice, relu = layers.Conv2D(3, 3, padding="same", name="twice"), layers.ReLU()
     model = network(lambda x: layers.GlobalAveragePooling2D()(relu(twice(relu(twice(x))))))
@@ -97,14 +102,14 @@ def test_a_layer_that_is_used_twice_has_no_map_of_its_own_and_hinders_none():
     assert len(NetworkWithMaps(model, maps_of(model))(FILMS)) == 4
 
 
-def test_feature_maps_of_unknown_size_are_left_to_occlusion():
+def test_feature_maps_of_unknown_size_are_left_to_occlusion() -> None:
     """A network for films of any size; its pooled map can't be scaled."""
     films = keras.Input((None, None, 1))
     pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, name="conv")(films))
     assert find_head(keras.Model(films, layers.Dense(1, name="logit")(pooled))) is None
 
 
-def test_a_network_with_no_map_at_all_answers_its_logit():
+def test_a_network_with_no_map_at_all_answers_its_logit() -> None:
     """As a list, like any other."""
     model = network(layers.GlobalMaxPooling2D())
     (logit,) = NetworkWithMaps(model, MapsSpec())(FILMS)

@@ -1,10 +1,14 @@
 """One film, read whole: the same logit however it is explained."""
 
+from __future__ import annotations
+
 import json
 import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +16,8 @@ import pytest
 
 from app.api.schemas import encode_prediction
 from app.errors import ArtifactRefused, InvalidParameter, ModelNotFound, TooManyPixels
-from app.imaging.preprocess import read_film
+from app.imaging.formats import ImageHeader
+from app.imaging.preprocess import Film, read_film
 from app.inference import predictor
 from app.inference.artifact import find_entry, open_verified
 from app.inference.predictor import MAP_KINDS, Predictor, open_predictor
@@ -22,13 +27,13 @@ FILM = encode(film_pixels(7))
 
 
 @pytest.fixture(scope="module")
-def predictors(tiny_store):
+def predictors(tiny_store: Path) -> dict[str, Predictor]:
     """A predictor of every network."""
     return {name: open_predictor(tiny_store, name) for name in ("pooled", "dense", "tanh")}
 
 
 @pytest.mark.parametrize("name", ["pooled", "dense", "tanh"])
-def test_a_film_has_one_logit_whatever_maps_are_wanted(predictors, name):
+def test_a_film_has_one_logit_whatever_maps_are_wanted(predictors: dict[str, Predictor], name: str) -> None:
     """And one class and one probability, which are those of the engine's logit."""
     predictor = predictors[name]
     predictions = [predictor.predict(FILM, operating_point="balanced", maps=kind) for kind in MAP_KINDS]
@@ -49,7 +54,9 @@ def test_a_film_has_one_logit_whatever_maps_are_wanted(predictors, name):
         ("tanh", "all", [("cam", None), ("layer", "conv1")]),
     ],
 )
-def test_the_maps_that_were_asked_for_come(predictors, name, kind, expected):
+def test_the_maps_that_were_asked_for_come(
+    predictors: dict[str, Predictor], name: str, kind: str, expected: list[Any]
+) -> None:
     """The cam first, then the layers in the order of the network."""
     prediction = predictors[name].predict(FILM, operating_point="half", maps=kind)
     assert [(plot.kind, plot.layer) for plot in prediction.maps] == expected
@@ -59,20 +66,20 @@ def test_the_maps_that_were_asked_for_come(predictors, name, kind, expected):
 
 
 @pytest.mark.parametrize("name", ["pooled", "dense"])
-def test_values_and_bias_of_an_exact_map_sum_to_the_logit(predictors, name):
+def test_values_and_bias_of_an_exact_map_sum_to_the_logit(predictors: dict[str, Predictor], name: str) -> None:
     """Rounded as they are answered."""
     prediction = predictors[name].predict(FILM, operating_point="half", maps="cam")
     (cam,) = prediction.maps
     assert np.sum(cam.values) + cam.bias == pytest.approx(prediction.logit, abs=1e-3)
 
 
-def test_occlusion_names_itself_and_claims_no_bias(predictors):
+def test_occlusion_names_itself_and_claims_no_bias(predictors: dict[str, Predictor]) -> None:
     """A head that can't be shared out is explained without a sum."""
     (cam,) = predictors["tanh"].predict(FILM, operating_point="half", maps="cam").maps
     assert (cam.method, cam.bias, np.shape(cam.values)) == ("occlusion (Zeiler and Fergus 2014)", None, (10, 10))
 
 
-def test_the_default_operating_point_is_the_models(predictors):
+def test_the_default_operating_point_is_the_models(predictors: dict[str, Predictor]) -> None:
     """And every point has its own threshold, calibrated as the answer is."""
     predictor = predictors["pooled"]
     assert [predictor.point(wanted) for wanted in (None, "half", "balanced")] == ["balanced", "half", "balanced"]
@@ -81,14 +88,14 @@ def test_the_default_operating_point_is_the_models(predictors):
 
 
 @pytest.mark.parametrize("wanted", ["", "Half", "sensitive", "half "])
-def test_an_unknown_operating_point_lists_the_accepted_ones(predictors, wanted):
+def test_an_unknown_operating_point_lists_the_accepted_ones(predictors: dict[str, Predictor], wanted: str) -> None:
     """In the order of the manifest, without what came."""
     with pytest.raises(InvalidParameter) as caught:
         predictors["pooled"].point(wanted)
     assert str(caught.value) == "operating_point: expected one of half, balanced. Received another."
 
 
-def test_another_resize_rule_is_refused(tiny_store, tmp_path):
+def test_another_resize_rule_is_refused(tiny_store: Path, tmp_path: Path) -> None:
     """A model trained on other geometry would be read wrongly, and silently."""
     store = shutil.copytree(tiny_store, tmp_path / "store")
     path = store / "pooled" / "1" / "model.json"
@@ -99,13 +106,13 @@ def test_another_resize_rule_is_refused(tiny_store, tmp_path):
         open_predictor(store, "pooled")
 
 
-def test_a_model_that_is_not_there_is_not_opened(tiny_store):
+def test_a_model_that_is_not_there_is_not_opened(tiny_store: Path) -> None:
     """The predictor asks the store."""
     with pytest.raises(ModelNotFound):
         open_predictor(tiny_store, "pooled/2")
 
 
-def test_the_prevalence_moves_the_probability_and_no_class(tiny_store, predictors):
+def test_the_prevalence_moves_the_probability_and_no_class(tiny_store: Path, predictors: dict[str, Predictor]) -> None:
     """With its threshold, under another prevalence."""
     rare = open_predictor(tiny_store, "pooled", prevalence=0.05).predict(FILM, operating_point="half").decision
     fitted = predictors["pooled"].predict(FILM, operating_point="half").decision
@@ -114,7 +121,7 @@ def test_the_prevalence_moves_the_probability_and_no_class(tiny_store, predictor
     assert rare.threshold < fitted.threshold
 
 
-def test_the_pixel_limit_is_the_readers(tiny_store):
+def test_the_pixel_limit_is_the_predictors(tiny_store: Path) -> None:
     """As it was set, not as it is by default."""
     entry = find_entry(tiny_store, "pooled")
     predictor = Predictor(entry, open_verified(entry), max_pixels=300 * 400 - 1)
@@ -122,7 +129,7 @@ def test_the_pixel_limit_is_the_readers(tiny_store):
         predictor.predict(FILM, operating_point="half")
 
 
-def test_warnings_and_seconds_come_with_the_reading(predictors):
+def test_warnings_and_seconds_come_with_the_prediction(predictors: dict[str, Predictor]) -> None:
     """Each phase that there was, and what was noticed of the film."""
     colour = encode(np.dstack([film_pixels(seed) for seed in range(3)]))
     prediction = predictors["pooled"].predict(colour, operating_point="half", maps="cam")
@@ -132,14 +139,14 @@ def test_warnings_and_seconds_come_with_the_reading(predictors):
     assert min(prediction.seconds.values()) > 0
 
 
-def test_the_largest_films_are_decoded_one_at_a_time(tiny_store, monkeypatch):
+def test_the_largest_films_are_decoded_one_at_a_time(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many threads read, two large films are never in memory at once; small ones pass beside them."""
     opened = open_predictor(tiny_store, None)
     monkeypatch.setattr(predictor, "LARGE_FILM_BYTES", 20_000)
     load, lock = predictor.load_film, threading.Lock()
     now, most = {"large": 0, "all": 0}, {"large": 0, "all": 0}
 
-    def load_and_count(data, header, **size):
+    def load_and_count(data: bytes, header: ImageHeader, **size: int) -> Film:
         kinds = ("large", "all") if header.decoded_bytes > 20_000 else ("all",)
         with lock:
             for kind in kinds:
@@ -160,7 +167,7 @@ def test_the_largest_films_are_decoded_one_at_a_time(tiny_store, monkeypatch):
     assert most["all"] > 1
 
 
-def test_the_models_notices_stand_in_every_answer(tiny_store, tmp_path):
+def test_the_models_notices_stand_in_every_answer(tiny_store: Path, tmp_path: Path) -> None:
     """After what was noticed of the film itself, with the words of model.json, over HTTP as here."""
     store = shutil.copytree(tiny_store, tmp_path / "store")
     path = store / "pooled" / "1" / "model.json"
@@ -175,7 +182,7 @@ def test_the_models_notices_stand_in_every_answer(tiny_store, tmp_path):
     assert [warning.code for warning in coloured.warnings] == ["colour-image", "children-only"]
 
 
-def test_a_manifest_without_notices_is_as_good_as_before(tiny_store, tmp_path):
+def test_a_manifest_without_notices_is_as_good_as_before(tiny_store: Path, tmp_path: Path) -> None:
     """One that was written before there were any opens, and warns of nothing by itself."""
     store = shutil.copytree(tiny_store, tmp_path / "store")
     path = store / "pooled" / "1" / "model.json"

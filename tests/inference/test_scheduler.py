@@ -1,8 +1,12 @@
 """Who waits, who works, and what is dropped."""
 
+from __future__ import annotations
+
 import asyncio
 import threading
+from collections.abc import Iterator
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -13,22 +17,22 @@ from app.inference.scheduler import Scheduler
 class Done:
     """Counts how often it is called, and from which thread."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.threads = []
 
-    def __call__(self):
+    def __call__(self) -> None:
         self.threads.append(threading.current_thread())
 
 
 @pytest.fixture
-def scheduler():
+def scheduler() -> Iterator[Scheduler]:
     """Two workers, closed at the end."""
     scheduler = Scheduler(2)
     yield scheduler
     scheduler.close()
 
 
-async def settled(done, calls=1):
+async def settled(done: Done, calls: int = 1) -> int:
     """Give what was told from another thread the time to arrive, and anything more too."""
     for _ in range(200):
         if len(done.threads) >= calls:
@@ -38,11 +42,11 @@ async def settled(done, calls=1):
     return len(done.threads)
 
 
-def test_a_piece_of_work_gives_its_result_and_how_long_it_waited(scheduler):
+def test_a_piece_of_work_gives_its_result_and_how_long_it_waited(scheduler: Scheduler) -> None:
     """And says once that it is over, in the thread of the event loop."""
     done = Done()
 
-    async def main():
+    async def main() -> Any:
         result, waited = await scheduler.run(lambda: "answer", deadline=monotonic() + 5, done=done)
         return result, waited, await settled(done)
 
@@ -51,14 +55,14 @@ def test_a_piece_of_work_gives_its_result_and_how_long_it_waited(scheduler):
     assert 0 <= waited < 1
 
 
-def test_an_error_of_the_work_is_the_callers(scheduler):
+def test_an_error_of_the_work_is_the_callers(scheduler: Scheduler) -> None:
     """As it was raised, and it is over once."""
     done = Done()
 
-    def fail():
+    def fail() -> None:
         raise UndecodableImage("cut")
 
-    async def main():
+    async def main() -> Any:
         with pytest.raises(UndecodableImage, match="cut"):
             await scheduler.run(fail, deadline=monotonic() + 5, done=done)
         return await settled(done)
@@ -66,12 +70,12 @@ def test_an_error_of_the_work_is_the_callers(scheduler):
     assert asyncio.run(main()) == 1
 
 
-def test_never_more_at_once_than_there_are_workers(scheduler):
+def test_never_more_at_once_than_there_are_workers(scheduler: Scheduler) -> None:
     """Twenty films, two workers: two at a time, each in a thread of the pool."""
     lock, at_once, seen, names = threading.Lock(), 0, [], set()
     pause = threading.Event()
 
-    def work():
+    def work() -> Any:
         nonlocal at_once
         with lock:
             at_once += 1
@@ -82,7 +86,7 @@ def test_never_more_at_once_than_there_are_workers(scheduler):
             at_once -= 1
         return len(seen)
 
-    async def main():
+    async def main() -> Any:
         jobs = [scheduler.run(work, deadline=monotonic() + 10, done=Done()) for _ in range(20)]
         return await asyncio.gather(*jobs)
 
@@ -90,11 +94,11 @@ def test_never_more_at_once_than_there_are_workers(scheduler):
     assert (max(seen), len(seen), names) == (2, 20, {"film_0", "film_1"})
 
 
-def test_work_not_begun_by_the_deadline_is_dropped(scheduler):
+def test_work_not_begun_by_the_deadline_is_dropped(scheduler: Scheduler) -> None:
     """It is never done, its caller is told at the deadline, and it is over once."""
     hold, worked, done, blocking = threading.Event(), [], Done(), Done()
 
-    async def main():
+    async def main() -> Any:
         blocked = [
             asyncio.create_task(scheduler.run(hold.wait, deadline=monotonic() + 10, done=blocking)) for _ in range(2)
         ]
@@ -110,11 +114,11 @@ def test_work_not_begun_by_the_deadline_is_dropped(scheduler):
     assert worked == []
 
 
-def test_a_deadline_that_has_passed_already_starts_nothing(scheduler):
+def test_a_deadline_that_has_passed_already_starts_nothing(scheduler: Scheduler) -> None:
     """The work is not begun for an answer that nobody may have."""
     worked, done = [], Done()
 
-    async def main():
+    async def main() -> Any:
         with pytest.raises(DeadlineExceeded):
             await scheduler.run(lambda: worked.append(1), deadline=monotonic() - 1, done=done)
         return await settled(done)
@@ -122,15 +126,15 @@ def test_a_deadline_that_has_passed_already_starts_nothing(scheduler):
     assert (asyncio.run(main()), worked) == (1, [])
 
 
-def test_work_that_outlasts_the_deadline_is_over_only_when_it_ends(scheduler):
+def test_work_that_outlasts_the_deadline_is_over_only_when_it_ends(scheduler: Scheduler) -> None:
     """The caller is told at the deadline; the place in flight is free when the worker is."""
     begun, hold, done = threading.Event(), threading.Event(), Done()
 
-    def work():
+    def work() -> Any:
         begun.set()
         hold.wait(10)
 
-    async def main():
+    async def main() -> Any:
         with pytest.raises(DeadlineExceeded):
             await scheduler.run(work, deadline=monotonic() + 0.5, done=done)
         before = len(done.threads)
@@ -141,11 +145,11 @@ def test_work_that_outlasts_the_deadline_is_over_only_when_it_ends(scheduler):
     assert begun.is_set()
 
 
-def test_a_caller_who_goes_away_leaves_the_place_free(scheduler):
+def test_a_caller_who_goes_away_leaves_the_place_free(scheduler: Scheduler) -> None:
     """Cancelled while waiting: the work is dropped and over once."""
     hold, worked, done = threading.Event(), [], Done()
 
-    async def main():
+    async def main() -> Any:
         blocked = [
             asyncio.create_task(scheduler.run(hold.wait, deadline=monotonic() + 10, done=Done())) for _ in range(2)
         ]
@@ -161,12 +165,12 @@ def test_a_caller_who_goes_away_leaves_the_place_free(scheduler):
     assert worked == []
 
 
-def test_close_drops_what_waits(scheduler):
+def test_close_drops_what_waits(scheduler: Scheduler) -> None:
     """What is being done is finished, what waits is not begun, what comes later is not taken: each is over once."""
     hold, worked = threading.Event(), []
     running, waiting, late = Done(), Done(), Done()
 
-    async def main():
+    async def main() -> Any:
         blocked = [
             asyncio.create_task(scheduler.run(lambda: hold.wait(10), deadline=monotonic() + 10, done=running))
             for _ in range(2)
@@ -186,7 +190,7 @@ def test_close_drops_what_waits(scheduler):
     assert worked == []
 
 
-def test_every_worker_is_warmed_once(scheduler):
+def test_every_worker_is_warmed_once(scheduler: Scheduler) -> None:
     """Each in its own thread, all at once."""
     names = []
     asyncio.run(scheduler.warm(lambda: names.append(threading.current_thread().name)))

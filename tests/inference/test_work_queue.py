@@ -1,7 +1,10 @@
 """First come, first served, and of idle workers the one that became idle last."""
 
+from __future__ import annotations
+
 import threading
 from queue import SimpleQueue
+from typing import Any
 
 from app.inference.work_queue import WorkQueue
 
@@ -9,15 +12,15 @@ from app.inference.work_queue import WorkQueue
 class Signalling(SimpleQueue):
     """A worker's own queue that says when the worker begins to wait."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.waits = threading.Event()
 
-    def get(self):
+    def get(self) -> Any:
         self.waits.set()
         return super().get()
 
 
-def start_idle_worker(queue, taken):
+def start_idle_worker(queue: WorkQueue[Any], taken: list[Any]) -> threading.Thread:
     """Start a worker that takes one item, and wait until it is idle."""
     mine = Signalling()
     worker = threading.Thread(target=lambda: taken.append((worker, queue.get(mine))), daemon=True)
@@ -26,7 +29,7 @@ def start_idle_worker(queue, taken):
     return worker
 
 
-def test_what_waits_is_taken_in_the_order_it_came():
+def test_what_waits_is_taken_in_the_order_it_came() -> None:
     queue = WorkQueue()
     for item in "abc":
         queue.put(item)
@@ -35,7 +38,7 @@ def test_what_waits_is_taken_in_the_order_it_came():
     assert queue.take_all() == []
 
 
-def test_the_worker_that_became_idle_last_is_served_first():
+def test_the_worker_that_became_idle_last_is_served_first() -> None:
     """Each item goes to one of them."""
     queue, taken = WorkQueue(), []
     workers = [start_idle_worker(queue, taken) for _ in range(3)]
@@ -47,11 +50,11 @@ def test_the_worker_that_became_idle_last_is_served_first():
     assert queue.take_all() == ["d"]
 
 
-def test_nothing_is_lost_or_doubled_among_many_workers():
+def test_nothing_is_lost_or_doubled_among_many_workers() -> None:
     """However puts and gets fall together."""
     queue, taken = WorkQueue(), []
 
-    def work():
+    def work() -> None:
         mine = SimpleQueue()
         while (item := queue.get(mine)) is not None:
             taken.append(item)
