@@ -98,8 +98,10 @@ def test_bodies_being_read_are_limited(tiny_store: Path) -> None:
 def test_bytes_in_memory_are_limited(tiny_store: Path) -> None:
     """What half-sent bodies hold counts; the one that would go over is refused."""
     with running(tiny_store, max_bytes_held=len(FILM) + 10) as server:
+        slow = _begin(server, 100, bytes(10))
+        wait_until(lambda: server.service.admission.bytes_held == 10)
         assert server.client.post("/predict", content=FILM).status_code == 200
-        slow = _begin(server, 100, bytes(11))
+        slow.sendall(bytes(1))
         wait_until(lambda: server.service.admission.bytes_held == 11)
         assert_problem(server.client.post("/predict", content=FILM), "overloaded", 429)
         slow.close()
