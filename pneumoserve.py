@@ -1,4 +1,4 @@
-"""The command `pneumoserve`: serve · predict · score · train · evaluate · models.
+"""The command `pneumoserve`: serve · predict · score · train · evaluate · audit · site-report · models.
 
 Each command imports its part when it is called, so that none pays for another's libraries.
 """
@@ -13,40 +13,73 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
-from app.names import DEFAULT_ENGINE, EngineName
+from app.cli import DEFAULT_STORE, EngineOption, ModelOption, OperatingPointOption, StoreOption, errors_in_one_line
+from app.names import DEFAULT_ENGINE
+from app.version import package_version
+from training import commands
 
 # Before NumPy is imported: its OpenBLAS was seen to wait for ever for one of its own threads (NumPy 2.5, between two
 # trainings in one process), and nothing here multiplies matrices that are worth several threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Reads a chest X-ray and answers how likely pneumonia is. Not a medical device.",
-)
-models_app = typer.Typer(help="List the model store, or add a network of your own to it.")
-app.add_typer(models_app, name="models")
 
-StoreOption = Annotated[
-    Path, typer.Option("--model-store", envvar="PNEUMOSERVE_MODEL_STORE", help="The folder of the model store.")
-]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(envvar="PNEUMOSERVE_MODEL", help="Name or name/version; unset: what the store's DEFAULT names."),
-]
-EngineOption = Annotated[EngineName, typer.Option(envvar="PNEUMOSERVE_ENGINE", help="What computes.")]
-DEFAULT_STORE = Path("model_store")
-STDIN = "-"
+class Commands(TyperGroup):
+    """The commands; a wrong call is one line on standard error that names the next step, and status 2."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command, and end the process with its status."""
+        try:
+            status = super().main(*args, **{**options, "standalone_mode": False})
+        except Exception as error:
+            describe, context = getattr(error, "format_message", None), getattr(error, "ctx", None)
+            if describe is None:  # no wrong call, but a defect
+                raise
+            called = context.command_path if context else "pneumoserve"
+            message = " ".join(describe().split())
+            print(f"{message}{'' if message[-1] in '.?' else '.'} See `{called} --help`.", file=sys.stderr)
+            sys.exit(2)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+models_app = typer.Typer(help="List the model store, or add a network of your own to it.")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pneumoserve {package_version()}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def pneumoserve(
+    context: typer.Context,
+    _: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Reads a chest X-ray and answers how likely pneumonia is. Not a medical device."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="The address to listen on; default 127.0.0.1.")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on; default 8000.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="The address to listen on. By default PNEUMOSERVE_HOST, or 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The port to listen on. By default PNEUMOSERVE_PORT, or 8000.")
+    ] = None,
     store: Annotated[
-        Path | None, typer.Option("--model-store", help="The folder of the model store; default model_store.")
+        Path | None,
+        typer.Option(
+            "--model-store",
+            help="The folder of the model store. By default PNEUMOSERVE_MODEL_STORE, or model_store.",
+        ),
     ] = None,
 ) -> None:
     """Serve the model over HTTP. Everything else is set by PNEUMOSERVE_… variables: see docs/settings.md."""
@@ -62,10 +95,12 @@ def predict(
         list[str], typer.Argument(help="JPEG or PNG films; - for one on standard input.", metavar="FILE|-…")
     ],
     activation_maps: Annotated[
-        Literal["none", "cam", "layers", "all"], typer.Option(help="Which maps to put into the answer.")
+        Literal["none", "cam", "layers", "all"], typer.Option(help="The activation maps to put into the answer.")
     ] = "none",
-    operating_point: Annotated[str | None, typer.Option(help="One of the model's; unset: its default.")] = None,
-    save_maps: Annotated[Path | None, typer.Option(help="Write the maps as PNG into this folder instead.")] = None,
+    operating_point: OperatingPointOption = None,
+    save_maps: Annotated[
+        Path | None, typer.Option(help="Write the maps as PNG into this folder. By default they stay in the answer.")
+    ] = None,
     model: ModelOption = None,
     store: StoreOption = DEFAULT_STORE,
     engine: EngineOption = DEFAULT_ENGINE,
@@ -75,87 +110,25 @@ def predict(
             min=0.0001,
             max=0.9999,
             envvar="PNEUMOSERVE_PREVALENCE",
-            help="Share of pneumonia among your films; unset: as the model was fitted.",
+            help="The proportion of pneumonia among your films. By default the one that the model was fitted at.",
         ),
     ] = None,
 ) -> None:
-    """Read films without a server: the same answers, one JSON line a film. Status 1 where one failed."""
-    import json
+    """Predict films without a server: the same answers, one JSON line a film. Status 1 where one failed."""
+    with errors_in_one_line():
+        from app.inference.predictor import open_predictor
+        from batch.predict import predict_files
 
-    from app.api.problems import problem_of
-    from app.api.schemas import encode_prediction
-    from app.errors import ImageError, ModelError, RequestError
-    from app.inference.predictor import open_predictor
-    from batch.paths import printable
-
-    try:
         predictor = open_predictor(store, model, engine, prevalence=prevalence)
-        point = predictor.point(operating_point)
-    except (ModelError, RequestError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-    if save_maps is not None:
-        try:
-            save_maps.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            typer.echo(f"Expected --save-maps to be a folder that can be made: {error.strerror}.", err=True)
-            raise typer.Exit(2) from None
-        activation_maps = "all" if activation_maps == "none" else activation_maps
-        if len({_map_stem(name) for name in files}) < len(files):
-            typer.echo("Expected films of different names, for --save-maps. Received one name twice.", err=True)
-            raise typer.Exit(2)
-    failed = 0
-    for name in files:
-        filename = None if name == STDIN else printable(Path(name).name or name)
-        try:
-            prediction = predictor.predict(_read_film(name), operating_point=point, maps=activation_maps)
-        except (ImageError, RequestError, OSError) as error:
-            failed += 1
-            slug = "unreadable-file" if isinstance(error, OSError) else problem_of(error).slug
-            detail = error.strerror if isinstance(error, OSError) else str(error)
-            typer.echo(json.dumps({"filename": filename, "error": slug, "detail": detail}))
-            continue
-        answer = json.loads(encode_prediction(prediction, predictor.manifest, filename=filename, prevalence=prevalence))
-        if save_maps is not None:
-            try:
-                for plot in prediction.maps:
-                    target = save_maps / f"{_map_stem(name)}-{plot.kind}-{plot.layer or 'film'}.png"
-                    target.write_bytes(plot.png)
-            except OSError as error:
-                typer.echo(f"Expected --save-maps to be a folder that can be written: {error.strerror}.", err=True)
-                raise typer.Exit(2) from None
-            answer["activation_maps"] = []
-        typer.echo(json.dumps(answer))
+        failed = predict_files(
+            predictor,
+            files,
+            operating_point=operating_point,
+            maps=activation_maps,
+            save_maps=save_maps,
+            output=typer.echo,
+        )
     raise typer.Exit(1 if failed else 0)
-
-
-def _map_stem(name: str) -> str:
-    return "stdin" if name == STDIN else Path(name).stem
-
-
-def _read_film(name: str) -> bytes:
-    """Read the bytes of one film from a file, or from standard input.
-
-    Raises:
-        OSError: they cannot be had; its `strerror` is fit to be shown.
-        MissingFile: there are none.
-    """
-    from app.errors import MissingFile
-
-    if name == STDIN:
-        if sys.stdin is None:  # as Python has it where the descriptor was closed at the start
-            raise OSError(errno.EBADF, "Standard input is closed")
-        data = sys.stdin.buffer.read()
-    else:
-        path = Path(name)
-        # A pipe that nobody writes to would be waited for without end, and a device may have none.
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            expected = "Expected a file. Received a pipe, a socket or a device: send it to `predict -`"
-            raise OSError(errno.EINVAL, expected)
-        data = path.read_bytes()
-    if not data:
-        raise MissingFile("Expected the bytes of a JPEG or PNG image. Received none.")
-    return data
 
 
 @app.command()
@@ -164,31 +137,45 @@ def score(
         list[str],
         typer.Argument(help="Folders, files, or - for paths on standard input, one a line.", metavar="FOLDER|FILE|-…"),
     ],
-    out: Annotated[Path, typer.Option(help="The result: .csv, .jsonl or .parquet.")],
-    url: Annotated[str, typer.Option(help="Of the service.")] = "http://127.0.0.1:8000",
+    out: Annotated[Path, typer.Option(help="The result, in the format of its ending: .csv, .jsonl or .parquet.")],
+    url: Annotated[str, typer.Option(help="The address of the service.")] = "http://127.0.0.1:8000",
     labels: Annotated[
         Literal["folders"] | None,
-        typer.Option(help="folders: films lie in NORMAL and PNEUMONIA; end with the metrics."),
+        typer.Option(help="With `folders`, films lie in NORMAL and PNEUMONIA, and metrics come last. Default: none."),
     ] = None,
-    operating_point: Annotated[str | None, typer.Option(help="One of the model's; unset: its default.")] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Films on their way at once.")] = 8,
-    patience: Annotated[float, typer.Option(min=0, help="Seconds for which a film is tried again.")] = 120.0,
+    operating_point: OperatingPointOption = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="How many films are sent at once.")] = 8,
+    patience: Annotated[float, typer.Option(min=0, help="For how many seconds a film is tried again.")] = 120.0,
     api_key: Annotated[
-        str | None, typer.Option(envvar="PNEUMOSERVE_API_KEY", show_envvar=True, help="Better set than typed.")
+        str | None,
+        typer.Option(
+            envvar="PNEUMOSERVE_API_KEY",
+            show_envvar=True,
+            help="The service's API key; better set than typed. Default: none.",
+        ),
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget earlier starts, and replace OUT.")] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Send again all that failed, whatever the reason.")
+        bool, typer.Option("--retry-failed", help="Send again all films that failed, whatever the reason.")
     ] = False,
     root: Annotated[
-        str | None, typer.Option(help="Know films by their paths below this folder, wherever it is mounted.")
+        str | None,
+        typer.Option(
+            help="Identify films by their paths below this folder, wherever it is mounted. By default by absolute path."
+        ),
     ] = None,
-    null: Annotated[bool, typer.Option("--null", help="Paths on standard input end with NUL: find -print0.")] = False,
+    null: Annotated[
+        bool, typer.Option("--null", help="Paths on standard input end with NUL, as `find -print0` writes them.")
+    ] = False,
     encoding: Annotated[
-        str | None, typer.Option(help="Of the list on standard input. Unset: UTF-8, or as its byte-order mark says.")
+        str | None,
+        typer.Option(help="The encoding of the list on standard input. By default UTF-8, or its byte-order mark's."),
     ] = None,
 ) -> None:
-    """Score many films over HTTP, one row a film; started again, what is new or changed. Status 1 where one failed."""
+    """Score many films over HTTP, one row a film. Started again, it sends what is new or changed.
+
+    Status 1 where a film failed.
+    """
     from batch.client import RetryPolicy
     from batch.score import score as score_films
 
@@ -210,104 +197,11 @@ def score(
     raise typer.Exit(status)
 
 
-@app.command()
-def train(
-    data: Annotated[str, typer.Option(help="As for `evaluate`; or `kaggle` to download that set.")],
-    network: Annotated[str, typer.Option(help="The network and its recipe; a wrong name lists them.")] = "pneumonet",
-    test: Annotated[
-        Path | None,
-        typer.Option(help="A labelled folder to look at once, when all is chosen; the model card tells of it."),
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the new entry; unset: the recipe's.")] = None,
-    patients: Annotated[Path | None, typer.Option(help="A CSV path,patient; unset: by file names.")] = None,
-    validation_share: Annotated[float, typer.Option(min=0.01, max=0.9, help="Of the training films.")] = 0.15,
-    seed: Annotated[int, typer.Option(min=0, help="Of split, weights, order and augmentation.")] = 1,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Unset: the recipe's.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Unset: the recipe's.")] = None,
-    reduce_lr: Annotated[bool, typer.Option("--reduce-lr", help="Divide the rate by 10 on plateaus.")] = False,
-    runs: Annotated[Path, typer.Option(help="Checkpoints; the same command resumes there.")] = Path("work"),
-    store: StoreOption = DEFAULT_STORE,
-) -> None:
-    """Train a network on labelled films and put it into the model store. Started again after a kill, it resumes."""
-    # TensorFlow's notes on CUDA and oneDNN would drown the progress bar.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from rich.console import Console
-
-    from app.errors import ArtifactRefused, PneumoServeError
-
-    try:
-        from training.train import TrainOptions, find_recipe
-        from training.train import train as train_network
-    except ModuleNotFoundError as error:
-        typer.echo(f"train needs {error.name}, which is not installed: run `make install-train`.", err=True)
-        raise typer.Exit(2) from None
-    options = TrainOptions(
-        data, store, runs, name, patients, test, validation_share, seed, epochs, batch_size, reduce_lr
-    )
-    try:
-        train_network(options, find_recipe(network), Console())
-    except PneumoServeError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1 if isinstance(error, ArtifactRefused) else 2) from None
-
-
-@app.command()
-def evaluate(
-    data: Annotated[Path, typer.Option(help="A folder with NORMAL and PNEUMONIA in it, or the Kaggle layout.")],
-    split: Annotated[
-        str | None,
-        typer.Option(help="Of the Kaggle layout: train, val or test; validation: those that the model chose on."),
-    ] = None,
-    model: ModelOption = None,
-    operating_point: Annotated[str | None, typer.Option(help="One of the model's; unset: its default.")] = None,
-    patients: Annotated[Path | None, typer.Option(help="A CSV path,patient; unset: by file names.")] = None,
-    out: Annotated[Path | None, typer.Option(help="For report, plots and metrics.json; unset: in work/.")] = None,
-    audit: Annotated[
-        bool, typer.Option("--audit", help="Also measure shortcuts, and how far altered films sway the model.")
-    ] = False,
-    copies: Annotated[
-        Path | None, typer.Option(help="For --audit: a folder with the same file names, to compare film by film.")
-    ] = None,
-    into_entry: Annotated[
-        bool,
-        typer.Option("--into-entry", help="Keep audit or matched figures in the model's folder of the store, too."),
-    ] = False,
-    matched: Annotated[
-        bool, typer.Option("--matched", help="Also measure on films matched in brightness, contrast and sharpness.")
-    ] = False,
-    report: Annotated[
-        Path | None, typer.Option(help="Write a hospital's own page, report.html, into this folder.")
-    ] = None,
-    wanted_sensitivity: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="For --report: seek the threshold that reaches it.")
-    ] = 0.95,
-    show_names: Annotated[
-        bool, typer.Option("--show-names", help="For --report: file names on the page; they can name patients.")
-    ] = False,
-    store: StoreOption = DEFAULT_STORE,
-) -> None:
-    """Measure a model on labelled films: figures with intervals, and plots. Status 1 where a file is unreadable."""
-    from rich.console import Console
-
-    from app.errors import PneumoServeError
-
-    try:
-        from training.evaluate import EvaluateOptions
-        from training.evaluate import evaluate as evaluate_model
-        from training.reports.site_report import SiteReportOptions
-    except ModuleNotFoundError as error:
-        typer.echo(f"evaluate needs {error.name}, which is not installed: run `make install-train`.", err=True)
-        raise typer.Exit(2) from None
-    page = SiteReportOptions(report, wanted_sensitivity, show_names) if report else None
-    options = EvaluateOptions(
-        data, store, model, out, operating_point, patients, split, audit, copies, into_entry, matched, page
-    )
-    try:
-        evaluation = evaluate_model(options, Console())
-    except PneumoServeError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-    raise typer.Exit(1 if evaluation.unreadable else 0)
+app.command()(commands.train)
+app.command()(commands.evaluate)
+app.command()(commands.audit)
+app.command()(commands.site_report)
+app.add_typer(models_app, name="models")
 
 
 @models_app.callback(invoke_without_command=True)
@@ -344,7 +238,7 @@ def models(context: typer.Context, store: StoreOption = DEFAULT_STORE) -> None:
 
 
 def _validation_auc(metrics: dict[str, Any]) -> str:
-    """Answer the AUC that a model reached on its validation films; empty for one that was trained elsewhere."""
+    """Return the AUC that a model reached on its validation films; empty for one that was trained elsewhere."""
     points = metrics.get("validation", {}).get("operating_points", {})
     for figures in points.values():
         auc = figures["auc"]
@@ -352,87 +246,8 @@ def _validation_auc(metrics: dict[str, Any]) -> str:
     return ""
 
 
-@models_app.command()
-def export(
-    network: Annotated[
-        Path, typer.Argument(help="A network saved by Keras: a .keras file, or HDF5.", metavar="NETWORK.keras")
-    ],
-    name: Annotated[str, typer.Option(help="Of the new entry.")],
-    prevalence: Annotated[
-        float, typer.Option(min=0.001, max=0.999, help="Share of pneumonia among the films it was trained on.")
-    ],
-    pneumonia_is: Annotated[
-        Literal["0", "1"],
-        typer.Option(help="Its class number of PNEUMONIA; folders in alphabetical order make it 1."),
-    ] = "1",
-    scale: Annotated[
-        Literal["none", "0-1", "-1-1", "torch", "caffe"],
-        typer.Option(help="What was done to the pixels, 0 to 255, outside the network; the last two as for ImageNet."),
-    ] = "none",
-    size: Annotated[
-        str | None, typer.Option(help="Of its films, if its input leaves it open.", metavar="HEIGHTxWIDTH")
-    ] = None,
-    logits: Annotated[
-        bool, typer.Option("--logits", help="It was trained from logits: no sigmoid or softmax at its end.")
-    ] = False,
-    intended_use: Annotated[str, typer.Option(help="A sentence for /model.")] = "Unknown. Not a medical device.",
-    store: StoreOption = DEFAULT_STORE,
-) -> None:
-    """Make a model_store entry of a network that was trained elsewhere. Needs the extra `train`.
-
-    It answers a film (height, width, 1 or 3) with one sigmoid or a softmax of two; its answers stay the same.
-    """
-    # See `train`. What is served is written under TensorFlow, whatever the network was trained with.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    from app.errors import PneumoServeError
-    from app.inference.artifact import check_name
-    from batch.paths import printable
-
-    try:
-        check_name(name)
-        from training.publishing.adopt import adopt
-        from training.publishing.foreign_network import Conventions, read_size
-
-        conventions = Conventions(1 if pneumonia_is == "1" else 0, scale, read_size(size), logits)
-        folder = adopt(
-            network,
-            store,
-            name,
-            prevalence=prevalence,
-            intended_use=printable(intended_use),
-            conventions=conventions,
-            report=typer.echo,
-        )
-    except ModuleNotFoundError as error:
-        typer.echo(f"This needs {error.name}: run `make install-train`.", err=True)
-        raise typer.Exit(2) from None
-    except PneumoServeError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-    except OSError as error:
-        typer.echo(f"Expected a model store that can be written: {error.strerror}.", err=True)
-        raise typer.Exit(2) from None
-    typer.echo(f"Wrote {folder}.")
-
-
-@models_app.command()
-def card(
-    model: Annotated[str, typer.Argument(help="Which one.", metavar="NAME/VERSION")],
-    store: StoreOption = DEFAULT_STORE,
-) -> None:
-    """Write a model's MODEL_CARD.md anew from the other files of its entry."""
-    from app.errors import ModelError
-    from app.inference.artifact import find_entry
-    from training.reports.card import write_card
-
-    try:
-        entry = find_entry(store, model)
-    except ModelError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-    write_card(entry.folder)
-    typer.echo(f"Wrote {entry.folder / 'MODEL_CARD.md'}.")
+models_app.command()(commands.export)
+models_app.command()(commands.card)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from app.inference.scheduler import Scheduler
 from app.listening import url_of
 from app.process import granted_cores
 from app.settings import Settings
+from app.version import package_version
 
 _log = logging.getLogger("pneumoserve")
 
@@ -76,7 +76,7 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
 
     app = FastAPI(
         title="PneumoServe",
-        version=_version(),
+        version=package_version(),
         description="Reads a chest X-ray and answers how likely pneumonia is. Not a medical device.",
         servers=[{"url": settings.root_path}] if settings.root_path else None,
         lifespan=lifespan,
@@ -117,10 +117,3 @@ async def _answer_http(request: Request, error: Any) -> ProblemResponse:
     }
     detail = details.get(error.status_code, "The service failed.")
     return ProblemResponse(problem, detail, request.state.account.request_id, dict(error.headers or {}))
-
-
-def _version() -> str:
-    try:
-        return version("pneumoserve")
-    except PackageNotFoundError:
-        return "0"

@@ -24,6 +24,8 @@ HEAVY = ["cv2", "fastapi", "keras", "matplotlib", "numpy", "openvino", "pyarrow"
 ARROWS = {
     "app/errors.py": set(),
     "app/names.py": set(),
+    "app/version.py": set(),
+    "app/cli.py": {"app.errors", "app.names"},
     "app/notice.py": set(),
     "app/environment.py": set(),
     "app/healthcheck.py": {"app.environment"},
@@ -38,9 +40,9 @@ ARROWS = {
     "app/process.py": set(),
     "app/serve.py": {"app"},
     # What a labelled film is, and the figures of such films, are worked out in one place.
-    "batch": {"app.errors", "app.names", "app.api.schemas"}
+    "batch": {"app.errors", "app.names", "app.api.problems", "app.api.schemas", "app.inference"}
     | {f"training.{module}" for module in ("data.kinds", "data.layout", "data.patients", "evaluation.metrics")},
-    "training": {"app.errors", "app.names", "app.notice", "app.imaging", "app.inference"},
+    "training": {"app.cli", "app.errors", "app.names", "app.notice", "app.version", "app.imaging", "app.inference"},
 }
 # Where a library may be imported, at the top of a file or within a function.
 PLACES = {
@@ -52,7 +54,7 @@ PLACES = {
 }
 # A room of training imports only rooms that are listed before it.
 ROOMS = ["data", "augmentation", "networks", "fitting", "evaluation", "audit", "reports", "publishing"]
-TOP_OF_TRAINING = {"__init__.py", "train.py", "evaluate.py"}
+TOP_OF_TRAINING = {"__init__.py", "commands.py", "train.py", "evaluate.py"}
 OURS = {"app", "batch", "training", "pneumoserve", "tests", "benchmarks"}
 
 

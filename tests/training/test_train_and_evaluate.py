@@ -20,7 +20,7 @@ from app.inference.artifact import find_entry, open_verified
 from tests.drawn import write_kaggle_layout
 from tests.training.tiny import TINY
 from training.data.layout import WrongLayout
-from training.evaluate import EvaluateOptions, evaluate
+from training.evaluate import Selection, evaluate, open_evaluation, report_site
 from training.reports.site_report import SiteReportOptions
 from training.train import TrainOptions, train
 
@@ -142,8 +142,10 @@ def test_wrong_test_folder_shows_before_the_training(tmp_path):
 def test_evaluation_repeats_the_figures_of_the_look(trained, tmp_path):
     """The serving engine finds on the same films what the card says of them."""
     folder, entry, _ = trained
-    options = EvaluateOptions(folder / "data", folder / "store", "tiny-cnn/1", tmp_path, split="test")
-    assert not evaluate(options, Console(quiet=True)).unreadable
+    selection = Selection(folder / "data", folder / "store", "tiny-cnn/1", split="test")
+    evaluation = open_evaluation(selection, Console(quiet=True))
+    assert not evaluation.unreadable
+    assert evaluate(evaluation, tmp_path) == tmp_path
     look = json.loads((entry / "model.json").read_text())["metrics"]["test"][0]
     found = json.loads((tmp_path / "metrics.json").read_text())
     assert found["model"] == "tiny-cnn/1"
@@ -158,14 +160,13 @@ def test_evaluation_of_one_class_says_what_is_missing(trained, tmp_path):
     folder, _, _ = trained
     shutil.copytree(folder / "data" / "test" / "NORMAL", tmp_path / "films" / "NORMAL")
     shutil.copytree(folder / "data" / "test" / "PNEUMONIA", tmp_path / "films" / "sick")
-    options = EvaluateOptions(tmp_path / "films", folder / "store", "tiny-cnn/1", tmp_path / "out")
+    selection = Selection(tmp_path / "films", folder / "store", "tiny-cnn/1")
     with pytest.raises(WrongLayout, match=r"40 of NORMAL and none of PNEUMONIA. 40 films .* left out: 40 in sick/"):
-        evaluate(options, Console(quiet=True))
+        open_evaluation(selection, Console(quiet=True))
     (tmp_path / "films" / "PNEUMONIA").mkdir()
     (tmp_path / "films" / "PNEUMONIA" / "cut.jpeg").write_bytes(b"no film")
     with pytest.raises(WrongLayout, match="40 of NORMAL and none of PNEUMONIA"):
-        evaluate(options, Console(quiet=True))
-    assert not (tmp_path / "out").exists()
+        open_evaluation(selection, Console(quiet=True))
 
 
 def test_evaluation_reads_what_a_file_server_left(trained, tmp_path):
@@ -177,10 +178,10 @@ def test_evaluation_reads_what_a_file_server_left(trained, tmp_path):
     (data / "normal" / "Thumbs.db").write_bytes(b"thumbnails")
     (data / "normal" / os.fsdecode(b"\xe9\n.jpeg")).write_bytes(b"no film")
     told = Console(record=True, quiet=False, file=io.StringIO(), width=200)
-    options = EvaluateOptions(data, folder / "store", "tiny-cnn/1", tmp_path / "out")
-    options = replace(options, site_report=SiteReportOptions(tmp_path / "page", show_names=True))
-    evaluation = evaluate(options, told)
-    plain = evaluate(EvaluateOptions(folder / "data", folder / "store", "tiny-cnn/1", tmp_path, split="test"), told)
+    evaluation = open_evaluation(Selection(data, folder / "store", "tiny-cnn/1"), told)
+    evaluate(evaluation, tmp_path / "out")
+    report_site(evaluation, SiteReportOptions(tmp_path / "page", show_names=True))
+    plain = open_evaluation(Selection(folder / "data", folder / "store", "tiny-cnn/1", split="test"), told)
     assert evaluation.assessment.to_json() == plain.assessment.to_json()
     text = told.export_text()
     assert "Passed over: 1 .db." in text
@@ -209,6 +210,6 @@ def test_evaluate_command_needs_no_tensorflow(trained, tmp_path):
 def test_unknown_operating_point_is_refused(trained):
     """The message lists the model's own."""
     folder, _, _ = trained
-    options = EvaluateOptions(folder / "data" / "test", folder / "store", "tiny-cnn", operating_point="best")
+    selection = Selection(folder / "data" / "test", folder / "store", "tiny-cnn", operating_point="best")
     with pytest.raises(InvalidParameter, match="half, balanced"):
-        evaluate(options, Console(quiet=True))
+        open_evaluation(selection, Console(quiet=True))

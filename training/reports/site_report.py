@@ -1,4 +1,4 @@
-"""`pneumoserve evaluate --report`: a hospital's films → `report.html`, and `index.csv`: which film is which."""
+"""`pneumoserve site-report`: a hospital's films → `report.html`, and `index.csv`: which film is which."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import cv2
@@ -18,6 +17,7 @@ from app.imaging.raster import decode
 from app.inference.explain import plot_cam
 from app.inference.predictor import Predictor
 from app.names import LABELS
+from app.version import package_version
 from training.data.films import Films
 from training.data.layout import show_path
 from training.data.listing import Unreadable
@@ -179,7 +179,7 @@ def _state_facts(study: Study) -> list[tuple[str, str]]:
     facts += [
         ("Date", _today()),
         ("Command", study.command),
-        ("PneumoServe", _version()),
+        ("PneumoServe", package_version()),
         ("Which film is which", f"{INDEX_FILE}, beside this page; it holds file names: keep it in the house"),
     ]
     return facts
@@ -204,10 +204,3 @@ def _count_patients(study: Study) -> str:
 
 def _today() -> str:
     return datetime.now(UTC).date().isoformat()
-
-
-def _version() -> str:
-    try:
-        return version("pneumoserve")
-    except PackageNotFoundError:
-        return "not installed as a package"

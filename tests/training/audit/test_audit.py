@@ -17,7 +17,7 @@ from training.audit.corruptions import AXES
 from training.audit.robustness import FIGURES
 from training.data.dataset import read_dataset
 from training.data.validation_split import read_own_validation
-from training.evaluate import EvaluateOptions, evaluate
+from training.evaluate import Selection, audit, open_evaluation
 
 QUIET = Console(quiet=True)
 SIZE = {"width": 150, "height": 150}
@@ -25,7 +25,7 @@ SIZE = {"width": 150, "height": 150}
 
 @pytest.fixture(scope="module")
 def site(tiny_store, tmp_path_factory):
-    """Drawn films, and a store whose model says that it was trained on them; as options of an evaluation."""
+    """Drawn films, and a store whose model says that it was trained on them; its validation films are selected."""
     folder = tmp_path_factory.mktemp("site")
     write_kaggle_layout(folder / "data", 12)
     (folder / "data" / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"no film")
@@ -33,7 +33,7 @@ def site(tiny_store, tmp_path_factory):
     dataset = read_dataset(folder / "data", **SIZE, patients=None, proportion=0.5, seed=4, console=QUIET)
     path = folder / "store" / "pooled" / "1" / "model.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "training_data": dataset.facts}))
-    return EvaluateOptions(folder / "data", folder / "store", "pooled/1", folder / "out", split="validation")
+    return Selection(folder / "data", folder / "store", "pooled/1", split="validation")
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,9 @@ def audited(site):
     """The audit on the model's own validation films, compared with themselves; what was told, and audit.json."""
     console = Console(record=True, quiet=False, file=(site.data.parent / "told").open("w"), width=200)
     with console.file:
-        options = replace(site, audit=True, copies=site.data / "train", into_entry=True)
-        evaluation = evaluate(options, console)
-    return evaluation, console.export_text(), json.loads((site.out / "audit.json").read_text())
+        evaluation = open_evaluation(site, console)
+        out = audit(evaluation, site.data.parent / "out", copies=site.data / "train", into_entry=True)
+    return evaluation, console.export_text(), json.loads((out / "audit.json").read_text())
 
 
 def test_the_audit_is_whole(audited, site):
@@ -84,7 +84,7 @@ def test_sections_are_tables_of_words(audited):
 def test_reading_at_the_size_of_the_audit_moves_no_figure_far(audited):
     """What altered films are compared with has the figures of the evaluation, to a film or two."""
     evaluation, _, told = audited
-    figures = evaluation.assessment.metrics["balanced"]
+    figures = replace(evaluation, console=QUIET).assessment.metrics["balanced"]
     for figure in FIGURES:
         assert told["unaltered"][figure]["value"] == pytest.approx(figures[figure].value, abs=0.1)
 
@@ -102,16 +102,20 @@ def test_identical_copies_differ_by_nothing(audited):
     evaluation, _, told = audited
     copies = told["copies"]
     assert copies["every"] == {"films": 24, "median": 0.0, "largest": 0.0, "classes_changed": 0}
-    assert copies["evaluated"]["films"] == len(evaluation.assessment.labels) < 24
+    assert copies["evaluated"]["films"] == len(evaluation.films.labels) < 24
     assert copies["unreadable"] == 1
 
 
 def test_the_audit_is_kept_beside_the_model_and_repeats_itself(audited, site, tmp_path):
     """The same bytes, and the entry still opens."""
     entry = find_entry(site.store, "pooled/1").folder
-    evaluate(replace(site, audit=True, copies=site.data / "train", out=tmp_path), QUIET)
+    audit(open_evaluation(site, QUIET), tmp_path, copies=site.data / "train")
     for name in ("audit.json", "audit.png"):
-        assert (entry / name).read_bytes() == (site.out / name).read_bytes() == (tmp_path / name).read_bytes()
+        assert (
+            (entry / name).read_bytes()
+            == (site.data.parent / "out" / name).read_bytes()
+            == (tmp_path / name).read_bytes()
+        )
 
 
 def test_exactly_the_validation_films_are_read_again(site):
@@ -128,7 +132,7 @@ def test_other_films_are_refused(site, tmp_path):
     """The message tells both sets by number and fingerprint."""
     write_kaggle_layout(tmp_path, 10)
     with pytest.raises(InvalidParameter, match=r"trained on: .*12, .* Received others: .*10, "):
-        evaluate(replace(site, data=tmp_path), QUIET)
+        open_evaluation(replace(site, data=tmp_path), QUIET)
 
 
 def test_another_split_is_refused(site, tmp_path):
@@ -138,20 +142,20 @@ def test_another_split_is_refused(site, tmp_path):
     lines = [f"{film.parent.name}/{film.name},{number}" for number, film in enumerate(films)]
     table.write_text("\n".join(["path,patient", *lines]))
     with pytest.raises(InvalidParameter, match=r"Expected the split of pooled/1: by patient, from Kaggle"):
-        evaluate(replace(site, patients=table), QUIET)
+        open_evaluation(replace(site, patients=table), QUIET)
 
 
 def test_a_model_that_was_trained_elsewhere_has_no_validation_films(site):
     """It says so."""
     with pytest.raises(InvalidParameter, match=r"Received dense/1, which does not"):
-        evaluate(replace(site, model="dense/1"), QUIET)
+        open_evaluation(replace(site, model="dense/1"), QUIET)
 
 
 def test_films_of_one_class_are_not_audited(site, tmp_path):
     """Half of every figure would be undefined."""
     shutil.copytree(site.data / "train" / "NORMAL", tmp_path / "NORMAL")
     with pytest.raises(PneumoServeError, match="films of one class: 13 of NORMAL and none of PNEUMONIA"):
-        evaluate(EvaluateOptions(tmp_path, site.store, "pooled/1", tmp_path / "out", audit=True), QUIET)
+        open_evaluation(Selection(tmp_path, site.store, "pooled/1"), QUIET)
 
 
 def test_copies_without_a_namesake_are_refused(site, tmp_path):
@@ -160,10 +164,4 @@ def test_copies_without_a_namesake_are_refused(site, tmp_path):
     for film in (tmp_path / "test").glob("*/*.jpeg"):
         film.rename(film.with_name(f"other-{film.name}"))
     with pytest.raises(InvalidParameter, match="Received none of that class and name"):
-        evaluate(replace(site, audit=True, copies=tmp_path / "test", out=tmp_path / "out"), QUIET)
-
-
-def test_options_of_the_audit_are_refused_without_it(site):
-    """Nobody waits for a comparison that is not made."""
-    with pytest.raises(InvalidParameter, match="Expected --audit"):
-        evaluate(replace(site, copies=site.data), QUIET)
+        audit(open_evaluation(site, QUIET), tmp_path / "out", copies=tmp_path / "test")

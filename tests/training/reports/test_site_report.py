@@ -15,11 +15,10 @@ from typer.testing import CliRunner
 
 import pneumoserve
 from app.inference.artifact import find_entry, open_verified
-from app.names import LABELS
 from tests.drawn import write_kaggle_layout
 from training.data.films import read_films
 from training.data.listing import list_films
-from training.evaluate import EvaluateOptions, evaluate
+from training.evaluate import Selection, open_evaluation, report_site
 from training.evaluation.drift import (
     SCORES_FILE,
     Scores,
@@ -64,11 +63,8 @@ def site(tmp_path_factory, tiny_store):
 
 
 def write_page(site, out, split="train", **wanted):
-    folder = site[0]
-    options = EvaluateOptions(
-        folder / "films", folder / "store", "pooled", split=split, site_report=SiteReportOptions(out, **wanted)
-    )
-    evaluate(options, Console(quiet=True))
+    selection = Selection(site[0] / "films", site[0] / "store", "pooled", split=split)
+    report_site(open_evaluation(selection, Console(quiet=True)), SiteReportOptions(out, **wanted))
     return (out / "report.html").read_text("utf-8")
 
 
@@ -110,7 +106,7 @@ def test_page_has_every_section(page):
     places = [text.index(f"<h2>{title.replace(chr(39), '&#x27;')}") for title in SECTIONS]
     assert places == sorted(places)
     assert text.index("Not a medical device") < places[0]
-    for words in ("@media print", "AUC", "pooled/1", "ECE", "PPV", "1 × ", "pneumoserve evaluate --data films"):
+    for words in ("@media print", "AUC", "pooled/1", "ECE", "PPV", "1 × ", "pneumoserve site-report --data films"):
         assert words in text
 
 
@@ -211,19 +207,25 @@ def test_a_folder_of_one_class_has_its_page(site, tmp_path):
     """What needs the other class is said to be undefined."""
     folder = tmp_path / "films"
     shutil.copytree(site[0] / "films" / "train" / "NORMAL", folder / "NORMAL")
-    options = EvaluateOptions(folder, site[0] / "store", "pooled", site_report=SiteReportOptions(tmp_path / "out"))
-    evaluate(options, Console(quiet=True))
+    selection = Selection(folder, site[0] / "store", "pooled")
+    evaluation = open_evaluation(selection, Console(quiet=True), needs_both_classes=False)
+    report_site(evaluation, SiteReportOptions(tmp_path / "out"))
     text = (tmp_path / "out" / "report.html").read_text("utf-8")
     for words in ("no films labelled PNEUMONIA", "Undefined: the films are of one class", "nothing to reach"):
         assert words in text
 
 
-def test_evaluate_command_writes_the_page(site, tmp_path):
-    """Into the folder of --report, with everything else; status 1 tells of the file that could not be read."""
-    arguments = ["--data", site[0] / "films", "--split", "train", "--model", "pooled", "--report", tmp_path]
+@pytest.mark.parametrize("command", [["site-report", "--out"], ["evaluate", "--report"]])
+def test_the_command_writes_the_page(site, tmp_path, command):
+    """Status 1 is for the file that could not be read. The old option writes the report, too, and names the command."""
+    arguments = [*command, tmp_path, "--data", site[0] / "films", "--split", "train", "--model", "pooled"]
     arguments += ["--model-store", site[0] / "store", "--wanted-sensitivity", "0.8"]
-    ended = CliRunner().invoke(pneumoserve.app, ["evaluate", *map(str, arguments)])
+    ended = CliRunner().invoke(pneumoserve.app, [*map(str, arguments)])
     assert ended.exit_code == 1
-    assert {path.name for path in tmp_path.iterdir()} >= {"report.html", "index.csv", "metrics.json", "report.txt"}
+    is_old = command[0] == "evaluate"
+    files = {"report.html", "index.csv"} | ({"metrics.json", "report.txt", "report.png"} if is_old else set())
+    assert {path.name for path in tmp_path.iterdir()} == files
+    assert ("call `pneumoserve site-report`" in ended.stderr) == is_old
+    assert len(ended.stderr.splitlines()) == is_old
     assert "To find 80\N{NO-BREAK SPACE}% of the pneumonias" in (tmp_path / "report.html").read_text("utf-8")
-    assert LABELS[1] in ended.output
+    assert "Wrote report.html and index.csv into" in ended.stdout

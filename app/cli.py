@@ -1,0 +1,43 @@
+"""What the commands share: options, and errors that end a command with one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.errors import PneumoServeError
+from app.names import EngineName
+
+DEFAULT_STORE = Path("model_store")
+StoreOption = Annotated[
+    Path, typer.Option("--model-store", envvar="PNEUMOSERVE_MODEL_STORE", help="The folder of the model store.")
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="PNEUMOSERVE_MODEL",
+        help="The model, as NAME or NAME/VERSION. By default the one that the file DEFAULT in the store names.",
+    ),
+]
+EngineOption = Annotated[EngineName, typer.Option(envvar="PNEUMOSERVE_ENGINE", help="The library that computes.")]
+OperatingPointOption = Annotated[
+    str | None,
+    typer.Option(help="The operating point at which classes are given. By default the model's own default."),
+]
+
+
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """End the command with one line on standard error and status 2 where it cannot do what it was asked."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        typer.echo(f"This needs {error.name}, which is not installed: run `make install-train`.", err=True)
+        raise typer.Exit(2) from None
+    except PneumoServeError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None

@@ -1,0 +1,113 @@
+"""`pneumoserve predict`: films → one JSON line each, in this process."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.api.problems import problem_of
+from app.api.schemas import encode_prediction
+from app.errors import ImageError, InvalidParameter, MissingFile, RequestError
+from app.inference.explain import ActivationMap
+from app.inference.predictor import MapKind, Predictor
+from batch.paths import printable
+
+STDIN = "-"
+
+
+def predict_files(
+    predictor: Predictor,
+    files: Sequence[str],
+    *,
+    operating_point: str | None = None,
+    maps: MapKind = "none",
+    save_maps: Path | None = None,
+    output: Callable[[str], None] = print,
+) -> int:
+    """Print the answer of `POST /predict` for each film, as a line of JSON; a film that failed is a line, too.
+
+    Args:
+        predictor: of the model.
+        files: paths, or `-` for one film on standard input.
+        operating_point: a name from the model; None takes its default.
+        maps: which activation maps are computed.
+        save_maps: a folder that receives the maps as PNG, all of them where `maps` is "none"; None: they stay in the
+            answer.
+        output: takes each line.
+
+    Returns:
+        How many films failed.
+
+    Raises:
+        InvalidParameter: the operating point is unknown, or `save_maps` cannot be used.
+    """
+    point = predictor.point(operating_point)
+    if save_maps is not None:
+        _prepare(save_maps, files)
+        maps = "all" if maps == "none" else maps
+    failed = 0
+    for name in files:
+        filename = None if name == STDIN else printable(Path(name).name or name)
+        try:
+            prediction = predictor.predict(_read_film(name), operating_point=point, maps=maps)
+        except (ImageError, RequestError, OSError) as error:
+            failed += 1
+            slug = "unreadable-file" if isinstance(error, OSError) else problem_of(error).slug
+            detail = error.strerror if isinstance(error, OSError) else str(error)
+            output(json.dumps({"filename": filename, "error": slug, "detail": detail}))
+            continue
+        answer = json.loads(
+            encode_prediction(prediction, predictor.manifest, filename=filename, prevalence=predictor.prevalence)
+        )
+        if save_maps is not None:
+            _save(prediction.maps, save_maps, _stem(name))
+            answer["activation_maps"] = []
+        output(json.dumps(answer))
+    return failed
+
+
+def _prepare(folder: Path, files: Sequence[str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidParameter(f"Expected --save-maps to be a folder that can be made: {error.strerror}.") from None
+    if len({_stem(name) for name in files}) < len(files):
+        raise InvalidParameter("Expected films of different names, for --save-maps. Received one name twice.")
+
+
+def _save(maps: Sequence[ActivationMap], folder: Path, stem: str) -> None:
+    try:
+        for plot in maps:
+            (folder / f"{stem}-{plot.kind}-{plot.layer or 'film'}.png").write_bytes(plot.png)
+    except OSError as error:
+        raise InvalidParameter(f"Expected --save-maps to be a folder that can be written: {error.strerror}.") from None
+
+
+def _stem(name: str) -> str:
+    return "stdin" if name == STDIN else Path(name).stem
+
+
+def _read_film(name: str) -> bytes:
+    """Read the bytes of one film from a file, or from standard input.
+
+    Raises:
+        OSError: it cannot be read; its `strerror` is fit to be shown.
+        MissingFile: it is empty.
+    """
+    if name == STDIN:
+        if sys.stdin is None:  # as Python has it where the descriptor was closed at the start
+            raise OSError(errno.EBADF, "Standard input is closed")
+        data = sys.stdin.buffer.read()
+    else:
+        path = Path(name)
+        # A pipe that nobody writes to would be waited for without end, and a device may have none.
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            expected = "Expected a file. Received a pipe, a socket or a device: send it to `predict -`"
+            raise OSError(errno.EINVAL, expected)
+        data = path.read_bytes()
+    if not data:
+        raise MissingFile("Expected the bytes of a JPEG or PNG image. Received none.")
+    return data

@@ -1,0 +1,295 @@
+"""The commands that need labelled films or a network: train · evaluate · audit · site-report · models export, card.
+
+Each imports its libraries when it is called.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from app.cli import DEFAULT_STORE, ModelOption, OperatingPointOption, StoreOption, errors_in_one_line
+
+if TYPE_CHECKING:
+    from training.evaluate import Evaluation
+
+DataOption = Annotated[
+    Path, typer.Option(help="The films: a folder with NORMAL and PNEUMONIA below it, or the Kaggle layout.")
+]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Read only this part of the Kaggle layout: train, val or test; or validation, the films that the model's "
+        "thresholds were chosen on. By default all films below --data."
+    ),
+]
+PatientsOption = Annotated[
+    Path | None,
+    typer.Option(help="A CSV with the columns path and patient. By default patients are known from file names."),
+]
+
+
+def train(
+    data: Annotated[
+        str, typer.Option(help="The films, in the layouts of `evaluate`; or `kaggle` to download that set.")
+    ],
+    network: Annotated[
+        str, typer.Option(help="The network, with its recipe. A wrong name lists those there are.")
+    ] = "pneumonet",
+    test: Annotated[
+        Path | None,
+        typer.Option(help="A labelled folder to measure once, when all is chosen, for the model card. Default: none."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The new entry's name. By default the recipe's.")] = None,
+    patients: PatientsOption = None,
+    validation_share: Annotated[
+        float, typer.Option(min=0.01, max=0.9, help="The proportion of training films held out for validation.")
+    ] = 0.15,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds split, weights, order and augmentation.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="How long to train. By default the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Films a step. By default the recipe's.")] = None,
+    reduce_lr: Annotated[bool, typer.Option("--reduce-lr", help="Divide the learning rate by 10 on plateaus.")] = False,
+    runs: Annotated[Path, typer.Option(help="The folder for checkpoints; the same command resumes from them.")] = Path(
+        "work"
+    ),
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Train a network on labelled films and put it into the model store. Started again after a kill, it resumes."""
+    # TensorFlow's notes on CUDA and oneDNN would drown the progress bar.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from rich.console import Console
+
+    from app.errors import ArtifactRefused
+
+    with errors_in_one_line():
+        from training.train import TrainOptions, find_recipe
+        from training.train import train as train_network
+
+        options = TrainOptions(
+            data=data,
+            store=store,
+            runs=runs,
+            name=name,
+            patients=patients,
+            test=test,
+            validation_share=validation_share,
+            seed=seed,
+            epochs=epochs,
+            batch_size=batch_size,
+            reduce_lr=reduce_lr,
+        )
+        try:
+            train_network(options, find_recipe(network), Console())
+        except ArtifactRefused as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+
+
+def evaluate(
+    data: DataOption,
+    split: SplitOption = None,
+    model: ModelOption = None,
+    operating_point: OperatingPointOption = None,
+    patients: PatientsOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder for report, plots and metrics.json. By default one in work/.")
+    ] = None,
+    matched: Annotated[
+        bool,
+        typer.Option("--matched", help="Measure on films matched in brightness, contrast and sharpness, too."),
+    ] = False,
+    into_entry: Annotated[
+        bool,
+        typer.Option("--into-entry", help="As --matched, and keep these metrics in the model's folder of the store."),
+    ] = False,
+    store: StoreOption = DEFAULT_STORE,
+    audit: Annotated[bool, typer.Option("--audit", hidden=True)] = False,
+    copies: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    report: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    wanted_sensitivity: Annotated[float, typer.Option(min=0.01, max=1.0, hidden=True)] = 0.95,
+    show_names: Annotated[bool, typer.Option("--show-names", hidden=True)] = False,
+) -> None:
+    """Measure a model on labelled films: metrics with intervals, and plots. Status 1 where a file is unreadable."""
+    if audit or copies:
+        _warn_of_old_option("--audit", "audit")
+    if report or show_names or wanted_sensitivity != 0.95:
+        _warn_of_old_option("--report", "site-report")
+    with errors_in_one_line():
+        from app.errors import InvalidParameter
+
+        if copies and not audit:
+            raise InvalidParameter("Expected --audit with --copies. Received --copies alone.")
+        from training.evaluate import audit as audit_model
+        from training.evaluate import evaluate as evaluate_model
+        from training.evaluate import report_site
+        from training.reports.site_report import SiteReportOptions
+
+        evaluation = _open(data, split, model, operating_point, patients, store, needs_both_classes=report is None)
+        is_matched = matched or (into_entry and not audit)
+        folder = evaluate_model(evaluation, out or report, matched=is_matched, into_entry=into_entry)
+        if report:
+            report_site(evaluation, SiteReportOptions(report, wanted_sensitivity, show_names))
+        if audit:
+            audit_model(evaluation, folder, copies=copies, into_entry=into_entry)
+    raise typer.Exit(1 if evaluation.unreadable else 0)
+
+
+def audit(
+    data: DataOption,
+    split: SplitOption = None,
+    model: ModelOption = None,
+    operating_point: OperatingPointOption = None,
+    patients: PatientsOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder for audit.json and its plot. By default one in work/.")
+    ] = None,
+    copies: Annotated[
+        Path | None,
+        typer.Option(help="A folder with the same file names, to compare film by film. By default none is compared."),
+    ] = None,
+    into_entry: Annotated[
+        bool, typer.Option("--into-entry", help="Keep the audit in the model's folder of the store, too.")
+    ] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Measure what shortcut features alone reach, and how perturbed films change a model's answers.
+
+    Status 1 where a file is unreadable.
+    """
+    with errors_in_one_line():
+        from training.evaluate import audit as audit_model
+
+        evaluation = _open(data, split, model, operating_point, patients, store)
+        audit_model(evaluation, out, copies=copies, into_entry=into_entry)
+    raise typer.Exit(1 if evaluation.unreadable else 0)
+
+
+def site_report(
+    data: DataOption,
+    out: Annotated[Path, typer.Option(help="The folder for report.html and index.csv.")],
+    split: SplitOption = None,
+    model: ModelOption = None,
+    operating_point: OperatingPointOption = None,
+    patients: PatientsOption = None,
+    wanted_sensitivity: Annotated[
+        float, typer.Option(min=0.01, max=1.0, help="The sensitivity that a threshold is sought for.")
+    ] = 0.95,
+    show_names: Annotated[
+        bool, typer.Option("--show-names", help="Print file names on the page, which can name patients.")
+    ] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Write a hospital's own page: how a model performs on its films. Status 1 where a file is unreadable."""
+    with errors_in_one_line():
+        from training.evaluate import report_site
+        from training.reports.site_report import SiteReportOptions
+
+        evaluation = _open(data, split, model, operating_point, patients, store, needs_both_classes=False)
+        report_site(evaluation, SiteReportOptions(out, wanted_sensitivity, show_names))
+    raise typer.Exit(1 if evaluation.unreadable else 0)
+
+
+def export(
+    network: Annotated[
+        Path, typer.Argument(help="The network, as Keras saved it: a .keras file, or HDF5.", metavar="NETWORK.keras")
+    ],
+    name: Annotated[str, typer.Option(help="The new entry's name.")],
+    prevalence: Annotated[
+        float,
+        typer.Option(min=0.001, max=0.999, help="The proportion of pneumonia among the films it was trained on."),
+    ],
+    pneumonia_is: Annotated[
+        Literal["0", "1"],
+        typer.Option(help="The network's class number of PNEUMONIA; folders in alphabetical order make it 1."),
+    ] = "1",
+    scale: Annotated[
+        Literal["none", "0-1", "-1-1", "torch", "caffe"],
+        typer.Option(help="How pixels, 0 to 255, were scaled outside the network; the last two as for ImageNet."),
+    ] = "none",
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help="The size of its films. By default its input's, which may leave it open.", metavar="HEIGHTxWIDTH"
+        ),
+    ] = None,
+    logits: Annotated[
+        bool, typer.Option("--logits", help="The network ends in logits, without sigmoid or softmax.")
+    ] = False,
+    intended_use: Annotated[str, typer.Option(help="A sentence for /model.")] = "Unknown. Not a medical device.",
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Make a model_store entry of a network that was trained elsewhere. Needs the extra `train`.
+
+    It answers a film (height, width, 1 or 3) with one sigmoid or a softmax of two; its answers stay the same.
+    """
+    # See `train`. What is served is written under TensorFlow, whatever the network was trained with.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    from app.inference.artifact import check_name
+    from training.data.layout import show_path
+
+    with errors_in_one_line():
+        check_name(name)
+        from training.publishing.adopt import adopt
+        from training.publishing.foreign_network import Conventions, read_size
+
+        try:
+            folder = adopt(
+                network,
+                store,
+                name,
+                prevalence=prevalence,
+                intended_use=show_path(intended_use),
+                conventions=Conventions(1 if pneumonia_is == "1" else 0, scale, read_size(size), logits),
+                report=typer.echo,
+            )
+        except OSError as error:
+            typer.echo(f"Expected a model store that can be written: {error.strerror}.", err=True)
+            raise typer.Exit(2) from None
+    typer.echo(f"Wrote {folder}.")
+
+
+def card(
+    model: Annotated[str, typer.Argument(help="The model.", metavar="NAME/VERSION")],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Write a model's MODEL_CARD.md anew from the other files of its entry."""
+    from app.inference.artifact import find_entry
+
+    with errors_in_one_line():
+        from training.reports.card import write_card
+
+        entry = find_entry(store, model)
+        write_card(entry.folder)
+    typer.echo(f"Wrote {entry.folder / 'MODEL_CARD.md'}.")
+
+
+def _open(
+    data: Path,
+    split: str | None,
+    model: str | None,
+    operating_point: str | None,
+    patients: Path | None,
+    store: Path,
+    *,
+    needs_both_classes: bool = True,
+) -> Evaluation:
+    from rich.console import Console
+
+    from training.evaluate import Selection, open_evaluation
+
+    selection = Selection(
+        data=data, store=store, model=model, operating_point=operating_point, patients=patients, split=split
+    )
+    return open_evaluation(selection, Console(), needs_both_classes=needs_both_classes)
+
+
+def _warn_of_old_option(option: str, command: str) -> None:
+    typer.echo(
+        f"`evaluate {option}` is a command of its own now, and goes with the next version: call "
+        f"`pneumoserve {command}`.",
+        err=True,
+    )
