@@ -30,7 +30,7 @@ NOTICE = Notice(code="drawn-only", detail="Trained on drawn films.")
 TRUSTED = replace(
     TINY,
     entry="trusted-cnn",
-    augmentation=AcquisitionAugmentation(width=64, height=64, smallest_area=0.8, p_blur=0.2, p_tone=0.3),
+    augmentation=AcquisitionAugmentation(width=64, height=64, smallest_area=0.8, p_blur=0.2, p_intensity=0.3),
     source_side=224,
     smoothing=0.05,
     operating_points=("high-sensitivity", "balanced", "high-specificity"),

@@ -1,4 +1,4 @@
-"""The article's augmentation: one affine warp a film, drawn as Keras' ImageDataGenerator draws it."""
+"""The article's augmentation: one affine warp a film, sampled as Keras' ImageDataGenerator samples it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class AffineAugmentation:
-    """How far a film may be moved; every amount is drawn evenly from its range.
+    """Ranges of the warp; every amount is uniform in its range.
 
     Attributes:
         rotation: degrees, to either side.
-        zoom: both axes alone, from 1 - zoom to 1 + zoom.
-        shift: share of the height and of the width, to either side.
+        zoom: of each axis separately, from 1 - zoom to 1 + zoom.
+        shift: proportion of the height and of the width, to either side.
     """
 
     rotation: float = 30.0
@@ -24,23 +24,23 @@ class AffineAugmentation:
     shift: float = 0.1
 
     def __call__(self, pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Warp one film: bilinear, the edge repeated outward, nothing flipped.
+        """Warp one film: bilinear, the edge replicated outward, no flip.
 
         Args:
             pixels: uint8 of shape (height, width).
-            rng: draws the amounts.
+            rng: samples the amounts.
 
         Returns:
             uint8 of the same shape.
         """
         height, width = pixels.shape
-        matrix = self.draw(height, width, rng)
+        matrix = self.sample(height, width, rng)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         warped = cv2.warpAffine(pixels, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         return warped.astype(np.uint8, copy=False)
 
-    def draw(self, height: int, width: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draw the map from a point of the result to its point of the film: zoom, then shift, then rotation.
+    def sample(self, height: int, width: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Sample the map from a point of the result to its point of the film: zoom, then shift, then rotation.
 
         Returns:
             float64 of shape (2, 3) in (x, y), about the film's centre.
@@ -55,5 +55,5 @@ class AffineAugmentation:
         return np.column_stack([linear, offset])
 
     def describe(self) -> dict[str, float]:
-        """Answer the ranges, for the run's settings and the model card."""
+        """Return the ranges, for the run's settings and the model card."""
         return asdict(self)

@@ -1,7 +1,7 @@
-"""Films as the world sends them: the fixed ways in which validation films are altered before anything is chosen.
+"""The fixed perturbations of validation films under which calibration and operating points are chosen.
 
-All are applied to films of `SOURCE_SIDE` pixels a side, and shrunk to the network's size afterwards, as the service
-would shrink them. Nothing is drawn at random but by the film's own number, so that every model sees the same films.
+All act on films of `SOURCE_SIDE` pixels a side, which are then shrunk to the network's size as the service shrinks
+them. The film's number alone seeds what is random, so every model sees the same films.
 """
 
 from __future__ import annotations
@@ -14,21 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.imaging.preprocess import shrink
-from training.augmentation.acquisition import blur, change_contrast, encode_as_jpeg, sharpen, shrink_and_enlarge
-
-Pixels = NDArray[np.uint8]
-Change = Callable[[Pixels, np.random.Generator], Pixels]
+from training.augmentation.filters import Pixels, blur, change_contrast, encode_as_jpeg, sharpen, shrink_and_enlarge
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One way to alter a film: its `name` for tables and the `change`, which keeps shape and dtype."""
+    """One perturbation: its `name` for tables, and `change`, which keeps shape and dtype of a film."""
 
     name: str
-    change: Change
+    change: Callable[[Pixels, np.random.Generator], Pixels]
 
     def apply(self, films: Pixels, *, width: int, height: int) -> Pixels:
-        """Alter every film and shrink it to the network's size.
+        """Perturb every film and shrink it to the network's size.
 
         Args:
             films: uint8 of shape (films, SOURCE_SIDE, SOURCE_SIDE).
@@ -38,12 +35,12 @@ class Perturbation:
         Returns:
             uint8 of shape (films, height, width).
         """
-        altered = (self.change(film, np.random.default_rng(number)) for number, film in enumerate(films))
-        return np.stack([shrink(film, width=width, height=height) for film in altered])
+        perturbed = (self.change(film, np.random.default_rng(number)) for number, film in enumerate(films))
+        return np.stack([shrink(film, width=width, height=height) for film in perturbed])
 
 
 def encode(quality: int) -> Perturbation:
-    """Save as JPEG of this quality."""
+    """Encode as JPEG of this quality."""
     return Perturbation(f"JPEG quality {quality}", lambda film, _rng: encode_as_jpeg(film, quality))
 
 
@@ -53,7 +50,7 @@ def blur_by(sigma: float) -> Perturbation:
 
 
 def sharpen_by(amount: float) -> Perturbation:
-    """Add this much of what a blur by 1.5 pixels takes away."""
+    """Add this much of what a blur by 1.5 pixels removes."""
     return Perturbation(f"sharpened by {amount:g}", lambda film, _rng: sharpen(film, 1.5, amount))
 
 
@@ -72,10 +69,9 @@ def scale_contrast(factor: float) -> Perturbation:
     return Perturbation(f"contrast x {factor:g}", lambda film, _rng: _clip(change_contrast(film, factor)))
 
 
-def rotate(degrees: float, zoom: float = 1.0) -> Perturbation:
-    """Turn about the centre, and cut off the rim by the zoom; the edge is repeated outward."""
-    name = f"rotated by {degrees:g}°" + (f", zoom {zoom:g}" if zoom != 1 else "")
-    return Perturbation(name, lambda film, _rng: _warp(film, degrees, zoom, (0.0, 0.0)))
+def rotate(degrees: float) -> Perturbation:
+    """Rotate about the centre; the edge is replicated outward."""
+    return Perturbation(f"rotated by {degrees:g}°", lambda film, _rng: _warp(film, degrees, 1.0, (0.0, 0.0)))
 
 
 def _rotate_and_crop(film: Pixels, rng: np.random.Generator) -> Pixels:
@@ -84,7 +80,6 @@ def _rotate_and_crop(film: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _combine(film: Pixels, rng: np.random.Generator) -> Pixels:
-    """Do some of everything at once, as a film may have been through several hands."""
     film = shrink_and_enlarge(film, int(rng.uniform(110, 220)))
     film = blur(film, rng.uniform(0.0, 1.5))
     film = _clip(change_contrast(film, rng.uniform(0.75, 1.25), rng.uniform(-25, 25)))

@@ -1,4 +1,4 @@
-"""How much detail of each size a film holds, and how to change it: rings of its Fourier spectrum."""
+"""The amplitude spectrum of a film: measured in rings of spatial frequency, and scaled ring by ring."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 BANDS = 22
-"""Rings of spatial frequency, from one wave across the film to one in two pixels, in which detail is measured."""
+"""Rings of spatial frequency, from one wave across the film to one in two pixels."""
 
 
 def measure_amplitude(film: Pixels) -> Floats:
-    """Answer the natural log of the root mean square amplitude in each ring, float32 (BANDS,), finest last.
+    """Compute the natural log of the root mean square amplitude in each ring, float32 (BANDS,), finest last.
 
     Args:
         film: uint8 of shape (rows, columns).
@@ -28,12 +28,12 @@ def measure_amplitude(film: Pixels) -> Floats:
     power = np.abs(scipy.fft.rfft2((gray - gray.mean()) * _window(rows, columns))) ** 2
     rings = _rings(rows, columns)
     mean = np.bincount(rings.of_frequency.ravel(), power.ravel(), BANDS) / rings.held
-    # A ring of a film without any detail has no log.
+    # An empty ring of a flat film has no log.
     return (0.5 * np.log(mean + 1e-3)).astype(np.float32)
 
 
 def scale_amplitude(film: Pixels, gain: Floats) -> Pixels:
-    """Scale every ring of a film's spectrum; the mean stays.
+    """Scale every ring of a film's spectrum; between the rings' centres the log gain is interpolated, the mean stays.
 
     OpenCV's transform takes a third of the time of SciPy's, and packs the spectrum of real pixels into as many numbers.
 
@@ -46,17 +46,22 @@ def scale_amplitude(film: Pixels, gain: Floats) -> Pixels:
     """
     packed = _packed(*film.shape)
     step = (gain[1:] - gain[:-1]).take(packed.below)
-    factors = np.exp(gain.take(packed.below) + step * packed.share)
-    factors[0] = 1.0  # That of the mean.
+    factors = np.exp(gain.take(packed.below) + step * packed.fraction)
+    factors[0] = 1.0  # The mean's.
     spectrum = cv2.dft(film.astype(np.float32))
     spectrum *= factors.take(packed.which)
     scaled = cv2.idft(spectrum, dst=spectrum, flags=cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT)
-    # Added to nothing, for OpenCV then rounds and clips in one go.
+    # Added to nothing: OpenCV then rounds and clips in one pass.
     return np.asarray(cv2.addWeighted(scaled, 1.0, scaled, 0.0, 0.0, dtype=cv2.CV_8U), np.uint8)
 
 
+def ring_centres(rows: int, columns: int) -> NDArray[np.float64]:
+    """Return the natural log of each ring's mean frequency, in waves a pixel, float64 (BANDS,)."""
+    return _rings(rows, columns).centres
+
+
 class _Rings(NamedTuple):
-    """The ring of each frequency of `rfft2`, how many each ring holds, and the log of each ring's mean frequency."""
+    """The ring of each frequency of `rfft2`, how many frequencies each ring holds, and the rings' centres."""
 
     of_frequency: NDArray[np.intp]
     held: NDArray[np.int64]
@@ -64,14 +69,13 @@ class _Rings(NamedTuple):
 
 
 class _Packed(NamedTuple):
-    """The distinct frequencies of a film, zero first, and which of them stands where in OpenCV's packed spectrum.
+    """A film's distinct frequencies, zero first, and `which` of them stands where in OpenCV's packed spectrum.
 
-    `below` is the ring whose centre lies below each, `share` the way from there to the next, in logs, so that factors
-    pass from ring to ring without a step.
+    `below` is the ring whose centre lies below each, `fraction` the way from there to the next centre, in logs.
     """
 
     below: NDArray[np.intp]
-    share: Floats
+    fraction: Floats
     which: NDArray[np.intp]
 
 
@@ -88,23 +92,23 @@ def _rings(rows: int, columns: int) -> _Rings:
 @cache
 def _packed(rows: int, columns: int) -> _Packed:
     frequency = np.hypot(scipy.fft.fftfreq(rows)[:, np.newaxis], _pack(columns)[np.newaxis])
-    # The columns that hold no imaginary parts beside them are packed downward.
+    # Columns without imaginary parts beside them are packed downward.
     for column in {0, columns - 1} if columns % 2 == 0 else {0}:
         frequency[:, column] = np.hypot(_pack(rows), frequency[0, column])
     distinct, which = np.unique(frequency, return_inverse=True)
-    centres = _rings(rows, columns).centres
+    centres = ring_centres(rows, columns)
     position = np.clip(np.log(np.maximum(distinct, 1e-6)), centres[0], centres[-1])
     below = np.clip(np.searchsorted(centres, position) - 1, 0, BANDS - 2)
-    share = (position - centres[below]) / (centres[below + 1] - centres[below])
-    return _Packed(below, share.astype(np.float32), which.reshape(rows, columns))
+    fraction = (position - centres[below]) / (centres[below + 1] - centres[below])
+    return _Packed(below, fraction.astype(np.float32), which.reshape(rows, columns))
 
 
 def _pack(size: int) -> NDArray[np.float64]:
-    """Answer the frequencies of a row as OpenCV packs it: that of the mean, then each one's real and imaginary part."""
+    """Return the frequencies of a row as OpenCV packs it: the mean's, then each one's real and imaginary part."""
     return (np.arange(size) + 1) // 2 / size
 
 
 @cache
 def _window(rows: int, columns: int) -> Floats:
-    """Answer what fades a film out to its edges: the jump from one to the opposite one would count as detail."""
+    """Return a Hann window: the jump from one edge to the opposite one would count as amplitude."""
     return np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1]).astype(np.float32)

@@ -17,8 +17,7 @@ Pixels = NDArray[np.uint8]
 class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
     """Batches of (films, labels), shuffled and augmented anew each epoch; worker threads make them ahead.
 
-    What a batch holds depends on the seed, the epoch and its number alone, so neither the threads' order nor a
-    resumed run changes it.
+    Seed, epoch and number alone decide a batch's content; the order of threads and a resumed run do not.
     """
 
     def __init__(self, films: Films, batch_size: int, *, seed: int, epoch: int = 0, recipe: Recipe | None) -> None:
@@ -29,7 +28,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
             batch_size: films a batch.
             seed: of order and augmentation.
             epoch: the first one.
-            recipe: how films are augmented, drawn and mixed; None: each as it is, for validation.
+            recipe: how films are sampled, augmented and mixed; None: each as it is, for validation.
         """
         super().__init__(workers=2, max_queue_size=8)
         self.films = films
@@ -44,13 +43,13 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         return -(-len(self.films) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Answer batch `index`: float32 (films, height, width, 1) in 0..255, and float32 labels (films, 1)."""
+        """Return batch `index`: float32 (films, height, width, 1) in 0..255, and float32 labels (films, 1)."""
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
         labels = self.films.labels[chosen, np.newaxis].astype(np.float32)
         if self.recipe is None:
             return self.films.pixels[chosen, ..., np.newaxis].astype(np.float32), labels
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        films = [self._change(int(number), rng) for number in chosen]
+        films = [self._augment(int(number), rng) for number in chosen]
         batch, labels = _mix(films, labels, self.recipe.mixup, rng)
         return batch, labels * (1 - self.recipe.smoothing) + self.recipe.smoothing / 2
 
@@ -59,14 +58,14 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         self.epoch += 1
         self._shuffle()
 
-    def _change(self, number: int, rng: np.random.Generator) -> Pixels:
-        """Answer one film of the network's size: it may borrow a look, and is augmented."""
+    def _augment(self, number: int, rng: np.random.Generator) -> Pixels:
         film: Pixels = self.films.pixels[number]
         if self.recipe is None or self.recipe.augmentation is None:
             return film
         strengths = self.recipe.style_transfer.sample(rng) if self.recipe.style_transfer is not None else None
         if self._styles is not None and strengths is not None:
-            film = self._styles.transfer_to_own(film, number, rng, amplitude=strengths[0], histogram=strengths[1])
+            amplitude, histogram = strengths
+            film = self._styles.transfer_to_own(film, number, rng, amplitude=amplitude, histogram=histogram)
         return self.recipe.augmentation(film, rng)
 
     def _shuffle(self) -> None:
@@ -75,12 +74,12 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
             self._order = rng.permutation(len(self.films))
             return
         half = len(self.films) // 2
-        drawn = [_draw(np.flatnonzero(self.films.labels == label), half, rng) for label in (0, 1)]
-        self._order = rng.permutation(np.concatenate(drawn))
+        sampled = [_sample(np.flatnonzero(self.films.labels == label), half, rng) for label in (0, 1)]
+        self._order = rng.permutation(np.concatenate(sampled))
 
 
-def _draw(films: NDArray[np.intp], count: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Draw `count` films, each as often as any other, give or take one."""
+def _sample(films: NDArray[np.intp], count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Sample `count` films, each as often as any other, give or take one."""
     rounds = [rng.permutation(films) for _ in range(-(-count // len(films)))]
     return np.concatenate(rounds)[:count]
 
@@ -88,12 +87,12 @@ def _draw(films: NDArray[np.intp], count: int, rng: np.random.Generator) -> NDAr
 def _mix(
     films: list[Pixels], labels: NDArray[np.float32], alpha: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lay every film over another of the batch, and its label likewise (Zhang et al. 2018, "mixup"); alpha 0: none."""
+    """Blend every film, and its label, with another of the batch (Zhang et al. 2018, "mixup"); alpha 0: none."""
     if not alpha:
         return np.stack(films)[..., np.newaxis].astype(np.float32), labels
-    share = rng.beta(alpha, alpha, (len(films), 1)).astype(np.float32)
+    weights = rng.beta(alpha, alpha, (len(films), 1)).astype(np.float32)
     other = rng.permutation(len(films))
     batch = np.empty((len(films), *films[0].shape, 1), np.float32)
-    for mixed, film, second, weight in zip(batch[..., 0], films, other, share[:, 0].tolist(), strict=True):
+    for mixed, film, second, weight in zip(batch[..., 0], films, other, weights[:, 0].tolist(), strict=True):
         cv2.addWeighted(film, weight, films[second], 1 - weight, 0, dst=mixed, dtype=cv2.CV_32F)
-    return batch, labels * share + labels[other] * (1 - share)
+    return batch, labels * weights + labels[other] * (1 - weights)

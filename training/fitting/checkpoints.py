@@ -1,4 +1,4 @@
-"""The folder of one training run: what it was asked, how far it came, and the network as it was there."""
+"""The folder of one training run: its settings, the metrics of its finished epochs, and the last checkpoint."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from typing import Any
 import keras
 
 Settings = dict[str, Any]
-EpochFigures = dict[str, float]
+EpochMetrics = dict[str, float]
 
 
 class RunFolder:
-    """Checkpoints of one run, written so that a kill at any moment leaves the last whole epoch to resume from.
+    """Checkpoints of one run: a kill at any moment leaves the last whole epoch to resume from.
 
     `history.json` is replaced last and names the checkpoint that belongs to it.
     """
 
     def __init__(self, parent: Path, settings: Settings) -> None:
+        """Open or make the folder, named after the network and a hash of the settings."""
         text = json.dumps(settings, indent=1, sort_keys=True)
         self.path = parent / f"{settings['network']}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
         self.path.mkdir(parents=True, exist_ok=True)
         _replace(self.path / "settings.json", text + "\n")
 
-    def history(self) -> list[EpochFigures]:
-        """Answer the figures of every finished epoch, first to last."""
+    def history(self) -> list[EpochMetrics]:
+        """Read the metrics of every finished epoch, first to last."""
         try:
-            history: list[EpochFigures] = json.loads((self.path / "history.json").read_text())
+            history: list[EpochMetrics] = json.loads((self.path / "history.json").read_text())
         except FileNotFoundError:
             return []
         return history
 
-    def save(self, model: keras.Model, history: list[EpochFigures]) -> None:
-        """Keep the network, its optimizer and the history after an epoch; drop the checkpoint before it."""
+    def save(self, model: keras.Model, history: list[EpochMetrics]) -> None:
+        """Write the network, its optimizer and the history after an epoch; delete the checkpoint before it."""
         checkpoint = self._checkpoint(len(history))
         aside = checkpoint.with_name(f"writing-{checkpoint.name}")
         model.save(aside)
@@ -46,7 +47,7 @@ class RunFolder:
                 old.unlink()
 
     def restore(self) -> keras.Model | None:
-        """Answer the network with its optimizer after the last whole epoch; None before the first."""
+        """Read the network with its optimizer after the last whole epoch; None before the first."""
         epochs = len(self.history())
         return keras.models.load_model(self._checkpoint(epochs)) if epochs else None
 

@@ -1,4 +1,4 @@
-"""PneumoNet: the small residual network that this service is proud of."""
+"""PneumoNet: a small residual network, the service's default."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-# Kernel of the anti-aliased pooling: binomial, sums to 1 (Zhang 2019, "Making convolutional networks shift-invariant").
+# Of anti-aliased pooling, sums to 1. Zhang 2019, "Making Convolutional Networks Shift-Invariant Again".
 _BINOMIAL = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 16
 
 STAGES = ((32, 2), (64, 2), (128, 3))
@@ -16,13 +16,13 @@ STAGES = ((32, 2), (64, 2), (128, 3))
 
 
 def build_pneumonet(height: int, width: int) -> keras.Model:
-    """Build the network: standardise the film, three residual stages, global average pooling, one Dense `logit`.
+    """Build the network: standardisation, three residual stages, global average pooling, one Dense `logit`.
 
-    Each film is standardised by its own mean and deviation first, so that brightness and contrast as such carry
-    nothing. Its class activation map sums to the logit exactly.
+    Each film is standardised by its own mean and deviation, which removes brightness and contrast. The class activation
+    map sums to the logit exactly.
     """
     film = keras.Input((height, width, 1), name="film")
-    # Built in, so that whoever loads the file needs none of our code. Epsilon: 5 gray levels, squared.
+    # A built-in layer: the saved file loads without our code. Epsilon: 5 gray levels, squared.
     x = layers.LayerNormalization(axis=[1, 2, 3], epsilon=25.0, center=False, scale=False, name="standardise")(film)
     x = _convolve(x, 24, size=5, strides=2, name="stem")
     for stage, (channels, blocks) in enumerate(STAGES, start=1):
@@ -52,7 +52,7 @@ def _residual(x: Any, channels: int, name: str) -> Any:
 
 
 def _pool(x: Any, name: str) -> Any:
-    """Halve the resolution through a fixed blur, so that a film shifted by a pixel is read alike."""
+    """Halve the resolution through a fixed blur: the output hardly depends on shifts of a pixel."""
     pool = layers.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False, trainable=False, name=name)
     x = pool(x)
     pool.set_weights([np.repeat(_BINOMIAL[..., np.newaxis, np.newaxis], x.shape[-1], axis=2)])

@@ -1,4 +1,4 @@
-"""The networks that can be trained, each with its recipe: add a builder and a line in `RECIPES`."""
+"""The networks that can be trained, each with its recipe: add a builder, and its recipe to `RECIPES`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Literal, Protocol
 
 import keras
 import numpy as np
-from keras import layers
 from keras.optimizers import AdamW, Optimizer, RMSprop
 from keras.optimizers.schedules import CosineDecay
 from numpy.typing import NDArray
@@ -17,9 +16,9 @@ from app.notice import Notice
 from training.augmentation.acquisition import AcquisitionAugmentation
 from training.augmentation.affine import AffineAugmentation
 from training.augmentation.style import StyleTransfer
+from training.data.films import SOURCE_SIDE
+from training.networks.article import build_article
 from training.networks.pneumonet import build_pneumonet
-
-Builder = Callable[[int, int], keras.Model]
 
 INTENDED_USE = (
     "Research and teaching: estimating how likely a frontal chest radiograph shows pneumonia. Not a medical device; "
@@ -28,14 +27,14 @@ INTENDED_USE = (
 
 
 class Augmentation(Protocol):
-    """Changes one training film at random; the result has the network's size."""
+    """A random change of one training film; the result has the network's size."""
 
     def __call__(self, pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Answer the changed film, uint8 (height, width)."""
+        """Return the changed film, uint8 (height, width)."""
         ...
 
     def describe(self) -> dict[str, float]:
-        """Answer the ranges by name."""
+        """Return the ranges by name."""
         ...
 
 
@@ -48,29 +47,29 @@ class Recipe:
         entry: the default name in the model store.
         build: (height, width) → model from (N, height, width, 1) in 0..255 to `probability`, with a layer `logit`.
         optimizer: (steps in all) → a new one.
-        augmentation: applied to every training film anew each epoch; None for none.
+        augmentation: of every training film anew each epoch; None: none.
         batch_size: films a step.
         epochs: passes over the training films.
-        source_side: films are read at this many pixels a side; the augmentation brings training films to the input's
-            size, and validation and test films are seen altered too. None: they are read at the input's size.
+        source_side: pixels a side at which films are read; the augmentation brings training films to the input's size,
+            and validation and test films are perturbed too. None: films are read at the input's size.
         style_transfer: of other training films, before the augmentation; needs `source_side`. None: none.
-        is_balanced: draw as many films of either class, the rarer one more often; else each film once an epoch.
+        is_balanced: sample as many films of either class, the rarer one more often; else each film once an epoch.
         mixup: parameter of the Beta distribution that mixes pairs of films (Zhang et al. 2018); 0: none.
-        smoothing: share of each label that is spread over both classes.
+        smoothing: proportion of each label that is spread over both classes.
         width: of the input, pixels.
         height: of the input, pixels.
         operating_points: names that the finished model offers, from `operating_points.CHOICES`.
         default_operating_point: one of them.
-        calibration: `platt` is fitted on validation films; `identity` takes the sigmoid of the logit as it is.
-        abstains: whether a band of logits around the default operating point is chosen in which a human is asked for.
+        calibration: `platt` is fitted on validation films; `identity` is the sigmoid of the logit.
+        abstains: whether an abstention band is chosen around the default operating point.
         intended_use: for `/model` and the card.
-        notices: what every answer warns of.
-        source: where the network and its recipe come from, for the model card.
+        notices: in the warnings of every answer.
+        source: of network and recipe, for the model card.
     """
 
     network: str
     entry: str
-    build: Builder
+    build: Callable[[int, int], keras.Model]
     optimizer: Callable[[int], Optimizer]
     augmentation: Augmentation | None
     batch_size: int
@@ -92,35 +91,14 @@ class Recipe:
 
     @property
     def is_blended(self) -> bool:
-        """Labels are mixed or smoothed in training, so that no film is simply right or wrong there."""
+        """Whether training labels are mixed or smoothed, so that training accuracy is undefined."""
         return bool(self.mixup or self.smoothing)
 
 
-def build_article(height: int, width: int) -> keras.Model:
-    """Build the article's network: six convolutions without batch normalisation, 2,653,761 parameters at 150×150."""
-    film = keras.Input((height, width, 1), name="film")
-    x = layers.Rescaling(1 / 255, name="scale")(film)
-    for number, (filters, dropout, is_pooled) in enumerate(
-        [(32, 0.0, True), (64, 0.2, True), (64, 0.0, True), (128, 0.3, True), (256, 0.3, True), (512, 0.3, False)],
-        start=1,
-    ):
-        x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv{number}")(x)
-        if dropout:
-            x = layers.Dropout(dropout, name=f"drop{number}")(x)
-        if is_pooled:
-            x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
-    x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(128, activation="relu", name="dense")(x)
-    x = layers.Dropout(0.3, name="drop_dense")(x)
-    logit = layers.Dense(1, name="logit")(x)
-    probability = layers.Activation("sigmoid", name="probability")(logit)
-    return keras.Model(film, probability, name="article")
-
-
 def decay_by_cosine(steps: int) -> AdamW:
-    """Make AdamW whose rate rises over a twentieth of all steps to 0.002 and falls along a cosine to a hundredth.
+    """Return AdamW whose rate rises to 0.002 over a twentieth of all steps and falls along a cosine to a hundredth.
 
-    The weights that are kept are the running average of those of the last few hundred steps.
+    The weights kept are the exponential moving average of those of the last few hundred steps.
     """
     warmup = max(1, steps // 20)
     rate = CosineDecay(1e-5, max(1, steps - warmup), warmup_target=2e-3, warmup_steps=warmup, alpha=0.01)
@@ -154,7 +132,7 @@ RECIPES = {
             augmentation=AcquisitionAugmentation(),
             batch_size=64,
             epochs=60,
-            source_side=224,
+            source_side=SOURCE_SIDE,
             style_transfer=StyleTransfer(),
             is_balanced=True,
             mixup=0.2,
@@ -164,7 +142,7 @@ RECIPES = {
             abstains=True,
             intended_use=INTENDED_USE.replace("chest radiograph", "chest radiograph of a child of 1 to 5 years"),
             notices=(CHILDREN_ONLY,),
-            source="this project's own residual network, trained from scratch on films as the world sends them",
+            source="this project's own residual network, trained from scratch under acquisition variation",
         ),
     )
 }

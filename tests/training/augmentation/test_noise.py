@@ -11,7 +11,7 @@ GRAY = np.full((150, 150), 127.5, np.float32)
 
 
 @pytest.mark.parametrize("sigma", [2.0, 4.0, 8.0])
-def test_noise_has_the_strength_that_is_asked_for(sigma):
+def test_noise_has_the_deviation_that_is_asked_for(sigma: float) -> None:
     """Its deviation is sigma, its mean none but for the rounding down, and its tails are a Gaussian's."""
     noise = add_noise(GRAY, sigma, np.random.default_rng(0)).astype(float) + 0.5 - 127.5
     assert noise.mean() == pytest.approx(0, abs=0.1 + 0.02 * sigma)
@@ -19,7 +19,7 @@ def test_noise_has_the_strength_that_is_asked_for(sigma):
     assert np.mean(np.abs(noise) > 2 * sigma) == pytest.approx(0.0455, abs=0.03)
 
 
-def test_neighbours_and_films_have_noise_of_their_own():
+def test_neighbours_and_films_have_noise_of_their_own() -> None:
     """What is added to a pixel tells nothing of what is added to the next, nor to another film."""
     rng = np.random.default_rng(1)
     first, second = (add_noise(GRAY, 8.0, rng).astype(float) - 127 for _ in range(2))
@@ -27,15 +27,15 @@ def test_neighbours_and_films_have_noise_of_their_own():
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.03
 
 
-def test_the_generator_alone_decides():
+def test_the_generator_alone_decides() -> None:
     """The same one adds the same."""
     first, again, other = (add_noise(GRAY, 3.0, np.random.default_rng(seed)) for seed in (4, 4, 5))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-def test_without_strength_gray_is_rounded_down_and_clipped():
-    """As a film is without noise."""
+def test_at_sigma_zero_gray_is_rounded_down() -> None:
+    """At a large sigma the result is clipped."""
     gray = np.array([[0.0, 0.9, 7.2, 254.99, 255.0]], np.float32)
     np.testing.assert_array_equal(add_noise(gray, 0.0, np.random.default_rng(0)), [[0, 0, 7, 254, 255]])
     loud = add_noise(np.float32([[0.0, 255.0]]).repeat(5000, 0), 50.0, np.random.default_rng(0))
