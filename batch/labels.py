@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from app.names import LABELS
-from batch.errors import NothingNamed
+from batch.errors import NothingNamed, UnusableResult
 from batch.paths import Film
 from batch.results import Row
 from training.data.layout import label_folders
@@ -31,8 +32,11 @@ class LabelledRows:
         """Find the classes of all films.
 
         Raises:
+            UnusableResult: the extra that the intervals need is missing.
             NothingNamed: not one lies in a folder of a class.
         """
+        if importlib.util.find_spec("scipy") is None:
+            raise UnusableResult("--labels needs SciPy for its intervals. Run `make install-train`, or leave it out.")
         self._labels = label_folders({os.path.dirname(film.key) for film in films})
         self._scored: defaultdict[str, list[_Scored]] = defaultdict(list)
         self._excluded: Counter[str] = Counter()

@@ -31,8 +31,9 @@ from training.data.patient_table import read_patient_table
 from training.data.patients import Grouping, group_by_patient
 from training.data.validation_split import OWN_VALIDATION, read_own_validation
 from training.evaluation.assessment import Assessment, assess
+from training.evaluation.assessment_files import write_metrics, write_report
+from training.evaluation.assessment_text import metric_rows, write_classification
 from training.evaluation.logits import compute_logits
-from training.evaluation.plots import metric_rows, write_classification, write_metrics, write_report
 from training.reports.site_report import INDEX_FILE, PAGE_FILE, SiteReportOptions, Study, write_site_report
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batch.errors import NothingNamed
+from batch.errors import NothingNamed, UnusableResult
 from batch.labels import LabelledRows
 from batch.paths import Film
 from batch.results import Row
@@ -81,3 +81,10 @@ def test_the_same_bytes_in_both_classes_count_in_neither() -> None:
 def test_films_without_a_hash_are_no_copies() -> None:
     """Films without a hash are no copies of one another."""
     assert report("/d/NORMAL/a.png", "/d/NORMAL/b.png")[0] == "2 labelled films: 2 NORMAL, 0 PNEUMONIA."
+
+
+def test_metrics_without_their_extra_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first film is sent, not when all are scored."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UnusableResult, match=r"make install-train"):
+        report("/data/NORMAL/a.png")

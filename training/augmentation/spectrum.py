@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import scipy.fft  # type: ignore[import-untyped]  # ships no types
+import scipy.fft
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""Films, logits and thresholds → one assessment: the figures at every operating point, ready to print and keep."""
+"""Labels and logits → the metrics at every operating point."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from training.evaluation.proportions import predictive_values
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a model says of labelled films.
+    """A model's predictions on labelled films, and their metrics.
 
     Attributes:
         labels: 0 or 1 (PNEUMONIA), of shape (films,).
-        logits: float32, likewise.
-        probabilities: calibrated, float64, likewise.
+        logits: float32, of shape (films,).
+        probabilities: calibrated, float64, of shape (films,).
         operating_points: name → threshold on the logit.
-        default: the name of the one that is served where none is asked for.
-        metrics: name of the operating point → its figures.
+        default: the operating point that is shown first.
+        metrics: operating point → its metrics.
         intervals: what the bootstrap resampled, in words.
         patients: how many groups it resampled.
-        predictive: name of the operating point → prevalence as text → `ppv` and `npv`.
+        predictive: operating point → prevalence as text → `ppv` and `npv`.
     """
 
     labels: NDArray[np.uint8]
@@ -42,32 +42,31 @@ class Assessment:
     predictive: dict[str, dict[str, dict[str, Metric]]] = field(default_factory=dict)
 
     def predicted(self, operating_point: str) -> NDArray[np.bool_]:
-        """Answer which films are called PNEUMONIA there."""
-        # As the service compares them: a float32 beside a threshold would round it.
-        return self.logits.astype(np.float64) >= self.operating_points[operating_point]
+        """Return which films are predicted PNEUMONIA there."""
+        return predict(self.logits, self.operating_points[operating_point])
 
     def confusion(self, operating_point: str) -> NDArray[np.int64]:
-        """Answer the films by true class (rows) and given class (columns), int64 of shape (2, 2)."""
+        """Return the number of films by label (rows) and predicted class (columns), int64 of shape (2, 2)."""
         cells = self.labels.astype(np.int64) * 2 + self.predicted(operating_point)
         return np.bincount(cells, minlength=4).reshape(2, 2)
 
     def to_json(self) -> dict[str, Any]:
-        """Answer it for `model.json` and `metrics.json`."""
+        """Return it for `model.json` and `metrics.json`."""
         return {
             "films": {label: int(np.sum(self.labels == number)) for number, label in enumerate(LABELS)},
             "patients": self.patients,
-            "intervals": f"95 % percentile bootstrap, 1000 draws {self.intervals}",
+            "intervals": f"95 % percentile bootstrap, 1000 resamples {self.intervals}",
             "operating_points": {
                 name: {
                     "threshold": self.operating_points[name],
                     "confusion_matrix": self.confusion(name).tolist(),
-                    **{metric: figure.to_json() for metric, figure in figures.items()},
+                    **{key: metric.to_json() for key, metric in metrics.items()},
                     "predictive_values": {
-                        prevalence: {value: figure.to_json() for value, figure in values.items()}
+                        prevalence: {key: metric.to_json() for key, metric in values.items()}
                         for prevalence, values in self.predictive.get(name, {}).items()
                     },
                 }
-                for name, figures in self.metrics.items()
+                for name, metrics in self.metrics.items()
             },
         }
 
@@ -81,11 +80,11 @@ def assess(
     operating_points: dict[str, float],
     default: str,
 ) -> Assessment:
-    """Measure a model's logits on labelled films at every operating point.
+    """Compute a model's metrics on labelled films at every operating point.
 
     Args:
         labels: 0 or 1 (PNEUMONIA), of shape (films,).
-        logits: likewise.
+        logits: of shape (films,).
         grouping: the films' patients.
         calibrate: logit → probability.
         operating_points: name → threshold on the logit.
@@ -93,15 +92,21 @@ def assess(
     """
     probabilities = np.array([calibrate(logit) for logit in logits.tolist()])
     groups = grouping.groups
-    said = {name: logits.astype(np.float64) >= threshold for name, threshold in operating_points.items()}
+    predicted = {name: predict(logits, threshold) for name, threshold in operating_points.items()}
     return Assessment(
         labels=labels,
         logits=logits,
         probabilities=probabilities,
         operating_points=operating_points,
         default=default,
-        metrics={name: binary_metrics(labels, probabilities, called, groups) for name, called in said.items()},
+        metrics={name: binary_metrics(labels, probabilities, called, groups) for name, called in predicted.items()},
         intervals=grouping.rule,
         patients=len(np.unique(groups)),
-        predictive={name: predictive_values(labels, called, groups) for name, called in said.items()},
+        predictive={name: predictive_values(labels, called, groups) for name, called in predicted.items()},
     )
+
+
+def predict(logits: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
+    """Return which logits are PNEUMONIA at a threshold, compared in float64 as the service does."""
+    # Beside a float32, NumPy would round the threshold.
+    return logits.astype(np.float64) >= threshold

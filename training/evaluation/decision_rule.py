@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.inference.calibration import AbstentionBand, Calibration
-from training.evaluation.abstention import LEAST_REFERRED, WANTED_ACCURACY, choose_band, cross_fit_band, show_referral
+from training.evaluation.abstention import LEAST_REFERRED, WANTED_ACCURACY, choose_band, cross_fit_band, show_abstention
 from training.evaluation.calibration import describe_fit, fit_platt
 from training.evaluation.operating_points import choose_points
 from training.evaluation.perturbed_sets import PerturbedSets
@@ -18,13 +18,13 @@ from training.networks.recipes import Recipe
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """What was chosen on the validation films: all that turns a logit into an answer.
+    """All that turns a logit into an answer, chosen on the validation films.
 
     Attributes:
         calibrate: logit → probability.
         operating_points: name → threshold on the logit.
         default: one of them.
-        refer_band: around the default; None where nothing is referred.
+        refer_band: the abstention band around the default; None: the model abstains on no film.
     """
 
     calibrate: Callable[[float], float]
@@ -34,44 +34,44 @@ class DecisionRule:
 
 
 def fit_decision_rule(
-    recipe: Recipe, views: PerturbedSets, prevalence: float
+    recipe: Recipe, sets: PerturbedSets, prevalence: float
 ) -> tuple[dict[str, Any], DecisionRule, dict[str, Any]]:
-    """Choose calibration, operating points and refer band as a recipe asks for them.
+    """Choose calibration, operating points and abstention band as a recipe asks for them.
 
     Args:
-        recipe: what is offered, and which is the default.
-        views: of the validation films.
-        prevalence: share of PNEUMONIA among the training films, which an identity calibration belongs to.
+        recipe: what is offered, and which operating point is the default.
+        sets: of the validation films.
+        prevalence: proportion of PNEUMONIA among the training films, at which an identity calibration holds.
 
     Returns:
-        the calibration for `ManifestDraft`; what was chosen; and the evidence for it, for `model.json`.
+        the calibration for `ManifestDraft`; the rule; and the evidence for it, for `model.json`.
 
     Raises:
-        ArtifactRefused: the logit does not rise with the share of PNEUMONIA.
+        ArtifactRefused: the logit does not rise with the proportion of PNEUMONIA.
     """
     calibration: dict[str, Any] = {"method": "identity", "prevalence": prevalence}
     if recipe.calibration == "platt":
-        slope, intercept = fit_platt(views)
+        slope, intercept = fit_platt(sets)
         # The probabilities are those of the films that it is fitted on.
-        prevalence = float(np.mean(views.labels))
+        prevalence = float(np.mean(sets.labels))
         calibration = {"method": "platt", "slope": slope, "intercept": intercept, "prevalence": prevalence}
-    points = choose_points(recipe.operating_points, views)
+    points = choose_points(recipe.operating_points, sets)
     default = recipe.default_operating_point
-    band = choose_band(views, points[default]) if recipe.abstains else None
+    band = choose_band(sets, points[default]) if recipe.abstains else None
     # The weights are not yet hashed; the calibration that is saved names them.
     calibrate = Calibration(**calibration, weights_sha256="").probability
-    return calibration, DecisionRule(calibrate, points, default, band), _describe(recipe, views, band)
+    return calibration, DecisionRule(calibrate, points, default, band), _describe(recipe, sets, band)
 
 
-def _describe(recipe: Recipe, views: PerturbedSets, band: AbstentionBand | None) -> dict[str, Any]:
-    described: dict[str, Any] = {"views": list(views.names)}
+def _describe(recipe: Recipe, sets: PerturbedSets, band: AbstentionBand | None) -> dict[str, Any]:
+    described: dict[str, Any] = {"views": list(sets.names)}
     if recipe.calibration == "platt":
-        described["calibration"] = describe_fit(views)
+        described["calibration"] = describe_fit(sets)
     if recipe.abstains:
-        left_out = cross_fit_band(views, recipe.default_operating_point) if band else None
+        left_out = cross_fit_band(sets, recipe.default_operating_point) if band else None
         described["refer"] = {
             "wanted_accuracy": WANTED_ACCURACY,
             "least_referred": LEAST_REFERRED,
-            "out_of_fold": {part: show_referral(found) for part, found in left_out.items()} if left_out else None,
+            "out_of_fold": {part: show_abstention(found) for part, found in left_out.items()} if left_out else None,
         }
     return described

@@ -16,11 +16,11 @@ _CHUNK = 16
 
 
 def compute_logits(engine: Engine, pixels: NDArray[np.uint8], console: Console) -> NDArray[np.float32]:
-    """Answer the logits of films, and show how far it is.
+    """Compute the logits of films on all cores, with a progress bar.
 
     Args:
         engine: of the model.
-        pixels: uint8 of shape (films, height, width), as the model wants them.
+        pixels: uint8 of shape (films, height, width), of the model's input size.
         console: where the progress bar goes.
 
     Returns:
@@ -33,12 +33,12 @@ def compute_logits(engine: Engine, pixels: NDArray[np.uint8], console: Console) 
 
 
 def compute_logits_here(engine: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Do the same in the calling thread alone, without a progress bar."""
+    """Compute the same in the calling thread alone, without a progress bar."""
     return np.concatenate([engine.logits(chunk) for chunk in _cut(pixels)])
 
 
 def progress_bar(console: Console) -> Progress:
-    """Make the progress bar that all of `evaluate` shows; it goes when it is done."""
+    """Return the progress bar of `evaluate`; it vanishes when done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True)
 

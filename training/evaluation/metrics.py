@@ -1,4 +1,4 @@
-"""Labels and answers → the figures of binary classification, each with an interval; NumPy alone."""
+"""Labels and predictions → the metrics of binary classification, each with an interval."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 METRICS = ("accuracy", "sensitivity", "specificity", "f1", "auc", "brier", "ece")
 ECE_BINS = 15
+
 _CHUNK = 4_000_000
 """Weights held at a time while resampling: 32 MB."""
-
-_Z_SQUARED = 3.8414588
-"""Of a 95 % interval: the square of the normal distribution's 97.5th percentile."""
 
 
 @dataclass(frozen=True)
@@ -64,78 +62,92 @@ def binary_metrics(
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> dict[str, Metric]:
-    """Compute `METRICS`, each with the percentile interval over resampled patients.
+    """Compute `METRICS`, each with the percentile interval of a cluster bootstrap (Field and Welsh 2007).
 
-    Patients, not films, are drawn with replacement, since the films of one are alike. A draw in which a figure is
-    undefined is left out. Resampling makes any model look worse calibrated, so that the interval of the ECE may lie
-    wholly above its value: it is then stretched down to it. And it never draws what was not seen: where all films are
-    called rightly, or none, the interval is `widen`'s.
+    Patients, not films, are resampled, since the films of one are alike. Resamples that leave a metric undefined are
+    left out. Resampling only raises the ECE: an interval wholly above its value is extended down to it. For
+    proportions of 0 and 1 see `widen`.
 
     Args:
         labels: 0 or 1 (PNEUMONIA), of shape (films,).
-        probabilities: of PNEUMONIA, 0 to 1, likewise.
-        predicted: whether PNEUMONIA was said, likewise.
+        probabilities: of PNEUMONIA, 0 to 1, of shape (films,).
+        predicted: whether PNEUMONIA is predicted, of shape (films,).
         groups: the patient of each film, any values.
-        n_bootstrap: how many draws.
-        seed: the same seed draws alike.
+        n_bootstrap: number of resamples.
+        seed: of the resampling.
 
     Raises:
         ValueError: the shapes differ, or there are no films.
     """
     y, p = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
-    said = np.asarray(predicted, np.float64)
-    if not (y.ndim == 1 and y.size and y.shape == p.shape == said.shape == np.shape(groups)):
-        raise ValueError(f"Expected four arrays of one length. Received {y.shape}, {p.shape}, {said.shape}.")
+    called = np.asarray(predicted, np.float64)
+    if not (y.ndim == 1 and y.size and y.shape == p.shape == called.shape == np.shape(groups)):
+        raise ValueError(f"Expected four arrays of one length. Received {y.shape}, {p.shape}, {called.shape}.")
     order = np.argsort(p, kind="stable")
-    y, p, said, member = y[order], p[order], said[order], np.unique(np.asarray(groups)[order], return_inverse=True)[1]
-    value = {name: figures[0] for name, figures in _weighted(np.ones((1, y.size)), y, p, said).items()}
-    draws: dict[str, list[Floats]] = {name: [] for name in METRICS}
+    y, p, called, member = (
+        y[order],
+        p[order],
+        called[order],
+        np.unique(np.asarray(groups)[order], return_inverse=True)[1],
+    )
+    value = {name: values[0] for name, values in _weighted(np.ones((1, y.size)), y, p, called).items()}
+    resampled: dict[str, list[Floats]] = {name: [] for name in METRICS}
     for weights in resample(member, n_bootstrap, seed):
-        for name, figures in _weighted(weights, y, p, said).items():
-            draws[name].append(figures)
-    metrics = {name: _summarise(name, value[name], draws[name], y) for name in METRICS}
+        for name, values in _weighted(weights, y, p, called).items():
+            resampled[name].append(values)
+    metrics = {name: _summarise(name, value[name], resampled[name], y) for name in METRICS}
     if n_bootstrap:
         of = {"accuracy": y >= 0, "sensitivity": y == 1, "specificity": y == 0}
         metrics |= {name: widen(metrics[name], len(np.unique(member[films]))) for name, films in of.items()}
     return metrics
 
 
-def widen(share: Metric, patients: int) -> Metric:
-    """Give a share of exactly 0 or 1 the interval of Wilson (1927), with patients as trials; others stay as they are.
+def widen(proportion: Metric, patients: int) -> Metric:
+    """Give a proportion of exactly 0 or 1 Wilson's interval (1927), with patients as trials; return others unchanged.
 
-    Args:
-        share: 0 to 1.
-        patients: that it is a share of.
+    A bootstrap never samples what was not observed: its interval would be a point.
     """
-    reach = _Z_SQUARED / (patients + _Z_SQUARED)
-    if share.value == 1:
-        return Metric(1.0, 1 - reach, 1.0)
-    return Metric(0.0, 0.0, reach) if share.value == 0 else share
+    if proportion.value not in (0.0, 1.0):
+        return proportion
+    # SciPy costs half a second to import, and few callers come here.
+    from scipy.stats import binomtest
+
+    interval = binomtest(int(proportion.value) * patients, patients).proportion_ci(0.95, method="wilson")
+    return Metric(proportion.value, float(interval.low), float(interval.high))
 
 
 def resample(member: NDArray[np.intp], n_bootstrap: int, seed: int) -> Iterator[Floats]:
-    """Yield film weights of shape (draws, films): how often each film's patient was drawn."""
+    """Yield weights of films, (resamples, films): how often each film's patient was sampled, with replacement."""
     rng = np.random.default_rng(seed)
     patients = int(member.max()) + 1
     chunk = max(1, _CHUNK // max(member.size, patients))
     for start in range(0, n_bootstrap, chunk):
-        draws = min(chunk, n_bootstrap - start)
-        drawn = rng.integers(patients, size=(draws, patients)) + np.arange(draws)[:, np.newaxis] * patients
-        counts = np.bincount(drawn.ravel(), minlength=draws * patients).reshape(draws, patients)
+        rows = min(chunk, n_bootstrap - start)
+        sampled = rng.integers(patients, size=(rows, patients)) + np.arange(rows)[:, np.newaxis] * patients
+        counts = np.bincount(sampled.ravel(), minlength=rows * patients).reshape(rows, patients)
         yield counts[:, member].astype(np.float64)
 
 
-def _weighted(weights: Floats, y: Floats, p: Floats, said: Floats) -> dict[str, Floats]:
-    """Compute every metric for each row of weights (draws, films); films sorted by rising probability."""
+def bin_by_mass(position: Floats) -> NDArray[np.intp]:
+    """Return the bin of equal mass, 0 to `ECE_BINS` - 1, of films sorted by probability.
+
+    Args:
+        position: proportion of the films that lie below the middle of each film, 0 to 1.
+    """
+    return np.minimum((position * ECE_BINS).astype(np.intp), ECE_BINS - 1)
+
+
+def _weighted(weights: Floats, y: Floats, p: Floats, called: Floats) -> dict[str, Floats]:
+    """Compute every metric for each row of weights (resamples, films); films sorted by rising probability."""
     total = weights.sum(axis=1)
     positives, negatives = weights @ y, weights @ (1 - y)
-    hits, false_alarms = weights @ (y * said), weights @ ((1 - y) * said)
+    true_positives, false_positives = weights @ (y * called), weights @ ((1 - y) * called)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
-            "accuracy": (hits + negatives - false_alarms) / total,
-            "sensitivity": hits / positives,
-            "specificity": 1 - false_alarms / negatives,
-            "f1": np.where(positives > 0, 2 * hits / (positives + hits + false_alarms), np.nan),
+            "accuracy": (true_positives + negatives - false_positives) / total,
+            "sensitivity": true_positives / positives,
+            "specificity": 1 - false_positives / negatives,
+            "f1": np.where(positives > 0, 2 * true_positives / (positives + true_positives + false_positives), np.nan),
             "auc": _auc(weights, y, p) / (positives * negatives),
             "brier": (weights @ (p - y) ** 2) / total,
             "ece": _ece(weights, y, p, total),
@@ -143,7 +155,7 @@ def _weighted(weights: Floats, y: Floats, p: Floats, said: Floats) -> dict[str, 
 
 
 def _auc(weights: Floats, y: Floats, p: Floats) -> Floats:
-    """Count the pairs in which the sick film ranks above the healthy one; a tie counts half."""
+    """Count the pairs in which the positive film ranks above the negative one; a tie counts half."""
     starts = np.flatnonzero(np.r_[True, np.diff(p) > 0])
     positive = np.add.reduceat(weights * y, starts, axis=1)
     negative = np.add.reduceat(weights * (1 - y), starts, axis=1)
@@ -153,22 +165,22 @@ def _auc(weights: Floats, y: Floats, p: Floats) -> Floats:
 
 
 def _ece(weights: Floats, y: Floats, p: Floats, total: Floats) -> Floats:
-    """Expected calibration error over `ECE_BINS` bins of equal mass (Nixon et al. 2019)."""
+    """Compute the expected calibration error over bins of equal mass (Nixon et al. 2019)."""
     middle = (np.cumsum(weights, axis=1) - weights / 2) / total[:, np.newaxis]
     rows = np.arange(len(weights))[:, np.newaxis] * ECE_BINS
-    bins = (rows + np.minimum((middle * ECE_BINS).astype(np.intp), ECE_BINS - 1)).ravel()
+    bins = (rows + bin_by_mass(middle)).ravel()
     gaps = np.bincount(bins, weights=(weights * (p - y)).ravel(), minlength=len(weights) * ECE_BINS)
     error: Floats = np.abs(gaps.reshape(len(weights), ECE_BINS)).sum(axis=1) / total
     return error
 
 
-def _summarise(name: str, value: float, draws: list[Floats], y: Floats) -> Metric:
+def _summarise(name: str, value: float, resampled: list[Floats], y: Floats) -> Metric:
     if np.isnan(value):
         missing = "PNEUMONIA" if y.sum() == 0 else "NORMAL"
         return Metric(None, None, None, f"{name} is undefined without films of {missing}")
-    figures = np.concatenate(draws) if draws else np.array([])
-    figures = figures[~np.isnan(figures)]
-    if not figures.size:
-        return Metric(float(value), None, None, "no interval: no draws")
-    low, high = np.percentile(figures, [2.5, 97.5])
+    defined = np.concatenate(resampled) if resampled else np.array([])
+    defined = defined[~np.isnan(defined)]
+    if not defined.size:
+        return Metric(float(value), None, None, "no interval: no resamples")
+    low, high = np.percentile(defined, [2.5, 97.5])
     return Metric(float(value), float(min(low, value)), float(max(high, value)))

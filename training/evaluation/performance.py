@@ -1,4 +1,4 @@
-"""A network's logits on films as sent and altered → every figure that `model.json` tells of them."""
+"""Logits of unperturbed and perturbed films → every metric that `model.json` records of them."""
 
 from __future__ import annotations
 
@@ -6,73 +6,68 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
-from training.evaluation.abstention import measure_abstention, risk_coverage, show_referral
-from training.evaluation.assessment import Assessment, assess
+from training.evaluation.abstention import measure_abstention, risk_coverage, show_abstention
+from training.evaluation.assessment import Assessment, assess, predict
 from training.evaluation.calibration import simulate_ece
 from training.evaluation.decision_rule import DecisionRule
+from training.evaluation.metrics import binary_metrics
 from training.evaluation.perturbed_sets import PerturbedSets
 
 
 @dataclass(frozen=True)
 class Performance:
-    """A finished model on labelled films: as they were sent and, where there are such views, altered."""
+    """A finished model on labelled films, unperturbed and, where there are such sets, perturbed."""
 
-    chosen: DecisionRule
-    views: PerturbedSets
+    rule: DecisionRule
+    sets: PerturbedSets
     unperturbed: Assessment
     perturbed: Assessment | None
 
     def to_json(self) -> dict[str, Any]:
-        """Answer it for `model.json`: the figures as sent, and under `altered` the same of all altered views."""
-        figures = {
+        """Return it for `model.json`: the unperturbed films, and under `altered` all perturbed sets together."""
+        metrics = {
             **self.unperturbed.to_json(),
             "ece_if_perfect": simulate_ece(self.unperturbed.probabilities),
-            **self._describe_rest(self.views.unperturbed),
+            **self._describe_abstention(self.sets.unperturbed),
         }
-        if self.perturbed is not None and self.views.perturbed is not None:
-            figures["altered"] = {
-                "views": list(self.views.perturbed.names),
+        if self.perturbed is not None and self.sets.perturbed is not None:
+            metrics["altered"] = {
+                "views": list(self.sets.perturbed.names),
                 **self.perturbed.to_json(),
-                **self._describe_rest(self.views.perturbed),
-                "by_view": self._describe_views(),
+                **self._describe_abstention(self.sets.perturbed),
+                "by_view": self._describe_sets(),
             }
-        return figures
+        return metrics
 
-    def _describe_rest(self, views: PerturbedSets) -> dict[str, Any]:
-        threshold = self.chosen.operating_points[self.chosen.default]
-        described: dict[str, Any] = {"risk_coverage": risk_coverage(views, threshold)}
-        if self.chosen.refer_band is not None:
-            described["refer"] = show_referral(measure_abstention(views, threshold, self.chosen.refer_band))
+    def _describe_abstention(self, sets: PerturbedSets) -> dict[str, Any]:
+        threshold = self.rule.operating_points[self.rule.default]
+        described: dict[str, Any] = {"risk_coverage": risk_coverage(sets, threshold)}
+        if self.rule.refer_band is not None:
+            described["refer"] = show_abstention(measure_abstention(sets, threshold, self.rule.refer_band))
         return described
 
-    def _describe_views(self) -> dict[str, Any]:
-        """Answer, for every view, as sent included, its AUC, and what each operating point does there."""
+    def _describe_sets(self) -> dict[str, Any]:
+        """Return the AUC of every set, and sensitivity and specificity of each operating point there."""
+        labels, one_each = self.sets.labels, np.arange(len(self.sets.labels))
         described: dict[str, Any] = {}
-        labels = self.views.labels == 1
-        for view, logits in zip(self.views.names, self.views.logits.astype(np.float64), strict=True):
-            both = 0 < labels.sum() < len(labels)
-            described[view] = {"auc": round(float(roc_auc_score(labels, logits)), 6) if both else None}
-            for name, threshold in self.chosen.operating_points.items():
-                said = logits >= threshold
-                described[view][name] = {
-                    "sensitivity": round(float(said[labels].mean()), 6) if labels.any() else None,
-                    "specificity": round(float(1 - said[~labels].mean()), 6) if not labels.all() else None,
-                }
+        for name, logits in zip(self.sets.names, self.sets.logits, strict=True):
+            described[name] = {}
+            for point, threshold in self.rule.operating_points.items():
+                found = binary_metrics(labels, logits, predict(logits, threshold), one_each, n_bootstrap=0)
+                values = {key: found[key].to_json()["value"] for key in ("auc", "sensitivity", "specificity")}
+                described[name]["auc"] = values.pop("auc")
+                described[name][point] = values
         return described
 
 
-def measure_performance(views: PerturbedSets, chosen: DecisionRule) -> Performance:
-    """Measure a model, with all that was chosen, on views of labelled films."""
+def measure_performance(sets: PerturbedSets, rule: DecisionRule) -> Performance:
+    """Compute the metrics of a model, with its decision rule, on labelled films."""
 
     def assess_pool(part: PerturbedSets) -> Assessment:
         return assess(
-            *part.pool(),
-            calibrate=chosen.calibrate,
-            operating_points=chosen.operating_points,
-            default=chosen.default,
+            *part.pool(), calibrate=rule.calibrate, operating_points=rule.operating_points, default=rule.default
         )
 
-    altered = None if views.perturbed is None else assess_pool(views.perturbed)
-    return Performance(chosen, views, assess_pool(views.unperturbed), altered)
+    perturbed = None if sets.perturbed is None else assess_pool(sets.perturbed)
+    return Performance(rule, sets, assess_pool(sets.unperturbed), perturbed)

@@ -24,12 +24,14 @@ from training.data.dataset import Dataset
 from training.data.films import Films
 from training.data.patients import Grouping
 from training.evaluation.abstention import WANTED_ACCURACY
+from training.evaluation.assessment_files import write_report
+from training.evaluation.assessment_text import write_text
 from training.evaluation.decision_rule import fit_decision_rule
 from training.evaluation.drift import write_validation_scores
 from training.evaluation.performance import Performance, measure_performance
 from training.evaluation.perturbation_plots import write_perturbation_plots
 from training.evaluation.perturbed_sets import compute_perturbed_sets
-from training.evaluation.plots import write_learning_curves, write_report, write_text
+from training.evaluation.plots import write_learning_curves
 from training.fitting.fit import Fitted
 from training.networks.recipes import Recipe
 from training.publishing.golden import draw_golden_films
@@ -166,11 +168,11 @@ def _compare_engines(folder: Path, maps: MapsSpec, films: Films, validation: Per
     engine = open_engine("openvino", folder, maps)
     chunks = [films.pixels[start : start + 32] for start in range(0, len(films), 32)]
     logits = np.concatenate([engine.logits(chunk) for chunk in chunks]).astype(np.float64)
-    probabilities = np.array([validation.chosen.calibrate(logit) for logit in logits.tolist()])
+    probabilities = np.array([validation.rule.calibrate(logit) for logit in logits.tolist()])
     difference = float(np.max(np.abs(probabilities - validation.unperturbed.probabilities)))
     changed = sum(
         int(np.sum((logits >= threshold) != validation.unperturbed.predicted(name)))
-        for name, threshold in validation.chosen.operating_points.items()
+        for name, threshold in validation.rule.operating_points.items()
     )
     if difference > ENGINE_TOLERANCE or changed:
         raise ArtifactRefused(

@@ -44,6 +44,6 @@ def test_a_share_of_no_films_is_undefined():
     none = np.zeros(4, bool)
     found = measure_proportions({"referred": (none, none)}, np.arange(4))["referred"]
     assert found.value is None
-    assert "share of no films" in found.note
+    assert "proportion of no films" in found.note
     healthy = predictive_values(np.zeros(4, np.uint8), none, np.arange(4))
     assert healthy["0.02"]["ppv"].value is None
