@@ -23,11 +23,11 @@ from training.data.layout import WrongLayout, class_folder, show_path
 from training.data.listing import Listing, Unreadable
 
 SOURCE_SIDE = 224
-"""Pixels a side of the films that training and perturbations start from; a blur of sigma 1 is one of these."""
+"""Pixels a side at which films are augmented and perturbed; filters are measured in these pixels."""
 
 
 class FilmsChanged(PneumoServeError):
-    """Films are other files than when they were read before."""
+    """Films are other files than at the reading before."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Films:
     """Labelled films in memory, in the order of their paths.
 
     Attributes:
-        paths: of each film, below the folder that was read; a folder named after its class is in it.
-        pixels: uint8 of shape (films, height, width), 0 to 255, as the service would read them.
+        paths: of each film, below the folder read, with a folder named after its class.
+        pixels: uint8 of shape (films, height, width), as the service reads them.
         labels: uint8 of shape (films,), 1 for PNEUMONIA.
         sha256: of each file's bytes.
-        sizes: int64 of shape (films, 3): the file's own width and height in pixels, and its bytes.
-        unreadable: what could not be read, and why.
+        sizes: int64 of shape (films, 3): the file's width and height in pixels, and its bytes.
+        unreadable: files that could not be read, and why.
     """
 
     paths: tuple[str, ...]
@@ -54,7 +54,7 @@ class Films:
         return len(self.paths)
 
     def take(self, indices: NDArray[np.intp]) -> Films:
-        """Answer the films at `indices`, in that order; without the unreadable files, which have no index."""
+        """Return the films at `indices`, in that order; without the unreadable files, which have no index."""
         return Films(
             tuple(self.paths[index] for index in indices),
             self.pixels[indices],
@@ -64,26 +64,26 @@ class Films:
         )
 
     def count(self) -> dict[str, int]:
-        """Answer how many films each class has."""
+        """Return how many films each class has."""
         return {label: int(np.sum(self.labels == number)) for number, label in enumerate(LABELS)}
 
     def fingerprint(self) -> str:
-        """Answer the SHA-256 over the sorted (path, SHA-256 of the file) pairs: which films these are."""
+        """Compute the SHA-256 over the sorted pairs of path and file's SHA-256, which identifies these films."""
         pairs = "".join(f"{path}\0{digest}\n" for path, digest in sorted(zip(self.paths, self.sha256, strict=True)))
         return hashlib.sha256(pairs.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def read_films(listing: Listing, *, width: int, height: int, console: Console | None = None) -> Films:
-    """Read every film of a listing with the service's own function; what cannot be read is in `unreadable`.
+    """Read every film of a listing with the service's own function.
 
     Args:
         listing: of a labelled folder.
-        width: pixels across, as the model wants them.
+        width: pixels across, of the model's input.
         height: pixels down.
-        console: where the progress bar goes; none without it.
+        console: for the progress bar; None: no bar.
 
     Raises:
-        WrongLayout: not one film can be read.
+        WrongLayout: no film can be read.
     """
     films = read_film_files(listing.folder, listing.paths, width=width, height=height, console=console)
     return replace(films, unreadable=(*listing.unreadable, *films.unreadable))
@@ -92,7 +92,7 @@ def read_films(listing: Listing, *, width: int, height: int, console: Console | 
 def read_film_files(
     folder: Path, paths: Sequence[str], *, width: int, height: int, console: Console | None = None
 ) -> Films:
-    """Do as `read_films`, with the files at `paths` below a folder, in that order."""
+    """Read the films at `paths` below a folder, in that order; see `read_films`."""
     read: list[_Read] = []
     unreadable: list[Unreadable] = []
     for path, outcome in _read_in_threads(folder, paths, width, height, console):
@@ -117,7 +117,7 @@ def read_again(folder: Path, films: Films, *, width: int, height: int, console: 
     """Read films of a folder again, at another size.
 
     Raises:
-        FilmsChanged: these are no longer the same files.
+        FilmsChanged: they are no longer the same files.
     """
     again = read_film_files(folder, films.paths, width=width, height=height, console=console)
     if again.sha256 != films.sha256:
@@ -138,7 +138,7 @@ class _Read(NamedTuple):
 def _read_in_threads(
     folder: Path, paths: Sequence[str], width: int, height: int, console: Console | None
 ) -> Iterator[tuple[str, _Outcome | str]]:
-    """Yield each path with its pixels, SHA-256 and size, or with the reason why it cannot be read, in order."""
+    """Yield each path, in order, with its pixels, SHA-256 and size, or with the reason why it cannot be read."""
 
     def read(path: str) -> _Outcome | str:
         try:

@@ -1,4 +1,4 @@
-"""Which files are films, for every command: by their ending, and where that says nothing, by their first bytes."""
+"""Which files are films, for every command: by their ending, else by their first bytes."""
 
 # ruff: noqa: PTH122
 # Paths stay the strings that were named, byte for byte; Path would change them.
@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 
 FILM_ENDINGS = (".jpg", ".jpeg", ".png", ".dcm", ".jpe", ".jfif", ".dicom")
-BYTES_THAT_TELL = 512
-KINDS_TOLD = 12
+SIGNATURE_BYTES = 512
+MOST_KINDS = 12
 # What systems keep beside a user's files: thumbnails, resource forks, snapshots, deleted and recovered files.
 _SYSTEM_FOLDERS = frozenset(
     {
@@ -37,47 +37,47 @@ _DICOM_DIRECTORY = b"1.2.840.10008.1.3.10"
 
 
 def has_film_ending(name: str) -> bool:
-    """Tell whether a file's name ends as that of a film, in any case."""
+    """Return whether a file's name ends as a film's, in any case."""
     return name.lower().endswith(FILM_ENDINGS)
 
 
 def is_system_folder(name: str) -> bool:
-    """Tell whether a folder of this name holds what a system keeps for itself: no films, or none that are wanted."""
+    """Return whether a folder of this name holds what a system keeps for itself, unwanted films included."""
     return name.lower() in _SYSTEM_FOLDERS
 
 
 def read_beginning(path: str) -> bytes:
-    """Read the first `BYTES_THAT_TELL` bytes of a file.
+    """Read the first `SIGNATURE_BYTES` bytes of a file.
 
     Raises:
         OSError: it cannot be read.
     """
-    # A pipe that took the file's place would be waited for without O_NONBLOCK.
+    # Without O_NONBLOCK, opening a pipe in the file's place would block.
     with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-        return file.read(BYTES_THAT_TELL) or b""
+        return file.read(SIGNATURE_BYTES) or b""
 
 
 def begins_like_film(beginning: bytes) -> bool:
-    """Tell whether bytes begin as a JPEG, a PNG or a DICOM file (with or without preamble) that is no DICOMDIR."""
+    """Return whether bytes begin as a JPEG, a PNG or a DICOM file (with or without preamble) that is no DICOMDIR."""
     if beginning.startswith((_JPEG, _PNG)):
         return True
     if beginning[128:132] != b"DICM" and not _BARE_DICOM.match(beginning):
         return False
-    return _DICOM_DIRECTORY not in beginning[:BYTES_THAT_TELL]
+    return _DICOM_DIRECTORY not in beginning[:SIGNATURE_BYTES]
 
 
 def name_kind(name: str) -> str:
-    """Name the kind of a file that is no film: its ending in small letters, or that it has none."""
+    """Return the kind of a file that is no film: its ending in lower case, or that it has none."""
     ending = os.path.splitext(name)[1].lower()
-    tells = ending[1:].isalnum() and not ending[1:].isdigit() and len(ending) <= 10
-    return ending if tells else "without an ending"
+    is_kind = ending[1:].isalnum() and not ending[1:].isdigit() and len(ending) <= 10
+    return ending if is_kind else "without an ending"
 
 
 def describe_kinds(passed_over: Mapping[str, int]) -> str | None:
-    """Return one line that counts what was passed over, the frequent kinds first; None where nothing was."""
+    """Return one line with counts of what was passed over, frequent kinds first; None where nothing was."""
     if not passed_over:
         return None
     ranked = sorted(passed_over.items(), key=lambda kind: (-kind[1], kind[0]))
-    counts = [f"{count} {kind}" for kind, count in ranked[:KINDS_TOLD]]
-    rest = sum(count for _, count in ranked[KINDS_TOLD:])
+    counts = [f"{count} {kind}" for kind, count in ranked[:MOST_KINDS]]
+    rest = sum(count for _, count in ranked[MOST_KINDS:])
     return f"Passed over: {', '.join(counts)}{f', {rest} others' if rest else ''}."

@@ -1,4 +1,4 @@
-"""Where labelled films lie: below folders named NORMAL and PNEUMONIA, which may lie below those of a split."""
+"""Where labelled films lie: below folders named NORMAL and PNEUMONIA, within or without folders of splits."""
 
 # ruff: noqa: PTH119, PTH120
 # A million paths: as strings they take a tenth of the time.
@@ -20,17 +20,17 @@ KAGGLE_DATASET = "paultimothymooney/chest-xray-pneumonia"
 
 
 class WrongLayout(PneumoServeError):
-    """The folder does not hold labelled films as they are read here."""
+    """The folder holds no labelled films in a known layout."""
 
 
 def label_folders(folders: Iterable[str]) -> dict[str, str | None]:
     """Return the class of the films in each folder; None where they have none.
 
-    It is that of the nearest folder called NORMAL or PNEUMONIA, in any case, the folder itself included. A folder that
-    holds folders of both is none of a class, whatever its name: it is where a set of films lies.
+    It is the nearest folder's that is named NORMAL or PNEUMONIA, in any case, the folder itself included. A folder that
+    holds folders of both classes has no class, whatever its name: a set of films lies there.
 
     Args:
-        folders: paths of all the folders that films lie in.
+        folders: paths of all folders with films.
     """
     named = {folder: list(_class_folders(folder)) for folder in folders}
     holds: defaultdict[str, set[str]] = defaultdict(set)
@@ -44,7 +44,7 @@ def label_folders(folders: Iterable[str]) -> dict[str, str | None]:
 
 
 def class_folder(path: str) -> tuple[str, str]:
-    """Return the nearest folder that is named after a class, and that class, of a film in one.
+    """Return the nearest folder of a film that is named after a class, and that class.
 
     Args:
         path: of the film, with `/` between names, as `listing.list_films` gives it.
@@ -53,21 +53,21 @@ def class_folder(path: str) -> tuple[str, str]:
 
 
 def split_of(folders: Sequence[str], splits: Collection[str] = SPLITS) -> str | None:
-    """Return the nearest of `splits` (in small letters) that one of the folders is named after, in any case."""
+    """Return the nearest of `splits` (in lower case) that one of the folders is named after, in any case."""
     return next((name.lower() for name in reversed(folders) if name.lower() in splits), None)
 
 
 def show_path(path: str) -> str:
-    r"""Return a path that every console, table and page can show: the undecodable byte 0xE9 becomes `\xe9`."""
+    r"""Return a path that every console and page can show: the undecodable byte 0xE9 becomes `\xe9`."""
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def make_writable(folder: Path) -> None:
-    """Make a folder where there is none, and check that files can be written there.
+    """Make a folder where there is none.
 
     Raises:
-        PneumoServeError: they cannot.
+        PneumoServeError: files cannot be written there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,22 +78,22 @@ def make_writable(folder: Path) -> None:
 
 
 def download_kaggle() -> Path:
-    """Fetch the Kaggle set, or find it where kagglehub keeps it, and answer its folder."""
+    """Download the Kaggle set, or find it in kagglehub's cache, and return its folder."""
     import kagglehub
 
     return Path(kagglehub.dataset_download(KAGGLE_DATASET))
 
 
 def expect_both_classes(folder: Path, counts: Mapping[str, int], remarks: Sequence[str] = ()) -> None:
-    """Check that there are films of both classes: nearly every figure needs both.
+    """Raise unless there are films of both classes: nearly every metric needs both.
 
     Args:
-        folder: that the films lie in.
+        folder: with the films.
         counts: class → its films.
-        remarks: sentences that tell what else lies there.
+        remarks: sentences about what else lies there.
 
     Raises:
-        WrongLayout: one class has none; the message tells what was found.
+        WrongLayout: one class has none; the message says what was found.
     """
     if 0 in counts.values():
         found = " and ".join(f"{count or 'none'} of {label}" for label, count in counts.items())
@@ -101,7 +101,7 @@ def expect_both_classes(folder: Path, counts: Mapping[str, int], remarks: Sequen
 
 
 def draw_layout(folder: Path) -> str:
-    """Say in words and as a tree which layout is expected of a folder."""
+    """Return the expected layout of a folder, in words and as a tree."""
     top = show_path(str(folder))
     return (
         "Expected films of both classes, each in a folder with the name of its class, in any case:\n\n"
@@ -119,7 +119,7 @@ def draw_layout(folder: Path) -> str:
 
 
 def describe_content(folder: Path) -> str:
-    """Say in a few words what lies in a folder."""
+    """Return in a few words what lies in a folder."""
     try:
         names = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in folder.iterdir())
     except NotADirectoryError:

@@ -1,4 +1,4 @@
-"""A folder → the labelled films in it that are asked for, each once, and what else lies there."""
+"""A folder → the labelled films of a split in it, each once, and what else lies there."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from training.data.walk import Walk
 
 @dataclass(frozen=True)
 class Unreadable:
-    """What is no film: its path below the folder that was read, as it can be shown, and the reason in a sentence."""
+    """An unreadable file: its path below the folder read, as it can be shown, and the reason in a sentence."""
 
     path: str
     reason: str
@@ -39,11 +39,11 @@ class Listing:
     """Labelled films of a folder, by name.
 
     Attributes:
-        folder: that `paths` start from: it holds the folders of the classes, at any depth.
-        paths: of the films; those of NORMAL first, else by name.
-        unreadable: what may be a film, or a folder of films, and cannot be opened.
-        splits: other splits of which films lie there.
-        remarks: what else lies there and is left out, in sentences.
+        folder: that `paths` start from; it holds the folders of the classes, at any depth.
+        paths: of the films, NORMAL first, then by name.
+        unreadable: files or folders that may be or hold films and cannot be opened.
+        splits: others with films.
+        remarks: what is left out, in sentences.
     """
 
     folder: Path
@@ -59,21 +59,21 @@ class Listing:
 
 
 def list_films(data: Path, *splits: str | None) -> Listing:
-    """List the films of a folder that lie in folders named after their classes, at any depth.
+    """List the films of a folder in folders named after their classes, at any depth.
 
-    A film's label is the nearest of its folders named NORMAL or PNEUMONIA, in any case; its split goes likewise. A file
-    is a film by its ending or its first bytes (`training.data.kinds`). Archives unpack to a copy of the folder within
-    itself: the same bytes in the same place of both are one film.
+    Label (`layout.label_folders`) and split come from the nearest folder so named, in any case; a file is a film by its
+    ending or its first bytes (`kinds`). Archives unpack to a copy of the folder within itself: the same bytes in the
+    same place of both are one film.
 
     Args:
         data: the folder; its own name plays no part.
-        splits: in order of preference, `train`, `val`, `test` or another folder's name; the films of the first that has
-            any are listed. None stands for films in no split's folder, and is the only one where none is given.
+        splits: in order of preference, `train`, `val`, `test` or another folder's name; the first with films is listed.
+            None, the default, stands for films in no split's folder.
 
     Raises:
-        WrongLayout: not one such film lies there that can be opened; the message tells what does.
+        WrongLayout: no such film can be opened; the message says what lies there.
     """
-    data = Path(os.path.abspath(data))  # noqa: PTH100 - so that it has a name; resolved, it would have another
+    data = Path(os.path.abspath(data))  # noqa: PTH100 - gives it a name; resolve() would change it
     wanted = [split and split.lower() for split in splits or (None,)]
     known = {*SPLITS, *filter(None, wanted)}
     walk = Walk(data, known)
@@ -93,7 +93,7 @@ def list_films(data: Path, *splits: str | None) -> Listing:
         if file.problem and file.path and file.split in (split, None)
     )
     if not films:
-        received = [f"Received {describe_content(data)}.", *_give_hint(data, elsewhere), *remarks]
+        received = [f"Received {describe_content(data)}.", *_advise(data, elsewhere), *remarks]
         problems = [f"{file.path}: {file.reason}" for file in unreadable[:3]]
         raise WrongLayout(f"{draw_layout(data)}\n\n{' '.join([*received, *problems])}")
     films.sort(key=lambda path: (LABELS.index(class_folder(path)[1]), path.split("/")))
@@ -102,7 +102,7 @@ def list_films(data: Path, *splits: str | None) -> Listing:
 
 
 class _File(NamedTuple):
-    """What was found: its path below the folder, its class and split, and why it cannot be read; None each: none."""
+    """A file's path below the folder, its class and split, and why it cannot be read; each None where there is none."""
 
     path: str
     label: str | None
@@ -120,7 +120,7 @@ def _label(walk: Walk, splits: Collection[str]) -> list[_File]:
 
 
 def _drop_copies(data: Path, films: Iterable[str]) -> list[str]:
-    """Return each film once of those that lie in a folder and, byte for byte, in a copy of it within itself."""
+    """Return each film once that lies in a folder and, byte for byte, in a copy of the folder within itself."""
     kept: dict[str, list[str]] = {}
     for film in sorted(films, key=lambda path: path.count("/")):
         others = kept.setdefault(film.removeprefix(posixpath.dirname(class_folder(film)[0])).removeprefix("/"), [])
@@ -130,7 +130,7 @@ def _drop_copies(data: Path, films: Iterable[str]) -> list[str]:
 
 
 def _is_nested(path: str, other: str) -> bool:
-    """Tell whether `path` is `other` with one more run of folders, above the folder of the class."""
+    """Return whether `path` is `other` with more folders above that of the class."""
     above = posixpath.dirname(class_folder(other)[0])
     outer = posixpath.commonpath([path, above]) if above else ""
     rest = other.removeprefix(outer).removeprefix("/")
@@ -154,7 +154,7 @@ def _describe_passed_over(walk: Walk, split: str | None) -> list[str]:
 
 
 def _describe_left_out(files: Iterable[_File], elsewhere: Counter[str | None], split: str | None) -> list[str]:
-    """Say in sentences which films lie beside those of a split, or of none."""
+    """Return sentences about the films beside those of a split, or of none."""
     remarks = []
     folders = Counter(
         posixpath.dirname(file.path)
@@ -171,7 +171,7 @@ def _describe_left_out(files: Iterable[_File], elsewhere: Counter[str | None], s
     return remarks
 
 
-def _give_hint(data: Path, elsewhere: Counter[str | None]) -> list[str]:
+def _advise(data: Path, elsewhere: Counter[str | None]) -> list[str]:
     if data.name.upper() in LABELS:
         return [f"Give the folder above {show_path(data.name)}/."]
     names = " or ".join(sorted(filter(None, elsewhere)))

@@ -1,4 +1,4 @@
-"""A CSV that says which film is of which patient, in the forms in which spreadsheets and shells write it."""
+"""A CSV of films and their patients, in the forms in which spreadsheets and shells write it."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _ABOVE_HEADER = re.compile(r"\A(?:(?:sep=.|#TYPE [^\r\n]*)?[\r\n]+)*", re.IGNORE
 
 
 class BadPatientTable(PneumoServeError):
-    """The table of patients cannot be read, contradicts itself, or is one of other films."""
+    """The table of patients is unreadable, contradicts itself, or is one of other films."""
 
 
 class PatientTable:
     r"""Patients of films, by the films' paths.
 
-    A path of the table is a film's where one of the two ends with the other, so that it may be absolute or relative to
-    any folder above the film, of this machine or another, or a mere file name. `/` and `\` part names alike; their
-    case, and how accents are composed, tell films apart only where nothing else does.
+    A path of the table is a film's if one of the two ends with the other: it may be absolute, of any machine, relative
+    to any folder above the film, or a file name. `/` and `\` both separate names. Case and the composition of accents
+    count only where paths differ in nothing else.
     """
 
     def __init__(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Take pairs of path and patient; an empty patient is none."""
+        """Take pairs of path and patient; an empty patient is unknown."""
         self._rows: defaultdict[str, list[tuple[Sequence[str], str]]] = defaultdict(list)
         for path, patient in rows:
             if parts := _split(path):
@@ -46,10 +46,10 @@ class PatientTable:
 
         Args:
             path: of the film, below `folder`.
-            folder: absolute, where it is known: of several paths that fit, it tells which is nearest.
+            folder: absolute, where known: of several paths that fit, the nearest counts.
 
         Raises:
-            BadPatientTable: the table knows two.
+            BadPatientTable: the table has two.
         """
         below, whole = _split(path), _split(str(folder / path) if folder else path)
         fitting = []
@@ -63,10 +63,10 @@ class PatientTable:
         return next(iter(nearest), None) or None
 
     def check(self, paths: Sequence[str], folder: Path) -> None:
-        """Check that the table knows one of these films at least.
+        """Raise if the table has none of these films.
 
         Raises:
-            BadPatientTable: it does not, so it is one of other films.
+            BadPatientTable: it is one of other films.
         """
         if not any(self.patient_of(path, folder) for path in paths):
             known = next((rows[0][0] for rows in self._rows.values()), None)
@@ -78,12 +78,12 @@ class PatientTable:
 
 
 def read_patient_table(table: Path) -> PatientTable:
-    """Read a CSV with the columns `path` (or `file`) and `patient`, parted by comma, semicolon or tab.
+    """Read a CSV with the columns `path` (or `file`) and `patient`, separated by comma, semicolon or tab.
 
-    It is in UTF-8, with or without a byte-order mark, or in UTF-16 with one.
+    Its encoding is UTF-8, or UTF-16 with a byte-order mark.
 
     Raises:
-        BadPatientTable: it has no such columns, or cannot be read as CSV.
+        BadPatientTable: it has no such columns, or is no CSV.
     """
     text = _ABOVE_HEADER.sub("", _read_text(table))
     try:

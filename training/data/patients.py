@@ -1,4 +1,4 @@
-"""Which films belong together: the same patient, or the same picture twice."""
+"""Which films belong together, as one patient's or as exact copies; the split that keeps them together."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from training.data.films import Films
 from training.data.layout import class_folder
 from training.data.patient_table import PatientTable
 
-# personN_virus_M and personN_bacteria_M are two numberings, and so are IM-N and NORMAL2-IM-N: merging them by the
-# bare number is coarser than needed, and safe.
+# personN_virus and personN_bacteria number patients separately, and so do IM-N and NORMAL2-IM-N. Merging by the bare
+# number is coarser than needed, and safe.
 _KAGGLE = re.compile(r"(?:person|(?:NORMAL2-)?IM-)(\d+)[-_]", re.IGNORECASE)
 _NIH = re.compile(r"(\d{8})_\d{3}\.")
 
@@ -35,7 +35,7 @@ def group_by_patient(paths: Sequence[str], table: PatientTable | None = None, fo
     """Group films by patient: from `table` where there is one, else from Kaggle or NIH file names, else by image.
 
     Args:
-        paths: of the films, below a folder and with that of the class in them: `NORMAL/a.jpeg`.
+        paths: of the films, with the folder of the class: `NORMAL/a.jpeg`.
         table: of `read_patient_table`.
         folder: that the paths start from, for the table.
     """
@@ -51,15 +51,15 @@ def group_by_patient(paths: Sequence[str], table: PatientTable | None = None, fo
 
 
 def are_kaggle_names(paths: tuple[str, ...]) -> bool:
-    """Tell whether every film is named as those of the Kaggle set chest-xray-pneumonia are."""
+    """Return whether every film is named as in the Kaggle set chest-xray-pneumonia."""
     return all(_KAGGLE.match(path.rpartition("/")[2]) for path in paths)
 
 
 def join_copies(groups: NDArray[np.int64], films: Films) -> tuple[NDArray[np.int64], int]:
-    """Join the groups of films with the same pixels, so that no copy stands on both sides of a split.
+    """Join the groups of films with the same pixels, so that a split keeps copies together.
 
     Returns:
-        the joined groups, int64 of shape (films,); and how many films are a copy of an earlier one.
+        the joined groups, int64 of shape (films,); and the number of films that copy an earlier one.
     """
     parent: dict[int, int] = {}
 
@@ -81,23 +81,23 @@ def join_copies(groups: NDArray[np.int64], films: Films) -> tuple[NDArray[np.int
 
 
 def split_by_group(
-    labels: NDArray[np.uint8], groups: NDArray[np.int64], share: float, seed: int
+    labels: NDArray[np.uint8], groups: NDArray[np.int64], proportion: float, seed: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Split films in two so that no group stands on both sides, and both classes are split alike.
+    """Split films in two, stratified by class, with every group on one side.
 
-    A group that holds both classes counts with the class that most of its films have.
+    A group of both classes counts with the class of most of its films.
 
     Args:
         labels: 0 or 1, of shape (films,).
         groups: of shape (films,).
-        share: of each class's films that go to the second part, as near as whole groups allow; 0 to 1.
-        seed: the same seed splits the same films alike.
+        proportion: of each class's films in the second part, as near as whole groups allow; 0 to 1.
+        seed: the same one splits the same films alike.
 
     Returns:
         sorted indices of the first and of the second part.
 
     Raises:
-        PneumoServeError: a class has fewer than two groups, so it cannot stand on both sides.
+        PneumoServeError: a class has fewer than two groups.
     """
     rng = np.random.default_rng(seed)
     names, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
@@ -110,7 +110,7 @@ def split_by_group(
                 f"Expected at least 2 patients of each class, to validate on one. Received {len(candidates)}."
             )
         filled = np.cumsum(sizes[candidates])
-        wanted = np.searchsorted(filled, share * filled[-1]) + 1
+        wanted = np.searchsorted(filled, proportion * filled[-1]) + 1
         second[candidates[: min(max(wanted, 1), len(candidates) - 1)]] = True
     in_second = second[member]
     return np.flatnonzero(~in_second), np.flatnonzero(in_second)

@@ -1,4 +1,4 @@
-"""Every file below a folder, sorted out by its name and its first bytes."""
+"""Every file below a folder, sorted by its name and its first bytes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from app.names import LABELS
 from training.data.kinds import begins_like_film, has_film_ending, is_system_folder, name_kind, read_beginning
 
 Parts = tuple[str, ...]
-"""The names of a path below the folder that is walked."""
+"""The names of a path below the top folder."""
 
-_READ_ALREADY = "link to a folder that is read already"
+_READ_ALREADY = "link to a folder already read"
 
 
 class Found(NamedTuple):
-    """A film, or what may be one and cannot be read.
+    """A film, or an unreadable file or folder that may be or hold one.
 
     Attributes:
         parts: of its path.
-        folders: those it lies in, and itself where it may be a folder of films.
-        problem: why it cannot be read, in a sentence; None where nothing is known yet.
+        folders: around it, and itself where it may be a folder of films.
+        problem: why it cannot be read, in a sentence; None where none is known yet.
     """
 
     parts: Parts
@@ -39,11 +39,10 @@ class _Folder(NamedTuple):
 
 
 class Walk:
-    """Walks a folder: `found` are its films, in no particular order; `passed_over` counts the rest by split and kind.
+    """Walks a folder: `found` are its films, unordered; `passed_over` counts the rest by split and kind.
 
-    Hidden entries, and what systems keep beside a user's files, are passed over. Links are followed after all that is
-    no link, but for those to a folder around them or to one whose films have their label already: a loop ends, and no
-    folder counts for both classes.
+    Hidden entries and systems' own folders are passed over. Links are followed last, except to a folder around them
+    and to one whose films already have their label: loops end, and no folder counts for both classes.
     """
 
     def __init__(self, top: Path, splits: Collection[str]) -> None:
@@ -51,7 +50,7 @@ class Walk:
 
         Args:
             top: the folder; its own name plays no part.
-            splits: in small letters, the names of folders that tell a split.
+            splits: names of folders of splits, in lower case.
         """
         self.found: list[Found] = []
         self.passed_over: Counter[tuple[str | None, str]] = Counter()
@@ -59,7 +58,7 @@ class Walk:
         self._entered: set[tuple[int, int, str | None, str | None]] = set()
         self._links: list[_Folder] = []
         self._folders: list[_Folder] = [_Folder((), None, None)]
-        # Not recursively: folders lie deeper than Python calls.
+        # Not recursively: folders nest deeper than Python calls.
         while self._folders or self._links:
             self._enter(self._folders.pop() if self._folders else self._links.pop(0))
 
@@ -77,9 +76,9 @@ class Walk:
             self._fail(parts, f"Expected a folder that can be opened. Received: {error.strerror}.")
             return
         for entry in entries:
-            self._sort_out(entry, folder)
+            self._sort(entry, folder)
 
-    def _sort_out(self, entry: Path, folder: _Folder) -> None:
+    def _sort(self, entry: Path, folder: _Folder) -> None:
         name, parts, split = entry.name, (*folder.parts, entry.name), folder.split
         if name.startswith("."):
             self.passed_over[split, "hidden"] += 1
@@ -87,9 +86,9 @@ class Walk:
         try:
             mode = entry.stat().st_mode
             if stat.S_ISDIR(mode):
-                self._sort_out_folder(entry, folder)
+                self._sort_folder(entry, folder)
             elif not stat.S_ISREG(mode):
-                self._sort_out_device(parts, split)
+                self._sort_device(parts, split)
             elif has_film_ending(name) or begins_like_film(beginning := read_beginning(str(entry))):
                 self.found.append(Found(parts, parts[:-1]))
             else:
@@ -97,7 +96,7 @@ class Walk:
         except OSError as error:
             self._fail(parts, f"Expected a file that can be opened. Received: {error.strerror}.")
 
-    def _sort_out_folder(self, entry: Path, above: _Folder) -> None:
+    def _sort_folder(self, entry: Path, above: _Folder) -> None:
         name = entry.name
         folder = _Folder(
             (*above.parts, name),
@@ -113,7 +112,7 @@ class Walk:
         else:
             self._links.append(folder)
 
-    def _sort_out_device(self, parts: Parts, split: str | None) -> None:
+    def _sort_device(self, parts: Parts, split: str | None) -> None:
         if has_film_ending(parts[-1]):
             self._fail(parts, "Expected a file. Received a device, a pipe or a socket.")
         else:

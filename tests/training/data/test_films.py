@@ -22,7 +22,7 @@ def read(folder: Path) -> Films:
     return read_films(list_films(folder, "train"), width=150, height=150)
 
 
-def test_unreadable_files_are_named_and_counted(tmp_path):
+def test_unreadable_files_are_named_and_counted(tmp_path: Path) -> None:
     """A broken film and a link to nowhere are left out by name, and the others are read."""
     write_kaggle_layout(tmp_path, 3)
     (tmp_path / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"\xff\xd8\xff\xe0 no film")
@@ -34,7 +34,7 @@ def test_unreadable_files_are_named_and_counted(tmp_path):
     assert all(file.reason.startswith("Expected") for file in films.unreadable)
 
 
-def test_films_are_read_as_the_service_reads_them(tmp_path):
+def test_films_are_read_as_the_service_reads_them(tmp_path: Path) -> None:
     """The pixels are those of `read_film`, the sizes those of the file."""
     write_kaggle_layout(tmp_path, 1)
     films = read(tmp_path)
@@ -44,7 +44,7 @@ def test_films_are_read_as_the_service_reads_them(tmp_path):
     assert films.labels.tolist() == [0, 1]
 
 
-def test_films_in_folders_of_folders_have_their_class(tmp_path):
+def test_films_in_folders_of_folders_have_their_class(tmp_path: Path) -> None:
     """Whatever the name of the nearest folder, and however that of the class is written."""
     write_kaggle_layout(tmp_path, 2)
     shutil.move(tmp_path / "train" / "NORMAL", tmp_path / "train" / "normal")
@@ -54,8 +54,8 @@ def test_films_in_folders_of_folders_have_their_class(tmp_path):
     assert read(tmp_path).labels.tolist() == [0, 0, 1, 1]
 
 
-def test_fingerprint_tells_films_apart(tmp_path):
-    """The fingerprint stays the same for the same files and changes when one of them does."""
+def test_the_fingerprint_identifies_films(tmp_path: Path) -> None:
+    """It stays for the same files and changes when one of them does."""
     write_kaggle_layout(tmp_path, 2)
     before = read(tmp_path).fingerprint()
     assert read(tmp_path).fingerprint() == before
@@ -64,7 +64,7 @@ def test_fingerprint_tells_films_apart(tmp_path):
     assert read(tmp_path).fingerprint() != before
 
 
-def test_a_name_that_is_no_text_has_a_fingerprint(tmp_path):
+def test_a_name_that_is_no_text_has_a_fingerprint(tmp_path: Path) -> None:
     """Of its bytes."""
     write_kaggle_layout(tmp_path, 2)
     path = next((tmp_path / "train" / "NORMAL").iterdir())
@@ -72,7 +72,7 @@ def test_a_name_that_is_no_text_has_a_fingerprint(tmp_path):
     assert len(read(tmp_path).fingerprint()) == 64
 
 
-def test_films_that_changed_are_not_taken_for_the_same(tmp_path):
+def test_films_that_changed_are_refused(tmp_path: Path) -> None:
     """Neither with other bytes nor unreadable."""
     write_kaggle_layout(tmp_path, 2)
     films, folder = read(tmp_path), tmp_path / "train"
@@ -85,8 +85,8 @@ def test_films_that_changed_are_not_taken_for_the_same(tmp_path):
         read_again(folder, films, width=64, height=64)
 
 
-def test_a_folder_of_which_nothing_can_be_read_tells_why(tmp_path):
-    """The first reasons stand in the message."""
+def test_a_folder_without_a_readable_film_is_refused_with_the_reasons(tmp_path: Path) -> None:
+    """The first of them."""
     for label in ("NORMAL", "PNEUMONIA"):
         (tmp_path / "train" / label).mkdir(parents=True)
         (tmp_path / "train" / label / "a.jpeg").write_bytes(b"no film")

@@ -1,8 +1,9 @@
-"""Films of one patient, and copies of one film, never stand on both sides of a split."""
+"""Films of one patient, and copies of one film, stay on one side of a split."""
 
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from training.data.listing import list_films
 from training.data.patients import group_by_patient, join_copies, split_by_group
 
 
-def test_kaggle_numberings_are_merged_within_a_class():
+def test_kaggle_numberings_are_merged_within_a_class() -> None:
     """`virus` and `bacteria` share a number, `IM` and `NORMAL2-IM` do, the two classes do not."""
     grouping = group_by_patient(
         (
@@ -33,13 +34,13 @@ def test_kaggle_numberings_are_merged_within_a_class():
     assert grouping.rule == "by patient, from Kaggle or NIH file names"
 
 
-def test_nih_patient_may_stand_in_both_classes():
+def test_nih_patient_may_stand_in_both_classes() -> None:
     """NIH numbers name a patient whatever the label."""
     groups = group_by_patient(("NORMAL/00000012_000.png", "PNEUMONIA/00000012_003.png", "NORMAL/00000013_000.png"))
     assert groups.groups[0] == groups.groups[1] != groups.groups[2]
 
 
-def test_unknown_names_are_grouped_by_image_and_it_is_said():
+def test_unknown_names_are_grouped_by_image_and_the_rule_says_so() -> None:
     """Without a patient each film stands alone."""
     grouping = group_by_patient(("NORMAL/a.png", "NORMAL/b.png"))
     assert len(set(grouping.groups)) == 2
@@ -48,7 +49,7 @@ def test_unknown_names_are_grouped_by_image_and_it_is_said():
     assert "1 of 2 films have no patient there" in mixed.rule
 
 
-def test_folders_between_class_and_film_part_no_patient():
+def test_folders_between_class_and_film_separate_no_patient() -> None:
     """Nor does the case of the class, or the place where a set lies."""
     groups = group_by_patient(
         (
@@ -61,7 +62,7 @@ def test_folders_between_class_and_film_part_no_patient():
     assert groups[0] == groups[1] == groups[2] != groups[3]
 
 
-def test_copies_join_their_patients(tmp_path):
+def test_copies_join_their_patients(tmp_path: Path) -> None:
     """Two patients with one and the same film become one group; others stay apart."""
     write_kaggle_layout(tmp_path, 6)
     folder = tmp_path / "train" / "NORMAL"
@@ -74,29 +75,33 @@ def test_copies_join_their_patients(tmp_path):
     assert len(set(groups.tolist())) == 6
 
 
-@given(seed=st.integers(0, 999), share=st.floats(0.05, 0.6), sizes=st.lists(st.integers(1, 6), min_size=8, max_size=60))
-def test_split_never_shares_a_group(seed, share, sizes):
-    """Whatever the groups' sizes: no group on both sides, every film on one, both classes on both, shares as asked."""
+@given(
+    seed=st.integers(0, 999),
+    proportion=st.floats(0.05, 0.6),
+    sizes=st.lists(st.integers(1, 6), min_size=8, max_size=60),
+)
+def test_a_split_keeps_every_group_on_one_side(seed: int, proportion: float, sizes: list[int]) -> None:
+    """Whatever the groups' sizes: no group on both sides, every film on one, both classes on both, in proportion."""
     groups = np.repeat(np.arange(len(sizes)), sizes)
     labels = (groups % 2).astype(np.uint8)
-    first, second = split_by_group(labels, groups, share, seed)
+    first, second = split_by_group(labels, groups, proportion, seed)
     assert not set(groups[first]) & set(groups[second])
     assert sorted([*first, *second]) == list(range(len(groups)))
     for label in (0, 1):
         held = np.sum(labels[second] == label)
         assert 0 < held < np.sum(labels == label)
-        assert held <= share * np.sum(labels == label) + max(sizes)
+        assert held <= proportion * np.sum(labels == label) + max(sizes)
 
 
-def test_split_is_repeatable_and_follows_its_seed():
-    """The same seed splits alike, another one does not."""
+def test_a_split_depends_on_its_seed() -> None:
+    """The same one splits alike, another one does not."""
     labels = np.tile([0, 1], 50).astype(np.uint8)
     groups = np.arange(100)
     again = [split_by_group(labels, groups, 0.2, seed)[1].tolist() for seed in (1, 1, 2)]
     assert again[0] == again[1] != again[2]
 
 
-def test_one_patient_cannot_be_split():
-    """A class with one patient is an error that says so."""
+def test_a_class_of_one_patient_cannot_be_split() -> None:
+    """The error says so."""
     with pytest.raises(PneumoServeError, match="at least 2 patients of each class"):
         split_by_group(np.array([0, 0, 1, 1], np.uint8), np.array([0, 0, 1, 2]), 0.2, 1)
