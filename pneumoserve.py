@@ -10,7 +10,7 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -19,6 +19,9 @@ from app.cli import DEFAULT_STORE, EngineOption, ModelOption, OperatingPointOpti
 from app.names import DEFAULT_ENGINE
 from app.version import package_version
 from training import commands
+
+if TYPE_CHECKING:
+    from app.inference.metrics_record import Metrics
 
 # Before NumPy is imported: its OpenBLAS was seen to wait for ever for one of its own threads (NumPy 2.5, between two
 # trainings in one process), and nothing here multiplies matrices that are worth several threads.
@@ -237,12 +240,10 @@ def models(context: typer.Context, store: StoreOption = DEFAULT_STORE) -> None:
     Console().print(table)
 
 
-def _validation_auc(metrics: dict[str, Any]) -> str:
+def _validation_auc(metrics: Metrics | None) -> str:
     """Return the AUC that a model reached on its validation films; empty for one that was trained elsewhere."""
-    points = metrics.get("validation", {}).get("operating_points", {})
-    for figures in points.values():
-        auc = figures["auc"]
-        return f"{auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})"
+    for point in metrics.validation.operating_points.values() if metrics else ():
+        return f"{point.auc.value:.3f} ({point.auc.low:.3f} to {point.auc.high:.3f})"
     return ""
 
 

@@ -115,7 +115,7 @@ def describe(manifest: Manifest, prevalence: float | None) -> ModelDescription:
         operating_points=points,
         default_operating_point=manifest.default_operating_point,
         prevalence=prevalence or calibration.prevalence,
-        metrics=manifest.metrics,
+        metrics=manifest.metrics.model_dump() if manifest.metrics else {},
         intended_use=manifest.intended_use,
     )
 

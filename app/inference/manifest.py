@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from app.inference.calibration import AbstentionBand, Calibration
+from app.inference.metrics_record import Metrics
+from app.inference.record import OrEmpty
+from app.inference.training_record import ImportedTraining, Training, TrainingData
 from app.names import LABELS
 from app.notice import Notice
 
@@ -52,27 +55,41 @@ class Digests(_Strict):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Manifest(_Strict):
-    """The content of `model.json`. Thresholds of `operating_points` and of `refer_band` are logits."""
+class _Described(_Strict):
+    """All that training knows of a model. Thresholds of `operating_points` and of `refer_band` are logits."""
 
+    keras_version: str
+    input: InputSpec
+    operating_points: dict[str, FiniteFloat] = Field(min_length=1)
+    default_operating_point: str
+    refer_band: AbstentionBand | None = None
+    maps: MapsSpec
+    training_data: OrEmpty[TrainingData]
+    training: OrEmpty[Training | ImportedTraining]
+    metrics: OrEmpty[Metrics]
+    intended_use: str
+    notices: list[Notice] = []
+
+
+class ManifestDraft(_Described):
+    """A manifest before its files are hashed; `calibration` has all but the hash of its weights."""
+
+    calibration: dict[str, Any]
+
+
+class _Identified(_Strict):
     format: Literal[1] = 1
     name: EntryName
     version: EntryVersion
     created: str
     sha256: Digests
-    keras_version: str
-    input: InputSpec
+
+
+class Manifest(_Described, _Identified):
+    """The content of `model.json`."""
+
     labels: tuple[str, str] = LABELS
     calibration: Calibration
-    operating_points: dict[str, FiniteFloat] = Field(min_length=1)
-    default_operating_point: str
-    refer_band: AbstentionBand | None = None
-    maps: MapsSpec
-    training_data: dict[str, JsonValue]
-    training: dict[str, JsonValue]
-    metrics: dict[str, JsonValue]
-    intended_use: str
-    notices: list[Notice] = []
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
@@ -89,25 +106,6 @@ class Manifest(_Strict):
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the input, in pixels."""
         return self.input.height, self.input.width
-
-
-class ManifestDraft(BaseModel):
-    """A manifest before its files are hashed: all that training knows."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    keras_version: str
-    input: InputSpec
-    calibration: dict[str, Any]
-    operating_points: dict[str, float]
-    default_operating_point: str
-    refer_band: AbstentionBand | None = None
-    maps: MapsSpec
-    training_data: dict[str, JsonValue]
-    training: dict[str, JsonValue]
-    metrics: dict[str, JsonValue]
-    intended_use: str
-    notices: list[Notice] = []
 
 
 class GoldenFilm(_Strict):

@@ -103,15 +103,15 @@ def test_manifest_tells_how_the_model_came_about(trained):
 
 
 def test_card_says_what_the_files_say(trained):
-    """Figures, look and limits stand in it, and every plot it shows exists."""
+    """Metrics, test evaluation and limits stand in it, and every plot it shows exists."""
     _, entry, _ = trained
     card = (entry / "MODEL_CARD.md").read_text()
     validation = json.loads((entry / "model.json").read_text())["metrics"]["validation"]
     auc = validation["operating_points"]["balanced"]["auc"]
     assert f"{auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})" in card
     assert "Not a medical device" in card
-    assert "One look at `test`" in card
-    assert "validation figures flatter the model" in card
+    assert "One held-out test evaluation on `test`" in card
+    assert "the validation metrics are optimistic" in card
     shown = [line.split("(")[1].rstrip(")") for line in card.splitlines() if line.startswith("![")]
     assert shown
     assert all((entry / plot).is_file() for plot in shown)

@@ -23,7 +23,7 @@ from training.data.films import read_again
 from training.data.validation_split import read_own_validation
 from training.evaluation.decision_rule import fit_decision_rule
 from training.evaluation.perturbed_sets import STYLE_OF_ANOTHER
-from training.reports.card import describe
+from training.reports.card import render_card
 from training.train import TrainOptions, train
 
 NOTICE = Notice(code="drawn-only", detail="Trained on drawn films.")
@@ -144,19 +144,19 @@ def test_the_answer_refers_and_warns_as_the_manifest_says(entry, manifest):
 def test_the_card_tells_all_of_it_and_is_made_again_from_the_files(entry, manifest):
     """Altered films, worst views, predictive values, calibration, band, coverage, the look and the notice."""
     card = (entry / "MODEL_CARD.md").read_text()
-    assert card == describe(entry)
+    assert card == render_card(entry)
     wanted = [
-        "**Altered** in 27 ways",
-        "| operating point | lowest sensitivity | in the view |",
+        "**Perturbed** in 27 ways",
+        "| operating point | lowest sensitivity | perturbed set |",
         "| 62% | ",
-        "Without the patients it is measured on",
+        "Out of fold, in ",
         "![validation_calibration.png](validation_calibration.png)",
         "![validation_risk_coverage.png](validation_risk_coverage.png)",
         "![test_calibration.png](test_calibration.png)",
-        "as sent, were the model calibrated perfectly",
+        "unperturbed, of a perfectly calibrated model",
         "`refer` is true for logits strictly between",
         "- `drawn-only`: Trained on drawn films.",
-        "One look at `test`",
+        "One held-out test evaluation on `test`",
         manifest["training"]["machine"],
     ]
     assert [words for words in wanted if words not in card] == []

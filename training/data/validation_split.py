@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -44,29 +44,34 @@ def read_own_validation(
         PneumoServeError: see `read_dataset`.
     """
     label = f"{manifest.name}/{manifest.version}"
-    facts: dict[str, Any] = manifest.training_data
-    split = facts.get("split")
-    if not split:
+    facts = manifest.training_data
+    if facts is None:
         raise InvalidParameter(f"Expected a model that knows its validation films. Received {label}, which does not.")
+    split = facts.split
     size = {"width": manifest.input.width, "height": manifest.input.height}
     # Copies are found by their pixels, at the size that the training read: one of these two.
     for sizes in (size, {"width": SOURCE_SIDE, "height": SOURCE_SIDE}):
         dataset = read_dataset(
-            data, **sizes, patients=patients, proportion=split["validation_share"], seed=split["seed"], console=console
+            data,
+            **sizes,
+            patients=patients,
+            proportion=split.validation_proportion,
+            seed=split.seed,
+            console=console,
         )
         found = dataset.facts
-        if found["fingerprint"] != facts["fingerprint"]:
+        if found["fingerprint"] != facts.fingerprint:
             raise InvalidParameter(
-                f"Expected the films that {label} was trained on: {facts['films']}, fingerprint "
-                f"{facts['fingerprint'][:12]}…. Received others: {found['films']}, {found['fingerprint'][:12]}…."
+                f"Expected the films that {label} was trained on: {facts.films}, fingerprint "
+                f"{facts.fingerprint[:12]}…. Received others: {found['films']}, {found['fingerprint'][:12]}…."
             )
         films = dataset.validation
-        if films.fingerprint() != split["validation"]["fingerprint"]:
+        if films.fingerprint() != split.validation.fingerprint:
             continue
         if sizes != size:
             films = read_again(dataset.folder, films, **size, console=console)
         return OwnValidation(dataset.folder, films, dataset.validation_patients, dataset.unreadable)
     raise InvalidParameter(
-        f"Expected the split of {label}: {split['rule']}. These films split otherwise: "
+        f"Expected the split of {label}: {split.rule}. These films split otherwise: "
         f"{found['split']['rule']}. Give the --patients that it was trained with."
     )

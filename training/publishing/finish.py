@@ -20,6 +20,7 @@ from app.imaging.preprocess import RESIZE_RULE
 from app.inference.artifact import find_entry, finish_entry, list_entries, staged_entry
 from app.inference.engines import open_engine
 from app.inference.manifest import InputSpec, ManifestDraft, MapsSpec
+from app.inference.training_record import Training
 from training.data.dataset import Dataset
 from training.data.films import Films
 from training.data.patients import Grouping
@@ -146,7 +147,9 @@ def find_finished(fitted: Fitted, store: Path, name: str, command: str) -> Path 
         if label.startswith(f"{name}/"):
             entry = find_entry(store, label)
             training = entry.manifest.training
-            if training.get("command") == command and training.get("history") == _describe_history(fitted):
+            if not isinstance(training, Training) or training.command != command:
+                continue
+            if [epoch.model_dump() for epoch in training.history] == _describe_history(fitted):
                 return entry.folder
     return None
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from app.inference.manifest import Manifest
+from app.inference.metrics_record import Estimate
 from app.names import LABELS
 from training.evaluation.assessment import Assessment
 from training.evaluation.drift import ClassDrift
@@ -112,19 +113,19 @@ def show_range(low: float, high: float) -> str:
     return f"{percent(low)[:-2]} to {percent(high)}"
 
 
-def trained_figure(manifest: Manifest, *keys: str) -> float | None:
-    """Answer a figure of the model on its own validation films as sent; None where it does not say."""
-    figure: Any = manifest.metrics.get("validation")
-    for key in (*keys, "value"):
-        figure = figure.get(key) if isinstance(figure, dict) else None
-    return float(figure) if isinstance(figure, int | float) else None
+def _find_trained(manifest: Manifest, point: str, metric: Literal["sensitivity", "specificity", "auc"]) -> float | None:
+    """Return a metric of the model on its own unperturbed validation films; None where it is not recorded."""
+    if manifest.metrics is None or point not in manifest.metrics.validation.operating_points:
+        return None
+    estimate: Estimate = getattr(manifest.metrics.validation.operating_points[point], metric)
+    return estimate.value
 
 
 def _judge_class(findings: SiteFindings, label: str) -> Verdict:
     assessment, point = findings.assessment, findings.assessment.default
     is_sick = label == "PNEUMONIA"
     subject = "Pneumonia found" if is_sick else "Healthy films let through"
-    name = "sensitivity" if is_sick else "specificity"
+    name: Literal["sensitivity", "specificity"] = "sensitivity" if is_sick else "specificity"
     figure = assessment.metrics[point][name]
     if figure.value is None:
         return Verdict("unknown", subject, f"There are no films labelled {label}: nothing can be said of the {name}.")
@@ -134,7 +135,7 @@ def _judge_class(findings: SiteFindings, label: str) -> Verdict:
         f"At “{point}” the model {verb} {row[LABELS.index(label)]} of your {row.sum()} films labelled {label}: "
         f"{percent(figure.value)} (95 % interval {between(figure)})."
     )
-    there = trained_figure(findings.manifest, "operating_points", point, name)
+    there = _find_trained(findings.manifest, point, name)
     if there is None:
         return Verdict("unknown", subject, f"{words} What it reached at its training site is not known.")
     words += f" On its own validation films it was {percent(there)}."
@@ -152,7 +153,7 @@ def _judge_ranking(findings: SiteFindings) -> Verdict:
         f"Of a film with pneumonia and one without, the one with pneumonia scores higher {percent(auc.value)} of the "
         f"time ({between(auc)}; AUC): a coin would reach 50\N{NO-BREAK SPACE}%, whatever the threshold."
     )
-    there = trained_figure(findings.manifest, "operating_points", point, "auc")
+    there = _find_trained(findings.manifest, point, "auc")
     if there is None:
         return Verdict("unknown", subject, words)
     words += f" On its own validation films it was {percent(there)}."
@@ -209,7 +210,8 @@ def _judge_referral(findings: SiteFindings) -> list[Verdict]:
     if rest.value is None:
         return [Verdict("look", "Referral", f"{words}: all of them.")]
     words += f"; of the rest, {percent(rest.value)} are right ({between(rest)})."
-    wanted = trained_figure(findings.manifest, "refer", "accuracy")
+    recorded = findings.manifest.metrics and findings.manifest.metrics.validation.abstention
+    wanted = recorded.accuracy.value if recorded else None
     if wanted is not None:
         words += f" On its own validation films {percent(wanted)} were."
     level: Level = "unknown" if wanted is None else "good"

@@ -51,8 +51,8 @@ def test_the_audit_is_whole(audited, site):
     _, _, told = audited
     manifest = find_entry(site.store, "pooled/1").manifest
     assert (told["model"], told["model_sha256"]) == ("pooled/1", manifest.sha256.model_keras)
-    assert told["data_fingerprint"] == manifest.training_data["split"]["validation"]["fingerprint"]
-    assert told["films"] == manifest.training_data["split"]["validation"]["films"]
+    assert told["data_fingerprint"] == manifest.training_data.split.validation.fingerprint
+    assert told["films"] == manifest.training_data.split.validation.films
     assert [len(axis["views"]) for axis in told["axes"]] == [len(axis.steps) for axis in AXES]
     assert [baseline["name"] for baseline in told["baselines"]] == ["file", "statistics"]
     assert [view["name"] for view in told["markers"]] == [

@@ -11,32 +11,32 @@ import pytest
 from typer.testing import CliRunner
 
 import pneumoserve
+from app.errors import PneumoServeError
 from app.inference.artifact import list_entries
-from training.reports.card import describe, write_card
-from training.reports.card_text import describe_checklists
+from training.reports.card import render_card, write_card
 
 STORE = Path(__file__).parents[3] / "model_store"
 BUNDLED = list_entries(STORE)
 SECTIONS = {
     "sections": [
-        {"title": "Shortcuts", "text": "What gives the class away.", "columns": ["Who", "AUC"], "rows": [["a|b", 0.71]]}
+        {"title": "Shortcuts", "text": "Shortcut features.", "columns": ["Who", "AUC"], "rows": [["a|b", 0.71]]}
     ]
 }
 
 
 @pytest.fixture
-def entry(tmp_path):
+def entry(tmp_path: Path) -> Path:
     """A copy of a bundled entry, to change."""
     return Path(shutil.copytree(STORE / "article-cnn" / "1", tmp_path / "article-cnn" / "1"))
 
 
 @pytest.mark.parametrize("label", BUNDLED)
-def test_the_card_of_a_bundled_model_is_what_its_files_say(label):
+def test_the_card_of_a_bundled_model_is_what_its_files_say(label: str) -> None:
     """Nobody edited it, and nothing was added beside it since: `pneumoserve models card` writes it anew."""
-    assert (STORE / label / "MODEL_CARD.md").read_text() == describe(STORE / label)
+    assert (STORE / label / "MODEL_CARD.md").read_text() == render_card(STORE / label)
 
 
-def test_the_command_writes_the_card_anew(entry):
+def test_the_command_writes_the_card_anew(entry: Path) -> None:
     """What it was, from the files beside it; a model that is not there is refused."""
     before = (entry / "MODEL_CARD.md").read_text()
     (entry / "MODEL_CARD.md").write_text("edited")
@@ -47,11 +47,11 @@ def test_the_command_writes_the_card_anew(entry):
     assert CliRunner().invoke(pneumoserve.app, ["models", "card", "article-cnn/9", *store]).exit_code == 2
 
 
-def test_an_audit_and_outside_films_are_shown_where_they_are_there(entry):
+def test_an_audit_and_outside_films_are_shown_where_they_are_there(entry: Path) -> None:
     """Each section as a table, with its plots, in its place; and said to be missing where they are not."""
     for name in ("audit.json", "outside.json"):
         (entry / name).unlink(missing_ok=True)
-    without = describe(entry)
+    without = render_card(entry)
     assert "`pneumoserve evaluate` makes it" in without
     assert "None was shown to this model" in without
     (entry / "audit.json").write_text(json.dumps(SECTIONS))
@@ -60,24 +60,48 @@ def test_an_audit_and_outside_films_are_shown_where_they_are_there(entry):
     write_card(entry)
     card = (entry / "MODEL_CARD.md").read_text()
     audit = card.split("## Audit")[1].split("## Outside data")[0]
-    assert "### Shortcuts\n\nWhat gives the class away.\n\n| Who | AUC |\n| --- | --- |\n| a\\|b | 0.71 |" in audit
+    assert "### Shortcuts\n\nShortcut features.\n\n| Who | AUC |\n| --- | --- |\n| a\\|b | 0.71 |" in audit
     assert "![audit_views.png](audit_views.png)" in audit
     assert "### Shortcuts" in card.split("## Outside data")[1]
 
 
-def test_every_plot_is_shown_once(entry):
+def test_every_plot_is_shown_once(entry: Path) -> None:
     """Those that no section asks for, at the end."""
     (entry / "another.png").write_bytes(b"")
-    shown = re.findall(r"!\[(.+?)\]\(\1\)", describe(entry))
+    shown = re.findall(r"!\[(.+?)\]\(\1\)", render_card(entry))
     assert sorted(shown) == sorted(plot.name for plot in entry.glob("*.png"))
 
 
-def test_every_item_of_both_checklists_has_its_place(entry):
+def test_every_item_of_both_checklists_has_its_place(entry: Path) -> None:
     """And every section that the table names is one of the card."""
-    rows = [line.strip("| ").split(" | ") for line in describe_checklists().splitlines() if line.startswith("| ")][2:]
+    card = render_card(entry)
+    table = card.split("| item | CLAIM | TRIPOD+AI | section |\n")[1].splitlines()[1:]
+    rows = [line.strip("| ").split(" | ") for line in table]
     claim = {int(item) for row in rows for item in row[1].split(", ") if item != "–"}
-    tripod = {int(re.match(r"\d+", item)[0]) for row in rows for item in row[2].split(", ") if item != "–"}
+    tripod = {int(item.rstrip("abcdefg")) for row in rows for item in row[2].split(", ") if item != "–"}
     assert claim == set(range(1, 45))
     assert tripod == set(range(1, 28))
-    headings = set(re.findall(r"^## (.+)$", describe(entry), re.MULTILINE))
+    headings = set(re.findall(r"^## (.+)$", card, re.MULTILINE))
     assert {row[3] for row in rows} - headings == {"the title", "none: another training is another version"}
+
+
+def test_what_the_files_leave_open_is_reported(entry: Path) -> None:
+    """A metric without a value has its reason; a set that is not Kaggle's has no text of Kaggle's."""
+    path = entry / "model.json"
+    manifest = json.loads(path.read_text())
+    manifest["training_data"]["set"] = "unnamed"
+    manifest["metrics"]["validation"]["operating_points"]["half"]["f1"] = {"value": None, "note": "one class"}
+    path.write_text(json.dumps(manifest))
+    card = render_card(entry)
+    assert "| f1 | undefined (one class) | 0.939 (0.922 to 0.954) |" in card
+    assert "Guangzhou" not in card
+    assert "no file of this entry knows more" in card
+
+
+def test_a_network_from_elsewhere_gets_no_card(entry: Path) -> None:
+    """Nothing is recorded of its training: the message says so."""
+    path = entry / "model.json"
+    imported = {"training_data": {}, "training": {"parameters": 3, "imported": True}, "metrics": {}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | imported))
+    with pytest.raises(PneumoServeError, match="nothing is recorded"):
+        render_card(entry)

@@ -1,0 +1,178 @@
+"""What `model.json` records of a model's evaluation; the content of `GET /model`'s `metrics`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from app.inference.record import Record
+
+
+class Estimate(Record):
+    """A metric with the ends of its 95 % interval; the note says why there is no value."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    note: str | None = None
+
+
+class PredictiveValues(Record):
+    """Positive and negative predictive value at one prevalence."""
+
+    ppv: Estimate
+    npv: Estimate
+
+
+class PointMetrics(Record):
+    """The metrics at one operating point; rows of the confusion matrix are labels, columns predictions."""
+
+    threshold: float
+    confusion_matrix: list[list[int]]
+    accuracy: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+    f1: Estimate
+    auc: Estimate
+    brier: Estimate
+    ece: Estimate
+    predictive_values: dict[str, PredictiveValues] = Field(default_factory=dict)
+
+
+class ChanceEce(Record):
+    """The calibration error of a perfectly calibrated model on so few films, with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class RiskCoverage(Record):
+    """Accuracy of the answered films at falling coverage."""
+
+    coverage: list[float]
+    accuracy: list[float]
+
+
+class Abstention(Record):
+    """The proportion of films in the abstention band, and the metrics of the answered ones."""
+
+    referred: Estimate
+    accuracy: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+
+
+class Rates(Record):
+    """Sensitivity and specificity at one operating point."""
+
+    sensitivity: float | None
+    specificity: float | None
+
+
+class PerturbationMetrics(Record):
+    """One perturbed set alone. In the file the operating points stand beside `auc`."""
+
+    auc: float | None
+    operating_points: dict[str, Rates]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_flat(cls, value: object) -> object:
+        if not isinstance(value, dict) or "operating_points" in value:
+            return value
+        return {"auc": value.get("auc"), "operating_points": {key: value[key] for key in value if key != "auc"}}
+
+    @model_serializer(mode="wrap")
+    def _write(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"auc": self.auc, **write(self)["operating_points"]}
+
+
+class _FilmMetrics(Record):
+    films: dict[str, int]
+    patients: int
+    intervals: str
+    operating_points: dict[str, PointMetrics]
+    risk_coverage: RiskCoverage | None = None
+    abstention: Abstention | None = None
+
+
+class PerturbedMetrics(_FilmMetrics):
+    """All perturbed sets together, and each alone; `perturbations` names them."""
+
+    perturbations: list[str]
+    by_perturbation: dict[str, PerturbationMetrics]
+
+
+class Evaluation(_FilmMetrics):
+    """The unperturbed films of one set, and the same films perturbed."""
+
+    chance_ece: ChanceEce | None = None
+    perturbed: PerturbedMetrics | None = None
+
+
+class TestEvaluation(Evaluation):
+    """A held-out test evaluation, after everything was chosen."""
+
+    __test__ = False
+
+    data: str
+    unreadable: int
+
+
+class OutOfFoldEce(Record):
+    """The calibration error on patients left out of the fit."""
+
+    unperturbed: Estimate
+    perturbed: Estimate | None = None
+
+
+class CalibrationFit(Record):
+    """How the calibration was fitted, and how it does on patients left out."""
+
+    fitted_on: list[str]
+    folds: int
+    wanted_ece: float
+    is_reached: bool
+    out_of_fold_ece: OutOfFoldEce
+
+
+class OutOfFoldAbstention(Record):
+    """Abstention on patients that the band was chosen without."""
+
+    unperturbed: Abstention
+    perturbed: Abstention | None = None
+
+
+class BandChoice(Record):
+    """What the abstention band had to reach, and what it does on patients left out; None: no band reached it."""
+
+    wanted_accuracy: float
+    least_referred: float
+    out_of_fold: OutOfFoldAbstention | None
+
+
+class Choices(Record):
+    """The evidence for calibration, operating points and abstention band."""
+
+    perturbations: list[str] = Field(default_factory=list)
+    calibration: CalibrationFit | None = None
+    abstention: BandChoice | None = None
+
+
+class EngineAgreement(Record):
+    """OpenVINO against Keras on the validation films."""
+
+    films: int
+    largest_probability_difference: float
+    classes_changed: int
+
+
+class Metrics(Record):
+    """Every metric of a model trained here."""
+
+    validation: Evaluation
+    chosen: Choices = Choices()
+    test: list[TestEvaluation]
+    engines: EngineAgreement

@@ -1,0 +1,101 @@
+"""What `model.json` records of the films and the training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from app.inference.record import Record
+
+
+class Part(Record):
+    """One side of the split; `groups` counts patients."""
+
+    films: dict[str, int]
+    groups: int
+    fingerprint: str
+
+
+class Split(Record):
+    """How validation films were split off."""
+
+    rule: str
+    validation_proportion: float
+    seed: int
+    training: Part
+    validation: Part
+
+
+class MedianFile(Record):
+    """The median file of one class: pixels, and bytes per pixel."""
+
+    width: int
+    height: int
+    bytes_per_pixel: float
+
+
+class TrainingData(Record):
+    """The films that a model was trained and validated on; `file_size_auc` is that of bytes per pixel alone."""
+
+    set: str
+    films: dict[str, int]
+    fingerprint: str
+    unreadable: int
+    exact_copies: int
+    median_file: dict[str, MedianFile]
+    file_size_auc: float
+    split: Split
+
+
+class StyleTransfer(Record):
+    """Probabilities of style transfer from another training film."""
+
+    p_transfer: float
+    p_whole: float
+
+
+class Epoch(Record):
+    """The metrics of one epoch."""
+
+    accuracy: float
+    loss: float
+    val_accuracy: float
+    val_loss: float
+    epoch: int
+    learning_rate: float
+    seconds: float
+
+
+class Training(Record):
+    """How a network was trained here."""
+
+    command: str
+    network: str
+    source: str
+    parameters: int
+    backend: str
+    optimizer: str
+    loss: str
+    seed: int
+    epochs: int
+    batch_size: int
+    reduce_lr: bool
+    augmentation: dict[str, int | float] | None
+    source_side: int | None = None
+    style_transfer: StyleTransfer | None = None
+    is_balanced: bool = False
+    mixup: float = 0.0
+    smoothing: float = 0.0
+    weights: str
+    machine: str | None = None
+    software: dict[str, str] = Field(default_factory=dict)
+    seconds: int
+    history: list[Epoch]
+
+
+class ImportedTraining(Record):
+    """All that is known of the training of a network from elsewhere."""
+
+    parameters: int
+    imported: Literal[True]
