@@ -30,22 +30,22 @@ def test_it_answers_as_a_server_with_the_same_settings(
     """The site's prevalence moves both alike."""
     monkeypatch.setenv("PNEUMOSERVE_PREVALENCE", "0.1")
     monkeypatch.setenv("PNEUMOSERVE_MODEL_STORE", str(tiny_store))
-    told = CliRunner().invoke(pneumoserve.app, ["predict", str(film)])
+    ended = CliRunner().invoke(pneumoserve.app, ["predict", str(film)])
     with running(tiny_store) as server:
         answer = server.client.post("/predict", files={"file": (film.name, film.read_bytes())}).json()
 
-    assert told.exit_code == 0, told.output
-    assert json.loads(told.stdout) == answer
+    assert ended.exit_code == 0, ended.output
+    assert json.loads(ended.stdout) == answer
     assert answer["prevalence"] == 0.1
 
 
 def test_a_film_that_cannot_be_read_is_a_line_and_status_1(film: Path, tiny_store: Path, tmp_path: Path) -> None:
     """The films after it are read all the same."""
     absent = tmp_path / "absent.jpg"
-    told = CliRunner().invoke(pneumoserve.app, ["predict", str(absent), str(film), "--model-store", str(tiny_store)])
-    failed, read = map(json.loads, told.stdout.splitlines())
+    ended = CliRunner().invoke(pneumoserve.app, ["predict", str(absent), str(film), "--model-store", str(tiny_store)])
+    failed, read = map(json.loads, ended.stdout.splitlines())
 
-    assert told.exit_code == 1
+    assert ended.exit_code == 1
     assert failed == {"filename": "absent.jpg", "error": "unreadable-file", "detail": "No such file or directory"}
     assert read["class"] in ("NORMAL", "PNEUMONIA")
 
@@ -54,10 +54,10 @@ def test_a_film_comes_from_standard_input(film: Path, tiny_store: Path, tmp_path
     """Between others, in its place; without a name, as a raw body; a file of this name is written ./-."""
     (tmp_path / "-").write_bytes(encode(film_pixels(4)))
     arguments = ["predict", str(film), "-", str(tmp_path / "-"), "--model-store", str(tiny_store)]
-    told = CliRunner().invoke(pneumoserve.app, arguments, input=film.read_bytes())
-    named, sent, other = map(json.loads, told.stdout.splitlines())
+    ended = CliRunner().invoke(pneumoserve.app, arguments, input=film.read_bytes())
+    named, sent, other = map(json.loads, ended.stdout.splitlines())
 
-    assert told.exit_code == 0, told.output
+    assert ended.exit_code == 0, ended.output
     assert sent == named | {"filename": None}
     assert other["filename"] == "-"
     assert other["probability"] != sent["probability"]
@@ -69,10 +69,10 @@ def test_a_file_named_as_standard_input_is_a_file(
     """Written ./- as for every command."""
     monkeypatch.chdir(tmp_path)
     film.rename("-")
-    told = CliRunner().invoke(pneumoserve.app, ["predict", "./-", "--model-store", str(tiny_store)], input=b"")
+    ended = CliRunner().invoke(pneumoserve.app, ["predict", "./-", "--model-store", str(tiny_store)], input=b"")
 
-    assert told.exit_code == 0, told.output
-    assert json.loads(told.stdout)["filename"] == "-"
+    assert ended.exit_code == 0, ended.output
+    assert json.loads(ended.stdout)["filename"] == "-"
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_a_file_named_as_standard_input_is_a_file(
 )
 def test_no_film_on_standard_input_is_a_line_and_status_1(sent: bytes, slug: str, tiny_store: Path) -> None:
     """None, another thing, or half of one, with the service's own slugs."""
-    told = CliRunner().invoke(pneumoserve.app, ["predict", "-", "--model-store", str(tiny_store)], input=sent)
-    answer = json.loads(told.stdout)
+    ended = CliRunner().invoke(pneumoserve.app, ["predict", "-", "--model-store", str(tiny_store)], input=sent)
+    answer = json.loads(ended.stdout)
 
-    assert told.exit_code == 1
+    assert ended.exit_code == 1
     assert (answer["filename"], answer["error"]) == (None, slug)
     assert answer["detail"].startswith("Expected")
 
@@ -92,10 +92,10 @@ def test_no_film_on_standard_input_is_a_line_and_status_1(sent: bytes, slug: str
 def test_a_closed_standard_input_is_a_line_and_status_1(tiny_store: Path) -> None:
     """As daemons and some schedulers start their children."""
     command = f'exec "{sys.executable}" "{pneumoserve.__file__}" predict - --model-store "{tiny_store}" <&-'
-    told = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
 
-    assert (told.returncode, told.stderr) == (1, "")
-    assert json.loads(told.stdout) == {
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert json.loads(ended.stdout) == {
         "filename": None, "error": "unreadable-file", "detail": "Standard input is closed",
     }  # fmt: skip
 
@@ -123,10 +123,10 @@ def test_what_is_no_film_is_a_line_and_never_waited_for(kind: str, film: Path, t
             path.write_bytes(b"")
         case ".":
             path = Path()
-    told = CliRunner().invoke(pneumoserve.app, ["predict", str(path), str(film), "--model-store", str(tiny_store)])
-    failed, read = map(json.loads, told.stdout.splitlines())
+    ended = CliRunner().invoke(pneumoserve.app, ["predict", str(path), str(film), "--model-store", str(tiny_store)])
+    failed, read = map(json.loads, ended.stdout.splitlines())
 
-    assert told.exit_code == 1
+    assert ended.exit_code == 1
     assert failed["filename"] == (path.name or ".")
     assert failed["error"] == ("missing-file" if kind == "empty" else "unreadable-file")
     assert failed["detail"]
@@ -137,10 +137,10 @@ def test_maps_become_files(film: Path, tiny_store: Path, tmp_path: Path) -> None
     """One PNG a map, named after its film and its layer; the answer is left without them."""
     maps = tmp_path / "new" / "maps"
     arguments = ["predict", str(film), "--save-maps", str(maps), "--model-store", str(tiny_store)]
-    told = CliRunner().invoke(pneumoserve.app, arguments)
+    ended = CliRunner().invoke(pneumoserve.app, arguments)
 
-    assert told.exit_code == 0, told.output
-    assert json.loads(told.stdout)["activation_maps"] == []
+    assert ended.exit_code == 0, ended.output
+    assert json.loads(ended.stdout)["activation_maps"] == []
     layers = [f"film-layer-conv{number}.png" for number in (1, 2)]
     assert sorted(path.name for path in maps.iterdir() if "-layer-" in path.name) == layers
     assert len(list(maps.glob("film-cam-*.png"))) == 1
@@ -150,10 +150,10 @@ def test_maps_of_standard_input_are_named_after_it(film: Path, tiny_store: Path,
     """A dash would make an option of a file's name; a file of that name beside it would be overwritten."""
     maps = tmp_path / "maps"
     arguments = ["predict", "-", "--save-maps", str(maps), "--model-store", str(tiny_store)]
-    told = CliRunner().invoke(pneumoserve.app, arguments, input=film.read_bytes())
+    ended = CliRunner().invoke(pneumoserve.app, arguments, input=film.read_bytes())
     both = CliRunner().invoke(pneumoserve.app, [*arguments, str(film.rename(tmp_path / "stdin.jpeg"))], input=b"")
 
-    assert told.exit_code == 0, told.output
+    assert ended.exit_code == 0, ended.output
     assert {path.name.partition("-")[0] for path in maps.iterdir()} == {"stdin"}
     assert (both.exit_code, both.stdout) == (2, "")
 
@@ -162,10 +162,10 @@ def test_maps_that_cannot_be_written_are_a_wrong_call(film: Path, tiny_store: Pa
     """Said in one line, whatever stands in the way."""
     (tmp_path / "film-layer-conv1.png").mkdir()
     arguments = ["predict", str(film), "--save-maps", str(tmp_path), "--model-store", str(tiny_store)]
-    told = CliRunner().invoke(pneumoserve.app, arguments)
+    ended = CliRunner().invoke(pneumoserve.app, arguments)
 
-    assert told.exit_code == 2
-    assert told.stderr == "Expected --save-maps to be a folder that can be written: Is a directory.\n"
+    assert ended.exit_code == 2
+    assert ended.stderr == "Expected --save-maps to be a folder that can be written: Is a directory.\n"
 
 
 def test_maps_that_cannot_be_kept_are_a_wrong_call(film: Path, tiny_store: Path, tmp_path: Path) -> None:
@@ -175,8 +175,8 @@ def test_maps_that_cannot_be_kept_are_a_wrong_call(film: Path, tiny_store: Path,
     (other / film.name).write_bytes(film.read_bytes())
     for films, maps, words in (([film], film, "folder"), ([film, other / film.name], tmp_path / "maps", "one name")):
         arguments = ["predict", *map(str, films), "--save-maps", str(maps), "--model-store", str(tiny_store)]
-        told = CliRunner().invoke(pneumoserve.app, arguments)
+        ended = CliRunner().invoke(pneumoserve.app, arguments)
 
-        assert told.exit_code == 2
-        assert words in told.stderr
-        assert len(told.stderr.splitlines()) == 1
+        assert ended.exit_code == 2
+        assert words in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1

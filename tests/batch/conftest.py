@@ -19,7 +19,7 @@ def service() -> Iterator[StandIn]:
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
     """Twelve films, six a class; their bytes are their names."""
-    for label, word in (("NORMAL", "well"), ("PNEUMONIA", "sick")):
+    for label, word in (("NORMAL", "negative"), ("PNEUMONIA", "positive")):
         folder = tmp_path / "films" / label
         folder.mkdir(parents=True)
         for number in range(6):

@@ -20,7 +20,7 @@ connection, without an answer), or "garbage" (a page of another server)."""
 class StandIn:
     """Answers like the contract; `plan[film]` lists what happens first to that film instead.
 
-    A film's bytes decide: those that contain `sick` are PNEUMONIA. With `hold_after`, films are received and not
+    A film's bytes decide: those that contain `positive` are PNEUMONIA. With `hold_after`, films are received and not
     answered once that many came, until `release`.
     """
 
@@ -133,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send(200, self.answer(film))
 
     def answer(self, film: bytes) -> dict[str, Any]:
-        positive = b"sick" in film
+        positive = b"positive" in film
         point = "half" if "operating_point=half" in self.path else "balanced"
         return {
             "class": "PNEUMONIA" if positive else "NORMAL",

@@ -61,7 +61,7 @@ def test_a_film_that_keeps_growing_is_not_taken(film: Path, monkeypatch: pytest.
         read_film(str(film))
 
 
-def test_why_a_film_cannot_be_read_is_told_without_its_path(
+def test_why_a_film_cannot_be_read_is_reported_without_its_path(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("batch.fingerprint.MAX_FILM_BYTES", 9)
@@ -70,9 +70,9 @@ def test_why_a_film_cannot_be_read_is_told_without_its_path(
         (tmp_path, "Is a directory"),
         ("a\0b", "embedded null byte"),
     ):
-        with pytest.raises(UnreadableFilm) as told:
+        with pytest.raises(UnreadableFilm) as printed:
             read_film(str(path))
-        assert str(told.value) == why
+        assert str(printed.value) == why
 
 
 def test_bytes_are_the_same_by_hash_or_where_it_lacks_by_size_and_time() -> None:

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "f"
     folder.mkdir()
     for name in ("a", "b", "c"):
-        (folder / f"{name}.png").write_bytes(f"well {name}".encode())
+        (folder / f"{name}.png").write_bytes(f"negative {name}".encode())
     return folder
 
 
@@ -72,17 +72,17 @@ def test_films_that_were_put_right_between_two_starts_have_new_rows(
     """A replaced film and a mended link are sent by the same command, whether the result was finished or not."""
     (folder / "b.png").unlink()
     (folder / "b.png").symlink_to("/nowhere")
-    assert call() == (1, ["well a", "well c"])
+    assert call() == (1, ["negative a", "negative c"])
     assert answers(out) == {"a.png": "NORMAL", "b.png": "unreadable-file", "c.png": "NORMAL"}
-    (folder / "a.png").write_bytes(b"sick a")
+    (folder / "a.png").write_bytes(b"positive a")
     (folder / "b.png").unlink()
-    (folder / "b.png").write_bytes(b"sick b")
+    (folder / "b.png").write_bytes(b"positive b")
 
-    assert call() == (0, ["sick a", "sick b"])
+    assert call() == (0, ["positive a", "positive b"])
     assert answers(out) == {"a.png": "PNEUMONIA", "b.png": "PNEUMONIA", "c.png": "NORMAL"}
     assert "1 of 3 films changed since an earlier start, and were sent again." in capsys.readouterr().out
-    (folder / "c.png").write_bytes(b"sick c, finished before")
-    assert call() == (0, ["sick c, finished before"])
+    (folder / "c.png").write_bytes(b"positive c, finished before")
+    assert call() == (0, ["positive c, finished before"])
     assert set(answers(out).values()) == {"PNEUMONIA"}
     assert sorted(path.name for path in out.parent.glob("r.csv*")) == ["r.csv", "r.csv.films"]
 
@@ -91,11 +91,11 @@ def test_a_film_that_was_refused_is_sent_again_once_it_is_exported_anew(
     call: Call, service: StandIn, folder: Path, out: Path
 ) -> None:
     """A truncated film keeps its row until it is exported anew; where only such failures are left, the start goes."""
-    refuse(service, b"well a")
-    assert call() == (1, ["well a", "well b", "well c"])
+    refuse(service, b"negative a")
+    assert call() == (1, ["negative a", "negative b", "negative c"])
     assert call() == (1, [])
-    (folder / "a.png").write_bytes(b"well a, whole")
-    assert call() == (0, ["well a, whole"])
+    (folder / "a.png").write_bytes(b"negative a, whole")
+    assert call() == (0, ["negative a, whole"])
     assert answers(out)["a.png"] == "NORMAL"
 
 
@@ -103,16 +103,16 @@ def test_where_nothing_changed_the_result_stays_as_it_is(
     call: Call, service: StandIn, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where nothing changed the result stays as it is, the status too, and it is said."""
-    refuse(service, b"well a")
+    refuse(service, b"negative a")
     assert call()[0] == 1
     before = out.read_bytes(), out.stat().st_mtime_ns, known(out)
     assert call() == (1, [])
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
 
     assert before == (out.read_bytes(), out.stat().st_mtime_ns, known(out))
-    assert "Nothing changed." in told
-    assert told.count("2 films scored, 1 failed.") == 2
-    assert told.count("films/s") == 1
+    assert "Nothing changed." in printed
+    assert printed.count("2 films scored, 1 failed.") == 2
+    assert printed.count("films/s") == 1
 
 
 def test_size_and_time_are_looked_at_first_and_then_the_bytes(
@@ -121,13 +121,13 @@ def test_size_and_time_are_looked_at_first_and_then_the_bytes(
     """The same size and time is not read; else the hash decides, and a new time is remembered."""
     call()
     times = {name: (folder / name).stat().st_mtime_ns for name in ("a.png", "b.png", "c.png")}
-    (folder / "a.png").write_bytes(b"sick a")
+    (folder / "a.png").write_bytes(b"positive a")
     os.utime(folder / "a.png", ns=(0, times["a.png"]))  # as `cp -p` leaves it: counts as the same
-    (folder / "b.png").write_bytes(b"sick b")
+    (folder / "b.png").write_bytes(b"positive b")
     os.utime(folder / "b.png", ns=(0, times["b.png"] - 1))
     os.utime(folder / "c.png", ns=(0, 5))
 
-    assert call() == (0, ["sick b"])
+    assert call() == (0, ["positive b"])
     assert "1 of 3 films have another time but the same bytes, and were not sent." in capsys.readouterr().out
     assert answers(out) == {"a.png": "NORMAL", "b.png": "PNEUMONIA", "c.png": "NORMAL"}
     assert known(out)["c.png"]["mtime_ns"] == 5
@@ -139,12 +139,12 @@ def test_failed_films_of_a_finished_result_are_sent_again_on_demand(
     call: Call, service: StandIn, folder: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Failed films of a finished result are sent again on demand, and new ones join it."""
-    service.plan[b"well a"] = [(422, "unsuitable-image")]
-    refuse(service, b"well b")
+    service.plan[b"negative a"] = [(422, "unsuitable-image")]
+    refuse(service, b"negative b")
     assert call()[0] == 1
-    (folder / "aa.png").write_bytes(b"sick new")
+    (folder / "aa.png").write_bytes(b"positive new")
 
-    assert call(retry_failed=True) == (1, ["sick new", "well a", "well b"])
+    assert call(retry_failed=True) == (1, ["negative a", "negative b", "positive new"])
     assert list(answers(out).items()) == [
         ("a.png", "NORMAL"),
         ("aa.png", "PNEUMONIA"),
@@ -164,9 +164,9 @@ def test_a_film_that_was_answered_and_is_not_named_now_ends_the_start(
     (folder / "b.png").unlink()
 
     assert call() == (2, [])
-    told = capsys.readouterr().err
-    assert "holds 1 films that are not named now" in told
-    assert f"{folder}/b.png" in told
+    printed = capsys.readouterr().err
+    assert "holds 1 films that are not named now" in printed
+    assert f"{folder}/b.png" in printed
     assert before == (out.read_bytes(), known(out))
 
 
@@ -174,7 +174,7 @@ def test_a_film_that_failed_and_is_not_named_now_is_left_out(
     call: Call, service: StandIn, folder: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A film that failed and is not named now is left out of the result, and it is said."""
-    refuse(service, b"well b")
+    refuse(service, b"negative b")
     (folder / "dead.png").symlink_to("/nowhere")
     assert call()[0] == 1
     (folder / "dead.png").unlink()
@@ -196,8 +196,8 @@ def test_an_answered_film_that_cannot_be_looked_at_keeps_its_row(call: Call, fol
     assert call() == (0, [])
     assert answers(out)["b.png"] == "NORMAL"
     (folder / "b.png").unlink()
-    (folder / "b.png").write_bytes(b"sick b")
-    assert call() == (0, ["sick b"])
+    (folder / "b.png").write_bytes(b"positive b")
+    assert call() == (0, ["positive b"])
 
 
 def test_a_film_that_became_a_pipe_is_not_waited_for(call: Call, folder: Path, out: Path) -> None:
@@ -228,13 +228,13 @@ def test_a_result_that_was_edited_is_not_replaced(
     call()
     edited = out.read_text() + "a note\n"
     out.write_text(edited)
-    (folder / "d.png").write_bytes(b"well d")
+    (folder / "d.png").write_bytes(b"negative d")
 
     assert call() == (2, [])
     assert "not as this command left it. Move it away" in capsys.readouterr().err
     assert out.read_text() == edited
     out.rename(out.with_name("mine.csv"))
-    assert call() == (0, ["well d"])
+    assert call() == (0, ["negative d"])
     assert len(answers(out)) == 4
 
 
@@ -248,8 +248,8 @@ def test_a_result_that_was_copied_elsewhere_with_its_films_goes_on(
     for name in ("r.csv", "r.csv.films"):
         (other / name).write_bytes((tmp_path / name).read_bytes())
     os.utime(other / "r.csv", ns=(0, 10**18))
-    (folder / "d.png").write_bytes(b"well d")
-    assert call(out=other / "r.csv") == (0, ["well d"])
+    (folder / "d.png").write_bytes(b"negative d")
+    assert call(out=other / "r.csv") == (0, ["negative d"])
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -265,9 +265,9 @@ def test_a_result_without_its_films_is_replaced_on_demand_only(
         assert call() == (0, [])
         return
     assert call() == (2, [])
-    told = capsys.readouterr().err
-    assert "is there without r.csv.films" in told
-    assert "--restart" in told
+    printed = capsys.readouterr().err
+    assert "is there without r.csv.films" in printed
+    assert "--restart" in printed
     assert out.read_bytes() == before
     assert [out] == list(out.parent.glob("r.csv*"))
 
@@ -279,7 +279,7 @@ def test_a_finished_result_holds_one_models_answers(
     call()
     before = out.read_bytes(), known(out)
     service.sha256 = "cd" * 32
-    (folder / "d.png").write_bytes(b"well d")
+    (folder / "d.png").write_bytes(b"negative d")
     assert call() == (2, [])
     assert "was begun with model_sha256" in capsys.readouterr().err
     assert before == (out.read_bytes(), known(out))
@@ -300,17 +300,17 @@ def test_a_journal_of_version_0_1_goes_on(call: Call, service: StandIn, folder: 
     out.write_text("half a result, of version 0.1")
     os.utime(folder / "a.png", ns=(0, journal.stat().st_mtime_ns))
     os.utime(folder / "b.png", ns=(0, journal.stat().st_mtime_ns + 1))
-    (folder / "b.png").write_bytes(b"sick b")
+    (folder / "b.png").write_bytes(b"positive b")
     before = journal.read_bytes()
 
     assert call() == (2, [])  # a film is missing
     assert journal.read_bytes() == before
     (folder / "gone.png").symlink_to("/nowhere")
-    assert call() == (0, ["sick b", "well c"])
+    assert call() == (0, ["negative c", "positive b"])
     assert answers(out) == {"a.png": "NORMAL", "b.png": "PNEUMONIA", "c.png": "NORMAL", "gone.png": "NORMAL"}
     assert call() == (0, [])
-    (folder / "a.png").write_bytes(b"sick a")
-    assert call() == (0, ["sick a"])
+    (folder / "a.png").write_bytes(b"positive a")
+    assert call() == (0, ["positive a"])
 
 
 def test_under_a_root_a_run_goes_on_where_its_films_are_mounted_now(
@@ -319,12 +319,12 @@ def test_under_a_root_a_run_goes_on_where_its_films_are_mounted_now(
     """Under a root a run goes on where its films are mounted now, a moved and changed film included."""
     (folder / "NORMAL").mkdir()
     (folder / "NORMAL/a.png").write_bytes(b"deep a")
-    service.plan[b"well b"] = [(500, "internal-error")]
-    assert call(root=str(folder)) == (1, ["deep a", "well a", "well b", "well c"])
+    service.plan[b"negative b"] = [(500, "internal-error")]
+    assert call(root=str(folder)) == (1, ["deep a", "negative a", "negative b", "negative c"])
     moved = folder.rename(folder.with_name("elsewhere"))
-    (moved / "a.png").write_bytes(b"sick a")
+    (moved / "a.png").write_bytes(b"positive a")
 
-    assert call(moved, root=str(moved)) == (0, ["sick a", "well b"])
+    assert call(moved, root=str(moved)) == (0, ["negative b", "positive a"])
     assert [line.split(",")[0] for line in out.read_text().splitlines()[1:]] == [
         f"{moved}/{name}" for name in ("NORMAL/a.png", "a.png", "b.png", "c.png")
     ]
@@ -341,9 +341,9 @@ def test_a_run_without_a_root_does_not_go_on_with_one(
     """A run without a root does not go on with one; both ways out are named."""
     call()
     assert call(root=str(folder)) == (2, [])
-    told = capsys.readouterr().err
-    assert "was begun without --root" in told
-    assert "--restart" in told
+    printed = capsys.readouterr().err
+    assert "was begun without --root" in printed
+    assert "--restart" in printed
     assert call() == (0, [])
 
 
@@ -366,8 +366,8 @@ def test_a_changed_film_that_was_not_reached_does_not_keep_its_old_answer(
     """A film that changed, and was not reached before the service went away, has a row that says so."""
     call()
     port = service.port
-    (folder / "a.png").write_bytes(b"sick a")
-    (folder / "b.png").write_bytes(b"sick b")
+    (folder / "a.png").write_bytes(b"positive a")
+    (folder / "b.png").write_bytes(b"positive b")
 
     def go_away(film: bytes) -> str:
         service.stop()
@@ -375,14 +375,14 @@ def test_a_changed_film_that_was_not_reached_does_not_keep_its_old_answer(
 
     goes_on, service.on_film = service.on_film, go_away
     assert call(concurrency=1)[0] == 1
-    told = answers(out)
-    assert told["c.png"] == "NORMAL"
-    assert told["b.png"] == "not-sent"
-    assert told["a.png"] != "NORMAL"
+    printed = answers(out)
+    assert printed["c.png"] == "NORMAL"
+    assert printed["b.png"] == "not-sent"
+    assert printed["a.png"] != "NORMAL"
     assert out.with_name("r.csv.journal").exists()
     service.on_film = goes_on
     service.start(port)
-    assert call() == (0, ["sick a", "sick b"])
+    assert call() == (0, ["positive a", "positive b"])
     assert answers(out) == {"a.png": "PNEUMONIA", "b.png": "PNEUMONIA", "c.png": "NORMAL"}
 
 
@@ -413,10 +413,10 @@ def test_only_what_was_sent_is_counted_as_sent(
         (folder / f"dead{number}.png").symlink_to("/nowhere")
     monkeypatch.setattr("time.process_time", iter([0.0, 5.3]).__next__)
     assert call()[0] == 1
-    told = capsys.readouterr().out
-    assert "\n3 sent in " in told
-    assert " 100.00 ms of this command's own CPU time a film.\n" in told
-    assert "\n50 of 53 films could not be read, and were not sent.\n" in told
+    printed = capsys.readouterr().out
+    assert "\n3 sent in " in printed
+    assert " 100.00 ms of this command's own CPU time a film.\n" in printed
+    assert "\n50 of 53 films could not be read, and were not sent.\n" in printed
     for name in ("a", "b", "c"):
         (folder / f"{name}.png").unlink()
     monkeypatch.undo()
@@ -428,7 +428,7 @@ def test_the_journal_does_not_grow_by_starts_that_change_nothing(call: Call, fol
     """Films that fail again and again stand in the journal once when their result is written."""
     (folder / "dead.png").symlink_to("/nowhere")
     for name in ("d", "e", "f"):
-        (folder / f"{name}.png").write_bytes(b"well " + name.encode())
+        (folder / f"{name}.png").write_bytes(b"negative " + name.encode())
         assert call()[0] == 1
     lines = out.with_name("r.csv.journal").read_text().splitlines()[1:]
     assert Counter(json.loads(line)["path"] for line in lines).most_common(1)[0][1] == 1

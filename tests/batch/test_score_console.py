@@ -23,8 +23,8 @@ def films(tmp_path: Path) -> Path:
     """Films and dead links with names that not every encoding has."""
     folder = tmp_path / "filme"
     folder.mkdir()
-    (folder / "é☃.png").write_bytes(b"well")
-    (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(b"sick")
+    (folder / "é☃.png").write_bytes(b"negative")
+    (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(b"positive")
     (folder / "ü.png").symlink_to("nowhere")
     (folder / os.fsdecode(b"\xff.png")).symlink_to("nowhere")
     return folder

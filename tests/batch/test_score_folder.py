@@ -42,13 +42,13 @@ def test_the_command_scores_a_folder_in_order_and_says_what_it_cost(
     service: StandIn, films: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.csv"
-    told = CliRunner().invoke(
+    ended = CliRunner().invoke(
         pneumoserve.app, ["score", str(films), "--url", service.url, "--out", str(out), "--operating-point", "half"]
     )
 
-    assert told.exit_code == 0, told.output
-    assert "12 films scored, 0 failed." in told.stdout
-    assert "own CPU time a film" in told.stdout
+    assert ended.exit_code == 0, ended.output
+    assert "12 films scored, 0 failed." in ended.stdout
+    assert "own CPU time a film" in ended.stdout
     rows = rows_of(out)
     assert [row.split(",")[0] for row in rows] == [str(path) for path in sorted(films.rglob("*.jpeg"))]
     first = f"{films}/NORMAL/person0_virus_1.jpeg,NORMAL,0.1,false,half,0.5,,drawn/1,{'ab' * 32},200,,,"
@@ -61,27 +61,27 @@ def test_a_wrong_call_is_status_2_with_a_line_that_says_why(
     films: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(films)
-    told = CliRunner().invoke(pneumoserve.app, ["score", str(films), *arguments])
+    ended = CliRunner().invoke(pneumoserve.app, ["score", str(films), *arguments])
 
-    assert told.exit_code == 2
-    assert "--out" in told.stderr or "--labels" in told.stderr
+    assert ended.exit_code == 2
+    assert "--out" in ended.stderr or "--labels" in ended.stderr
 
 
 def test_one_failed_film_is_a_row_and_status_1(
     call: Call, service: StandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One failed film is a row and status 1; what could not change leaves no journal."""
-    service.plan[b"sick 3"] = [(422, "undecodable-image")]
-    service.plan[b"well 1"] = ["drop", (429, "overloaded", 0), (503, "not-ready", 0)]
+    service.plan[b"positive 3"] = [(422, "undecodable-image")]
+    service.plan[b"negative 1"] = ["drop", (429, "overloaded", 0), (503, "not-ready", 0)]
 
     assert call() == 1
     rows = rows_of(tmp_path / "out.csv")
     assert len(rows) == 12
     assert "422,undecodable-image,Expected better than undecodable-image." in rows[9]
     assert sum(",200,,," in row for row in rows) == 11
-    told = capsys.readouterr().out
-    assert "11 films scored, 1 failed." in told
-    assert "undecodable-image: 1: " in told
+    printed = capsys.readouterr().out
+    assert "11 films scored, 1 failed." in printed
+    assert "undecodable-image: 1: " in printed
     assert not (tmp_path / "out.csv.journal").exists()
 
 
@@ -90,13 +90,13 @@ def test_what_another_start_may_mend_is_sent_again_alone(
     call: Call, service: StandIn, tmp_path: Path, step: Step, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What another start may mend is sent again alone, and the result then holds every film once."""
-    service.plan[b"sick 3"] = [step] * (3 if step == "drop" else 1)
+    service.plan[b"positive 3"] = [step] * (3 if step == "drop" else 1)
     assert call() == 1
     assert "retry 1 that may yet succeed" in capsys.readouterr().out
     sent = len(service.received)
 
     assert call() == 0
-    assert service.received[sent:] == [b"sick 3"]
+    assert service.received[sent:] == [b"positive 3"]
     assert len(rows_of(tmp_path / "out.csv")) == 12
     assert not (tmp_path / "out.csv.journal").exists()
 
@@ -157,17 +157,17 @@ def test_labels_of_folders_end_with_the_metrics(
     call: Call, service: StandIn, films: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Labels of folders end with the metrics, and say which films are not in them."""
-    service.plan[b"sick 3"] = [(422, "undecodable-image")]
+    service.plan[b"positive 3"] = [(422, "undecodable-image")]
     (films / "elsewhere.png").write_bytes(b"x")
 
     assert call(labels="folders") == 1
-    told = capsys.readouterr().out
-    assert "11 labelled films: 6 NORMAL, 5 PNEUMONIA." in told
-    assert "Excluded: 1, failed." in told
-    assert "Excluded: 1, in no folder named NORMAL or PNEUMONIA." in told
-    assert "by patient" in told
-    assert "auc          1.000" in told
-    assert "sensitivity  1.000" in told
+    printed = capsys.readouterr().out
+    assert "11 labelled films: 6 NORMAL, 5 PNEUMONIA." in printed
+    assert "Excluded: 1, failed." in printed
+    assert "Excluded: 1, in no folder named NORMAL or PNEUMONIA." in printed
+    assert "by patient" in printed
+    assert "auc          1.000" in printed
+    assert "sensitivity  1.000" in printed
 
 
 def test_byte_identical_films_count_once_in_the_metrics(
@@ -181,10 +181,10 @@ def test_byte_identical_films_count_once_in_the_metrics(
 
     for _ in range(2):
         assert call(labels="folders") == 0
-        told = capsys.readouterr().out
-        assert "18 films scored" in told
-        assert "12 labelled films: 6 NORMAL, 6 PNEUMONIA." in told
-        assert "Excluded: 6, byte-identical copies of films that are counted." in told
+        printed = capsys.readouterr().out
+        assert "18 films scored" in printed
+        assert "12 labelled films: 6 NORMAL, 6 PNEUMONIA." in printed
+        assert "Excluded: 6, byte-identical copies of films that are counted." in printed
 
 
 def test_a_set_that_lies_in_itself_once_more_counts_once(
@@ -194,14 +194,14 @@ def test_a_set_that_lies_in_itself_once_more_counts_once(
     shutil.copytree(films, films / "films")
     (films / "__MACOSX/NORMAL").mkdir(parents=True)
     (films / "__MACOSX/NORMAL/._person0_virus_1.jpeg").write_bytes(b"\0\5\x16\7")
-    service.plan[b"sick 3"] = [(500, "internal-error"), (500, "internal-error")]
+    service.plan[b"positive 3"] = [(500, "internal-error"), (500, "internal-error")]
     counted = ("11 labelled films: 6 NORMAL, 5 PNEUMONIA.", "12 labelled films: 6 NORMAL, 6 PNEUMONIA.")
     for status, line, copies in ((1, counted[0], 11), (0, counted[1], 12)):
         assert call(labels="folders") == status
-        told = capsys.readouterr()
-        assert line in told.out
-        assert f"Excluded: {copies}, byte-identical copies" in told.out
-        assert "Passed over: 1 __MACOSX/." in told.err
+        printed = capsys.readouterr()
+        assert line in printed.out
+        assert f"Excluded: {copies}, byte-identical copies" in printed.out
+        assert "Passed over: 1 __MACOSX/." in printed.err
     assert len(rows_of(tmp_path / "out.csv")) == 24
 
 
@@ -227,7 +227,7 @@ def test_a_result_that_is_not_finished_is_not_lost_to_other_films(
     call: Call, service: StandIn, films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A result with a journal beside it is not replaced by one that lacks its films."""
-    service.plan[b"sick 3"] = [(500, "internal-error")]
+    service.plan[b"positive 3"] = [(500, "internal-error")]
     assert call() == 1
     before, sent = (tmp_path / "out.csv").read_bytes(), len(service.received)
     one = min(films.rglob("*.jpeg"))
@@ -245,9 +245,9 @@ def test_a_service_that_is_down_at_the_start_is_one_line_and_status_1(
     service.stop()
 
     assert call() == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "Nothing was sent" in told
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "Nothing was sent" in printed
     assert list(tmp_path.glob("out.csv*")) == []
 
 
@@ -285,7 +285,7 @@ def test_a_service_that_goes_away_leaves_a_row_for_every_film(
 
 def test_a_refused_key_stops_the_run(call: Call, service: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     """A refused key stops the run: no film would be answered."""
-    for label in ("well", "sick"):
+    for label in ("negative", "positive"):
         for number in range(6):
             service.plan[f"{label} {number}".encode()] = [(401, "unauthorized")]
 
@@ -317,7 +317,7 @@ def test_an_unknown_operating_point_lists_those_there_are(call: Call, capsys: py
     assert "half, balanced" in capsys.readouterr().err
 
 
-def test_another_server_is_told_from_the_service(
+def test_another_server_is_reported_from_the_service(
     call: Call, service: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service.model_plan = [(404, "not-found")]
@@ -328,5 +328,5 @@ def test_another_server_is_told_from_the_service(
 def test_the_command_imports_neither_the_service_nor_a_framework() -> None:
     code = "import sys, batch.score; print([name for name in sys.argv[1:] if name in sys.modules])"
     heavy = ["app.api", "app.imaging", "app.inference", "fastapi", "numpy", "pyarrow", "keras", "tensorflow"]
-    told = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    ended = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"

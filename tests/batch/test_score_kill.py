@@ -59,15 +59,15 @@ def prepare():
         left.unlink()
     films.mkdir()
     for name in "abc":
-        (films / f"{name}.png").write_bytes(f"well {name}".encode())
+        (films / f"{name}.png").write_bytes(f"negative {name}".encode())
     (films / "e.png").symlink_to("nowhere")
     if kind == "fresh":
         return
     if kind == "finished":
         (films / "e.png").unlink()
     start(0)
-    (films / "a.png").write_bytes(b"sick a")
-    (films / "d.png").write_bytes(b"sick d")
+    (films / "a.png").write_bytes(b"positive a")
+    (films / "d.png").write_bytes(b"positive d")
     if kind == "format 1":
         import json
         path = folder / "out.csv.journal"

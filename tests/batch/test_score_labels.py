@@ -11,7 +11,7 @@ from batch.results import Row
 
 
 def report(*films: object) -> list[str]:
-    """Return what is told of films, each a key, perhaps with a hash and a row."""
+    """Return what is reported of films, each a key, perhaps with a hash and a row."""
     listed = [(film, None) if isinstance(film, str) else film for film in films]
     labelled = LabelledRows(Film(key, key) for key, *_ in listed)
     for key, sha256, *row in listed:
@@ -20,7 +20,7 @@ def report(*films: object) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("folders", "told"),
+    ("folders", "printed"),
     [
         (["normal", "Pneumonia"], "2 labelled films: 1 NORMAL, 1 PNEUMONIA."),
         (["NORMAL", "PNEUMONIA/bacteria", "pneumonia/virus/2017"], "3 labelled films: 1 NORMAL, 2 PNEUMONIA."),
@@ -32,16 +32,18 @@ def report(*films: object) -> list[str]:
         ),
     ],
 )
-def test_the_nearest_folder_named_after_a_class_tells_it(folders: list[str], told: str) -> None:
+def test_the_nearest_folder_named_after_a_class_tells_it(folders: list[str], printed: str) -> None:
     """The nearest folder named after a class tells it, in any case and at any depth."""
-    assert report(*(f"/data/{folder}/a.png" for folder in folders))[0] == told
+    assert report(*(f"/data/{folder}/a.png" for folder in folders))[0] == printed
 
 
 @pytest.mark.parametrize("stray", ["unsure/a.png", "a.png"])
 def test_a_folder_that_holds_both_classes_is_of_none(stray: str) -> None:
     """A folder that holds both classes is of none, whatever its name."""
-    told = report("/home/pneumonia/set/normal/a.png", "/home/pneumonia/set/pneumonia/a.png", f"/home/pneumonia/{stray}")
-    assert told[:2] == [
+    printed = report(
+        "/home/pneumonia/set/normal/a.png", "/home/pneumonia/set/pneumonia/a.png", f"/home/pneumonia/{stray}"
+    )
+    assert printed[:2] == [
         "2 labelled films: 1 NORMAL, 1 PNEUMONIA.",
         "Excluded: 1, in no folder named NORMAL or PNEUMONIA.",
     ]
@@ -53,7 +55,7 @@ def test_films_in_no_folder_of_a_class_are_a_wrong_call() -> None:
 
 
 def test_byte_identical_films_count_once() -> None:
-    """Byte-identical films count once, and the others are told."""
+    """Byte-identical films count once, and the others are reported."""
     films = [("/d/NORMAL/a.png", "1"), ("/d/PNEUMONIA/b.png", "2")]
     copies = [("/d/d/NORMAL/a.png", "1"), ("/d/d/PNEUMONIA/b.png", "2"), ("/d/PNEUMONIA/c.png", "2")]
     alone, together = report(*films), report(*films, *copies)
@@ -64,14 +66,14 @@ def test_byte_identical_films_count_once() -> None:
 
 def test_a_failed_copy_does_not_stand_for_the_film() -> None:
     """A failed copy does not stand for the film that was scored."""
-    told = report(("/d/NORMAL/a.png", "1", Row("a", error="timeout")), ("/d/d/NORMAL/a.png", "1"))
-    assert told[:2] == ["1 labelled films: 1 NORMAL, 0 PNEUMONIA.", "Excluded: 1, failed."]
+    printed = report(("/d/NORMAL/a.png", "1", Row("a", error="timeout")), ("/d/d/NORMAL/a.png", "1"))
+    assert printed[:2] == ["1 labelled films: 1 NORMAL, 0 PNEUMONIA.", "Excluded: 1, failed."]
 
 
 def test_the_same_bytes_in_both_classes_count_in_neither() -> None:
     """The same bytes in both classes count in neither: one of the two labels is wrong."""
-    told = report(("/d/NORMAL/a.png", "1"), ("/d/PNEUMONIA/b.png", "1"), ("/d/NORMAL/c.png", "2"))
-    assert told[:2] == [
+    printed = report(("/d/NORMAL/a.png", "1"), ("/d/PNEUMONIA/b.png", "1"), ("/d/NORMAL/c.png", "2"))
+    assert printed[:2] == [
         "1 labelled films: 1 NORMAL, 0 PNEUMONIA.",
         "Excluded: 2, with the same bytes in folders of both classes.",
     ]

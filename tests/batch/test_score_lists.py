@@ -114,7 +114,7 @@ def test_bytes_that_do_not_fit_the_encoding_are_refused(data: bytes, encoding: s
 
 
 @pytest.mark.parametrize("film", ["jpeg", "png"])
-def test_a_film_instead_of_a_list_is_told(film: Path) -> None:
+def test_a_film_instead_of_a_list_is_reported(film: Path) -> None:
     with pytest.raises(WrongList, match="bytes of a film"):
         read_list(encode(film_pixels(), f".{film}"))
 
@@ -154,7 +154,7 @@ def test_a_standard_input_that_cannot_be_read_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("options", [{"null": True}, {"encoding": "utf-16"}])
-def test_how_a_list_is_written_is_told_only_where_there_is_one(options: dict[str, Any]) -> None:
+def test_how_a_list_is_written_is_reported_only_where_there_is_one(options: dict[str, Any]) -> None:
     with pytest.raises(WrongList, match="among the sources"):
         expand_sources(["films"], None, **options)
 
@@ -166,8 +166,8 @@ def command(service: StandIn, films: Path, tmp_path: Path, monkeypatch: pytest.M
     def command(listed: bytes, *options: str) -> tuple[int, str]:
         monkeypatch.chdir(films / "NORMAL")
         arguments = ["score", "-", "--url", service.url, "--out", str(tmp_path / "out.csv"), *options]
-        told = CliRunner().invoke(pneumoserve.app, arguments, input=listed)
-        return told.exit_code, told.stderr
+        errors = CliRunner().invoke(pneumoserve.app, arguments, input=listed)
+        return errors.exit_code, errors.stderr
 
     return command
 
@@ -175,10 +175,10 @@ def command(service: StandIn, films: Path, tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("options", [[], ["--null"]])
 def test_a_wide_list_without_a_mark_sends_nothing(command: Command, service: StandIn, options: dict[str, Any]) -> None:
     """A UTF-16 list without a mark is a wrong call that names both options, and no film is sent."""
-    status, told = command("person0_virus_1.jpeg\r\n".encode("utf-16-le"), *options)
+    status, errors = command("person0_virus_1.jpeg\r\n".encode("utf-16-le"), *options)
     assert (status, service.received) == (2, [])
-    assert "--null" in told
-    assert "--encoding" in told
+    assert "--null" in errors
+    assert "--encoding" in errors
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_a_list_that_can_be_read_sends_the_films_that_it_names_alone(
 ) -> None:
     """A list that can be read sends the films that it names, and no others."""
     assert command(listed, *options)[0] == 0
-    assert service.received == [b"well 0"]
+    assert service.received == [b"negative 0"]

@@ -138,9 +138,9 @@ def test_what_may_not_be_entered_is_one_row_each(tmp_path: Path, monkeypatch: py
     for name in ("scandir", "stat", "open"):
         monkeypatch.setattr(f"os.{name}", refuse(getattr(os, name)))
 
-    told = {os.path.relpath(film.path, tmp_path): film.problem for film in find(tmp_path).films}
+    printed = {os.path.relpath(film.path, tmp_path): film.problem for film in find(tmp_path).films}
     denied = "Permission denied"
-    assert told == {"a": denied, "b/film.png": None, "c.png": None, "letter": denied, "link": denied}
+    assert printed == {"a": denied, "b/film.png": None, "c.png": None, "letter": denied, "link": denied}
 
 
 def test_a_folder_whose_listing_breaks_off_keeps_what_was_listed(
@@ -272,7 +272,7 @@ def test_what_is_skipped_is_counted_by_kind(tmp_path: Path) -> None:
 
 
 def test_nothing_skipped_is_not_told_and_many_kinds_are_cut_short(tmp_path: Path) -> None:
-    """Nothing passed over is not told; of many kinds the frequent ones are."""
+    """Nothing passed over is not printed; of many kinds the frequent ones are."""
     (tmp_path / "a.png").touch()
     assert find(tmp_path).describe_skipped() is None
     for number in range(20):
