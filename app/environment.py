@@ -33,14 +33,14 @@ _INJECTED_BY_VALUE = (
 
 
 def is_injected(name: str, value: str) -> bool:
-    """Tell whether Kubernetes or Docker set a variable, by its name without the prefix and its value."""
+    """Return whether Kubernetes or Docker set a variable, by its name without the prefix and its value."""
     return bool(_SURELY_INJECTED.fullmatch(name)) or any(
         names.fullmatch(name) and values.fullmatch(value) for names, values in _INJECTED_BY_VALUE
     )
 
 
 def own_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Pick what begins with the prefix, in capitals or not, has a value, and is not injected.
+    """Return what begins with the prefix, in capitals or not, has a value, and is not injected.
 
     Returns:
         The values by the names without the prefix, in capitals.
@@ -49,7 +49,7 @@ def own_variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def find_unknown(environment: Mapping[str, str], settings: Iterable[str]) -> dict[str, str | None]:
-    """Name the variables that are nobody's.
+    """Return the variables that are nobody's.
 
     Args:
         environment: all variables.

@@ -42,7 +42,7 @@ _NO_MEMORY = re.compile(
 
 
 class PneumoServeError(Exception):
-    """Anything this project refuses to do, with a sentence that says why."""
+    """Anything this project refuses to do, and why."""
 
 
 class ImageError(PneumoServeError):
@@ -66,7 +66,7 @@ class UnsuitableImage(ImageError):
 
 
 class RequestError(PneumoServeError):
-    """The way in which the film was sent cannot be accepted."""
+    """The film was sent in a way that is not accepted."""
 
 
 class MissingFile(RequestError):
@@ -86,15 +86,15 @@ class TooManyBytes(RequestError):
 
 
 class SlowBody(RequestError):
-    """The body did not arrive in the time that it may take."""
+    """The body did not arrive in time."""
 
 
 class CapacityError(PneumoServeError):
-    """The service cannot take the work now; the same request may succeed later."""
+    """The service cannot take the work now, but may later."""
 
 
 class Overloaded(CapacityError):
-    """As much work as the service holds is already in it."""
+    """The service holds as much work as it takes."""
 
 
 class NotReady(CapacityError):
@@ -102,11 +102,11 @@ class NotReady(CapacityError):
 
 
 class DeadlineExceeded(CapacityError):
-    """The answer would come after the deadline of the request."""
+    """The answer would come after the deadline."""
 
 
 class ModelError(PneumoServeError):
-    """The model store cannot give the model that was asked for."""
+    """The model cannot be had from the store."""
 
 
 class ModelNotFound(ModelError):
@@ -118,7 +118,7 @@ class ArtifactRefused(ModelError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error, or one that it came from, is that the system gave no more memory or threads."""
+    """Return whether an error, or one behind it, is that the system gave no more memory or threads."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno == errno.ENOMEM):

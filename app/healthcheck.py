@@ -18,7 +18,7 @@ _LOOPBACK = {"0.0.0.0": ("127.0.0.1",), "::": ("::1", "127.0.0.1")}  # noqa: S10
 
 
 def check(environment: Mapping[str, str]) -> str:
-    """Ask `/health` where the settings say that it is served; the reason why it is not well, empty where it is."""
+    """Return why `/health`, where the settings say that it is served, is not well; empty where it is."""
     own = own_variables(environment)
     host, port = own.get("HOST", DEFAULT_HOST), int(own.get("PORT", DEFAULT_PORT))
     reason = ""

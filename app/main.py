@@ -31,11 +31,11 @@ _log = logging.getLogger("pneumoserve")
 
 
 def create_app(settings: Settings, *, refused: Callable[[Exception], None] | None = None) -> FastAPI:
-    """Make the service.
+    """Return the service.
 
     Args:
         settings: all of them; nothing is read from the environment here.
-        refused: told why no model could be loaded; the service then stays not ready.
+        refused: called with the reason why no model could be loaded; the service then stays not ready.
     """
     service = Service(settings, Scheduler(granted_cores()))
 
@@ -56,7 +56,7 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
             film = np.zeros((1, *predictor.manifest.shape), np.uint8)
             await service.scheduler.warm(lambda: predictor.engine.logits(film))
         except Exception as error:
-            # Whatever it is: a service that stays not ready for ever, and does not say why, helps nobody.
+            # Any error: a service must not stay unready without a reason in its log.
             _log.error("model refused", extra={"fields": {"reason": _reason(error)}})
             if refused is not None:
                 refused(error)
@@ -109,7 +109,7 @@ async def _answer_error(request: Request, error: Any) -> ProblemResponse:
 
 
 async def _answer_http(request: Request, error: Any) -> ProblemResponse:
-    """Give what the router refuses the same shape as everything else."""
+    """Return what the router refuses as a problem."""
     problem = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}.get(error.status_code, INTERNAL_ERROR)
     details = {
         404: "Expected one of the addresses in /docs. Received another.",

@@ -38,7 +38,7 @@ def _read_origins(value: Any) -> Any:
 
 
 def _read_root_path(value: Any) -> Any:
-    """Take `/xray/` for `/xray`, and `/` for none."""
+    """Read `/xray/` as `/xray`, and `/` as none."""
     if not isinstance(value, str):
         return value
     path = value.rstrip("/")
@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         default=None,
         gt=0,
         lt=1,
-        description="Share of pneumonia among this site's films; unset: as the model was fitted.",
+        description="Proportion of pneumonia among this site's films; unset: as the model was fitted.",
     )
     keep_alive_seconds: int = Field(
         default=5,
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def variables(cls) -> list[str]:
-        """Name all settings as the environment does, without the prefix."""
+        """Return the names of all settings as in the environment, without the prefix."""
         return [name.upper() for name in cls.model_fields]
 
     @classmethod

@@ -26,7 +26,7 @@ class CORS(CORSMiddleware):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a preflight, or add the headers to an answer."""
+        """Respond to a preflight, or add the headers to a response."""
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             # A problem that the routes answer writes its own over it.
             scope["state"]["outcome"] = "preflight"

@@ -19,7 +19,7 @@ class Prefix:
         self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take the prefix off, and pass the request on."""
+        """Remove the prefix and pass the request on."""
         if scope["type"] == "http" and scope["path"].startswith(f"{self._root_path}/"):
             scope = {**scope, "path": scope["path"].removeprefix(self._root_path)}
         await self._app(scope, receive, send)

@@ -74,16 +74,16 @@ class Failures:
 
 
 class Account:
-    """What is told of one request: in its answer's headers, in the log and to the metrics."""
+    """What headers, log and metrics report of one request."""
 
     def __init__(self, service: Service, method: str, path: str, sent_id: bytes, begun: float) -> None:
-        """Begin to keep it.
+        """Begin the account.
 
         Args:
             service: whose metrics count it.
             method: of the request.
             path: of the request.
-            sent_id: the caller's own request id, empty where there is none; used where it is an acceptable one.
+            sent_id: the caller's request id, used where it is acceptable.
             begun: when the request came, by `time.monotonic()`.
         """
         self._service, self._method, self._path = service, method, path
@@ -93,7 +93,7 @@ class Account:
         self.status = 0
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Answer the headers that the response gets."""
+        """Return the headers of the response."""
         headers = [(b"x-request-id", self.request_id.encode())]
         if self.seconds:
             timing = ", ".join([f"{phase};dur={spent * 1e3:.2f}" for phase, spent in self.seconds.items()])
@@ -117,7 +117,7 @@ class Account:
         _log.info("request", extra={"fields": fields})
 
     def fail(self, error: BaseException) -> ProblemResponse:
-        """Say where we failed, not with what: an error's own words can hold a path or a patient's name."""
+        """Log where we failed, without the error's words, which can hold a path or a patient's name."""
         place, trace = "unknown", error.__traceback__
         while trace is not None:
             place = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
@@ -133,5 +133,5 @@ class Account:
 def _request_id(sent: bytes) -> str:
     if _REQUEST_ID.fullmatch(sent):
         return sent.decode()
-    # It need not be secret: the system's random numbers would cost a twelfth of the request.
+    # Not secret: the system's random numbers would cost a twelfth of the request.
     return f"{getrandbits(128):032x}"

@@ -12,7 +12,7 @@ THREAD_BYTES = 64 * 2**20
 
 
 def check_room(size: int) -> None:
-    """Ask the system for address space, and give it back untouched.
+    """Check that the system has address space, by asking for it and returning it.
 
     With less, OpenVINO ends the process, or answers nothing at all; at best it says which of its files failed.
 
