@@ -64,7 +64,8 @@ class Head:
     def describe(self, pneumonia_is: Class) -> str:
         """Return a sentence on which answer is taken for PNEUMONIA."""
         other = 1 - pneumonia_is
-        where = f"an output near {pneumonia_is}" if self.units == 1 else f"of outputs 0 and 1 number {pneumonia_is}"
+        order = ("first", "second")[pneumonia_is]
+        where = f"an output near {pneumonia_is}" if self.units == 1 else f"the {order} of its two outputs"
         return f"PNEUMONIA: class {pneumonia_is}, {where}. Where it is class {other}, add --pneumonia-is {other}."
 
 

@@ -101,7 +101,7 @@ def test_a_network_of_224_pixels_in_three_channels_is_served_at_its_own_size(tmp
     assert status == 0
     assert printed.splitlines() == [
         "Input: 224 × 224 pixels, the gray film in three channels, 0 to 255.",
-        "PNEUMONIA: class 1, of outputs 0 and 1 number 1. Where it is class 0, add --pneumonia-is 0.",
+        "PNEUMONIA: class 1, the second of its two outputs. Where it is class 0, add --pneumonia-is 0.",
         "Maps: class activation map (Zhou 2016) at second. Layers: first, second.",
         f"Wrote {tmp_path / 'store' / 'mine' / '1'}.",
     ]

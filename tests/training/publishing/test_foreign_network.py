@@ -141,7 +141,8 @@ def test_a_softmax_of_two_becomes_one_logit(name, pneumonia_is):
     before = answer(network, given(network))[:, pneumonia_is]
     adapted = adapt(network, Conventions(pneumonia_is))
     assert_same(adapted, before)
-    assert f"PNEUMONIA: class {pneumonia_is}, of outputs 0 and 1 number {pneumonia_is}." in " ".join(adapted.notes)
+    order = ["first", "second"][pneumonia_is]
+    assert f"PNEUMONIA: class {pneumonia_is}, the {order} of its two outputs." in " ".join(adapted.notes)
 
 
 @pytest.mark.parametrize("pneumonia_is", [0, 1])

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from app.errors import ArtifactRefused
-from tests.training.foreign import FILMS, transferred
+from tests.training.foreign import FILMS, functional, transferred
 from training.publishing.full_precision import to_float32
 
 RGB = np.repeat(FILMS, 3, axis=3)
@@ -54,3 +54,13 @@ def test_integer_weights_are_refused():
     network.layers[-1].quantize("int8")
     with pytest.raises(ArtifactRefused, match="Expected weights that are floats"):
         to_float32(network)
+
+
+def test_a_precision_that_an_input_or_an_operation_names_becomes_float32():
+    """Those are named without a policy."""
+    network = functional(
+        layers.Dense(1, "sigmoid"), front=lambda films: ops.cast(films, "bfloat16") / 255.0, dtype="float16"
+    )
+    plain = to_float32(network)
+    assert {operation.output.dtype for operation in network.operations} == {"float16", "bfloat16", "float32"}
+    assert {operation.output.dtype for operation in plain.operations} == {"float32"}
