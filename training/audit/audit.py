@@ -1,4 +1,4 @@
-"""The audit of a model: what its films give away, how far it sways when they are altered, and on what it leans."""
+"""The audit of a model: shortcut features of its films, its robustness to perturbations, and what it relies on."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from app.names import LABELS
 from training.audit.copies import Copies, compare_copies
 from training.audit.corruptions import AXES, IN_CRITERION, MARKERS, MASKS, Axis
 from training.audit.robustness import (
-    FIGURES,
     LARGEST_CHANGE,
+    SHOWN_METRICS,
     Change,
     Logits,
     PerturbedMetrics,
@@ -29,23 +29,21 @@ from training.audit.robustness import (
     measure_perturbed,
 )
 from training.audit.shortcuts import Baseline, measure_shortcuts
-from training.augmentation.perturbations import Perturbation
+from training.augmentation.perturbations import UNPERTURBED, Perturbation
 from training.augmentation.style import StyleBank
 from training.data.films import SOURCE_SIDE, Films, read_film_files
 from training.data.patients import Grouping
+from training.evaluation.assessment import predict
 from training.evaluation.logits import compute_logits_here, progress_bar
 from training.evaluation.metrics import Metric, binary_metrics
 
-UNPERTURBED = Perturbation("unaltered", lambda film, _rng: film)
-"""What the others are compared with: read at `SOURCE_SIDE` and shrunk, as they are."""
-
 STYLE_TRANSFERS: dict[str, dict[str, Any]] = {
-    "look of either class": {},
-    "detail of the other class": {"is_other": True, "histogram": 0.0},
-    "tones of the other class": {"is_other": True, "amplitude": 0.0},
-    "look of the other class": {"is_other": True},
+    "style of either class": {},
+    "amplitude spectrum of the other class": {"is_other": True, "histogram": 0.0},
+    "gray-level histogram of the other class": {"is_other": True, "amplitude": 0.0},
+    "style of the other class": {"is_other": True},
 }
-"""Name of a view → which look every film borrows there, and what of it."""
+"""Name → whose style every film takes on, and which part of it."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,9 @@ class Subject:
     Attributes:
         entry: of the model store.
         engine: of that entry.
-        point: the operating point at which classes are given.
+        point: the operating point at which classes are predicted.
         data: the films in words.
-        folder: which they lie in, one sub-folder a class.
+        folder: theirs, with one sub-folder a class.
         paths: `<label>/<file name>` of each.
         patients: of each.
     """
@@ -78,22 +76,22 @@ class Subject:
 
 @dataclass(frozen=True)
 class Audit:
-    """All that was measured; `unaltered` has intervals, `views` come in the order of `AXES`."""
+    """All that was measured; `unperturbed` has intervals, `axes` come in the order of `AXES`."""
 
     subject: Subject
     fingerprint: str
     films: dict[str, int]
-    unaltered: dict[str, Metric]
+    unperturbed: dict[str, Metric]
     baselines: list[Baseline]
-    views: list[tuple[Axis, list[PerturbedMetrics]]]
-    looks: list[PerturbedMetrics]
+    axes: list[tuple[Axis, list[PerturbedMetrics]]]
+    styles: list[PerturbedMetrics]
     markers: list[PerturbedMetrics]
     masks: list[PerturbedMetrics]
-    promise: RobustnessCriterion
+    criterion: RobustnessCriterion
     copies: Copies | None
 
     def to_json(self) -> dict[str, Any]:
-        """Answer the figures for `audit.json`."""
+        """Return the metrics for `audit.json`."""
         subject, manifest = self.subject, self.subject.entry.manifest
         return {
             "model": subject.entry.label,
@@ -104,34 +102,34 @@ class Audit:
             "patients": len(np.unique(subject.patients.groups)),
             "grouping": subject.patients.rule,
             "operating_point": {"name": subject.point, "threshold": subject.threshold},
-            "unaltered": {name: self.unaltered[name].to_json() for name in FIGURES},
+            "unperturbed": {name: self.unperturbed[name].to_json() for name in SHOWN_METRICS},
             "baselines": [baseline.to_json() for baseline in self.baselines],
             "axes": [
-                {"name": axis.name, "unaltered": axis.unaltered, "views": [_round(view) for view in views]}
-                for axis, views in self.views
+                {"name": axis.name, "unperturbed": axis.unperturbed, "perturbed": [_round(each) for each in metrics]}
+                for axis, metrics in self.axes
             ],
-            "looks": [_round(view) for view in self.looks],
-            "markers": [_round(view) for view in self.markers],
-            "masks": [_round(view) for view in self.masks],
-            "promise": {
-                "largest_move_allowed": LARGEST_CHANGE,
+            "styles": [_round(each) for each in self.styles],
+            "markers": [_round(each) for each in self.markers],
+            "masks": [_round(each) for each in self.masks],
+            "robustness_criterion": {
+                "largest_change_allowed": LARGEST_CHANGE,
                 "over": list(IN_CRITERION),
-                "is_kept": self.promise.is_kept,
-                "worst": [{**_round(move), "by": round(move.by, 6)} for move in self.promise.worst],
+                "is_met": self.criterion.is_met,
+                "worst": [{**_round(change), "by": round(change.by, 6)} for change in self.criterion.worst],
             },
             "copies": self.copies.to_json() if self.copies else None,
         }
 
 
 def audit(subject: Subject, copies: Path | None, console: Console) -> Audit:
-    """Measure everything that `Audit` holds.
+    """Compute everything that `Audit` holds.
 
-    Films are read at `SOURCE_SIDE` pixels, altered there, and shrunk to the model's size; what altered films are
-    compared with went the same way unaltered.
+    Films are read at `SOURCE_SIDE` pixels, perturbed there, and shrunk to the model's size; the unperturbed films that
+    they are compared with are read and shrunk likewise.
 
     Args:
         subject: what is audited.
-        copies: a folder with the same films in another form, to be compared with these; None: no comparison.
+        copies: a folder with the same films in another form, to be compared; None: no comparison.
         console: where the progress bars go.
 
     Raises:
@@ -140,67 +138,61 @@ def audit(subject: Subject, copies: Path | None, console: Console) -> Audit:
     films = read_film_files(subject.folder, subject.paths, width=SOURCE_SIDE, height=SOURCE_SIDE, console=console)
     if 0 in films.count().values():
         raise PneumoServeError(f"Expected films of both classes for an audit. Received {films.count()}.")
+    manifest, engine = subject.entry.manifest, subject.engine
     compared = (
-        compare_copies(
-            subject.folder, copies, subject.paths, subject.entry.manifest, subject.engine, subject.point, console
-        )
+        compare_copies(subject.folder, copies, subject.paths, manifest, engine, subject.point, console)
         if copies
         else None
     )
-    logits = _look(subject, films, console)
+    logits = _compute_all_logits(subject, films, console)
     plain = logits[UNPERTURBED.name]
-    said = plain >= subject.threshold
-    unaltered = binary_metrics(films.labels, plain, said, subject.patients.groups)
 
-    def see(name: str, seen: Logits, amount: float | None = None) -> PerturbedMetrics:
-        return measure_perturbed(name, films.labels, seen, subject.threshold, amount)
+    def measure(name: str, found: Logits, amount: float | None = None) -> PerturbedMetrics:
+        return measure_perturbed(name, films.labels, found, subject.threshold, amount)
 
-    views = [
-        (axis, [see(alteration.name, logits[alteration.name], amount) for amount, alteration in axis.steps])
-        for axis in AXES
-    ]
+    axes = [(axis, [measure(step.name, logits[step.name], amount) for amount, step in axis.steps]) for axis in AXES]
+    perturbed = [metrics for _, steps in axes for metrics in steps]
     return Audit(
         subject=subject,
         fingerprint=films.fingerprint(),
         films=films.count(),
-        unaltered=unaltered,
+        unperturbed=binary_metrics(films.labels, plain, predict(plain, subject.threshold), subject.patients.groups),
         baselines=measure_shortcuts(films, subject.patients.groups),
-        views=views,
-        looks=[see(name, logits[name]) for name in STYLE_TRANSFERS],
+        axes=axes,
+        styles=[measure(name, logits[name]) for name in STYLE_TRANSFERS],
         markers=[
-            see(f"{marker.name}, {label}", np.where(films.labels == number, logits[marker.name], plain))
+            measure(f"{marker.name}, {label}", np.where(films.labels == number, logits[marker.name], plain))
             for marker in MARKERS
             for number, label in enumerate(LABELS)
         ],
-        masks=[see(mask.name, logits[mask.name]) for mask in MASKS],
-        promise=check_criterion(see(UNPERTURBED.name, plain), [view for _, seen in views for view in seen]),
+        masks=[measure(mask.name, logits[mask.name]) for mask in MASKS],
+        criterion=check_criterion(measure(UNPERTURBED.name, plain), perturbed),
         copies=compared,
     )
 
 
-def _look(subject: Subject, films: Films, console: Console) -> dict[str, Logits]:
-    """Answer the logits of all films in every view, by its name."""
+def _compute_all_logits(subject: Subject, films: Films, console: Console) -> dict[str, Logits]:
+    """Return the logits of all films under every perturbation and style transfer, by its name."""
     spec = subject.entry.manifest.input
-    styles = StyleBank(films.pixels, films.labels)
+    bank = StyleBank(films.pixels, films.labels)
 
-    def alter(view: Perturbation | str) -> NDArray[np.uint8]:
-        if isinstance(view, Perturbation):
-            return view.apply(films.pixels, width=spec.width, height=spec.height)
-        wanted = dict(STYLE_TRANSFERS[view])
-        classes = 1 - films.labels if wanted.pop("is_other", False) else None
-        return UNPERTURBED.apply(
-            styles.transfer(films.pixels, 0, classes=classes, **wanted), width=spec.width, height=spec.height
-        )
+    def perturb(way: Perturbation | str) -> NDArray[np.uint8]:
+        if isinstance(way, Perturbation):
+            return way.apply(films.pixels, width=spec.width, height=spec.height)
+        settings = dict(STYLE_TRANSFERS[way])
+        classes = 1 - films.labels if settings.pop("is_other", False) else None
+        styled = bank.transfer(films.pixels, 0, classes=classes, **settings)
+        return UNPERTURBED.apply(styled, width=spec.width, height=spec.height)
 
-    steps = (alteration for axis in AXES for _, alteration in axis.steps)
-    views: list[Perturbation | str] = [UNPERTURBED, *steps, *MARKERS, *MASKS, *STYLE_TRANSFERS]
+    steps = (step for axis in AXES for _, step in axis.steps)
+    ways: list[Perturbation | str] = [UNPERTURBED, *steps, *MARKERS, *MASKS, *STYLE_TRANSFERS]
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar(console) as progress:
-        seen = pool.map(lambda view: compute_logits_here(subject.engine, alter(view)), views)
-        logits = list(progress.track(seen, len(views), description="Looking at altered films"))
-    names = [view.name if isinstance(view, Perturbation) else view for view in views]
+        found = pool.map(lambda way: compute_logits_here(subject.engine, perturb(way)), ways)
+        logits = list(progress.track(found, len(ways), description="Predicting perturbed films"))
+    names = [way.name if isinstance(way, Perturbation) else way for way in ways]
     return dict(zip(names, logits, strict=True))
 
 
 def _round(measured: PerturbedMetrics | Change) -> dict[str, Any]:
-    figures = {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(measured).items()}
-    return {key: value for key, value in figures.items() if value is not None}
+    values = {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(measured).items()}
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The same films in two folders, as original and as copy: what the model says of each."""
+"""The same films in two folders, as original and as copy: how far the model's predictions differ."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from app.inference.manifest import Manifest
 from app.names import LABELS
 from training.data.films import read_film_files
 from training.data.listing import list_films
+from training.evaluation.assessment import predict
 from training.evaluation.logits import compute_logits
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far the probabilities of `films` pairs lie apart, and how many of them change their class."""
+    """Median and largest difference in probability of `films` pairs, and how many change their class."""
 
     films: int
     median: float
@@ -32,10 +33,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Copies:
-    """Two folders compared: `every` pair, and those `evaluated`, or None where none of them was.
+    """Two folders compared: `every` pair, and those `evaluated`, None where none was.
 
-    `probabilities` is float64 of shape (2, pairs), of the film and of its copy; `unreadable` counts the pairs of which
-    one file could not be read.
+    `probabilities` is float64 of shape (2, pairs), of film and copy; `unreadable` counts the pairs with an unreadable
+    file.
     """
 
     every: Difference
@@ -44,7 +45,7 @@ class Copies:
     probabilities: NDArray[np.float64]
 
     def to_json(self) -> dict[str, Any]:
-        """Answer it for `audit.json`."""
+        """Return it for `audit.json`."""
         return {
             "every": asdict(self.every),
             "evaluated": asdict(self.evaluated) if self.evaluated else None,
@@ -65,15 +66,15 @@ def compare_copies(
 
     Args:
         folder: of labelled films.
-        copies: likewise; the files at the same path, whatever the case of the class in it, are compared.
-        evaluated: the paths below `folder` of the films that the rest of the audit is about.
+        copies: of the copies: files at the same path, whatever the case of the class in it, are compared.
+        evaluated: the paths below `folder` of the films that are audited.
         manifest: of the model.
         engine: of the model.
-        point: the operating point at which classes are given.
+        point: the operating point at which classes are predicted.
         console: where the progress bars go.
 
     Raises:
-        InvalidParameter: no file of one folder has its namesake in the other.
+        InvalidParameter: no file of one folder has a namesake in the other.
         WrongLayout: `copies` has no labelled films.
     """
     listings = [list_films(place) for place in (folder, copies)]
@@ -94,10 +95,10 @@ def compare_copies(
     for side, place in zip((films, others), places, strict=True):
         pixels = side.pixels[[place[key] for key in keys]]
         logits.append(compute_logits(engine, pixels, console))
-    said = np.stack(logits)
+    both = np.stack(logits)
     calibrate = manifest.calibration.probability
-    probabilities = np.array([[calibrate(logit) for logit in row] for row in said.tolist()])
-    changed = np.logical_xor(*(said >= manifest.operating_points[point]))
+    probabilities = np.array([[calibrate(logit) for logit in row] for row in both.tolist()])
+    changed = np.logical_xor(*predict(both, manifest.operating_points[point]))
     chosen = np.isin(keys, [_key(path) for path in evaluated])
     return Copies(
         every=_difference(probabilities, changed),
@@ -108,7 +109,7 @@ def compare_copies(
 
 
 def _key(path: str) -> str:
-    """Return a path with the names of classes as they are written here: folders may spell them in two ways."""
+    """Return a path with the names of classes in capitals."""
     return "/".join(name.upper() if name.upper() in LABELS else name for name in path.split("/"))
 
 

@@ -1,4 +1,4 @@
-"""How films are altered for the audit: along axes, by a marker, and by what is hidden of them."""
+"""The perturbations of an audit: axes of several steps, a marker, and masks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Corner = Literal["left", "right"]
 CORNERS: tuple[Corner, ...] = ("left", "right")
 
 CENTRE = 0.7
-"""Share of width and of height that is blacked out, or kept alone."""
+"""Proportion of width and of height that is blacked out, or kept alone."""
 
 _MARKER_HEIGHT = 0.075
 _MARGIN = 0.05
@@ -36,15 +36,15 @@ _WHITE = 255
 
 @dataclass(frozen=True)
 class Axis:
-    """One thing that is changed step by step: `name` with its unit, where a film is `unaltered`, and the `steps`."""
+    """A perturbation in steps: `name` with its unit, the amount at which a film is `unperturbed`, and the `steps`."""
 
     name: str
-    unaltered: float
+    unperturbed: float
     steps: tuple[tuple[float, Perturbation], ...]
 
 
-def _axis(name: str, unaltered: float, make: Callable[..., Perturbation], amounts: tuple[float, ...]) -> Axis:
-    return Axis(name, unaltered, tuple((amount, make(amount)) for amount in amounts))
+def _axis(name: str, unperturbed: float, make: Callable[..., Perturbation], amounts: tuple[float, ...]) -> Axis:
+    return Axis(name, unperturbed, tuple((amount, make(amount)) for amount in amounts))
 
 
 AXES = (
@@ -58,19 +58,19 @@ AXES = (
 )
 
 IN_CRITERION = tuple(
-    alteration.name
-    for alteration in (
+    perturbation.name
+    for perturbation in (
         *(encode(quality) for quality in (95, 80, 60, 45, 30)),
         *(blur_by(sigma) for sigma in (1, 2)),
         *(scale_brightness(factor) for factor in (0.8, 1.2)),
         *(scale_contrast(factor) for factor in (0.8, 1.2)),
     )
 )
-"""The names of the steps over which sensitivity and specificity should hardly move."""
+"""Names of the steps over which the robustness criterion is checked."""
 
 
 def draw_marker(film: Pixels, corner: Corner) -> Pixels:
-    """Draw a bright R, as of lead, into the upper left or the upper right corner of the picture."""
+    """Draw a bright R, as of lead, into the upper left or upper right corner."""
     rows, columns = film.shape
     scale = cv2.getFontScaleFromHeight(cv2.FONT_HERSHEY_SIMPLEX, round(_MARKER_HEIGHT * rows), 2)
     (width, height), _ = cv2.getTextSize("R", cv2.FONT_HERSHEY_SIMPLEX, scale, 2)

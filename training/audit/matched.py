@@ -1,4 +1,4 @@
-"""A model on films of another site, matched in brightness, contrast and sharpness: what it sees beyond them."""
+"""A model on films of another site, matched in brightness, contrast and sharpness: its AUC beyond them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import PneumoServeError
+from training.audit.boosting import FOLDS, cross_validate
 from training.audit.matching import BALANCED, Pairs, best_balanced, match_pairs, mean_differences
 from training.audit.shortcuts import describe_pixels
 from training.data.films import Films
@@ -16,36 +17,36 @@ from training.data.patients import Grouping
 from training.evaluation.metrics import Metric, binary_metrics
 
 ORDERS = 50
-"""So many orders of matching are tried; the best balanced one is measured, the others show how much hangs on it."""
+"""Orders of matching that are tried; the best balanced one is measured, the others show the spread."""
 
 FEWEST_PAIRS = 10
 
-_FOLDS = 5
 _REPEATS = 5
-_DRAWS = 2000
+_BOOSTING: dict[str, Any] = {"max_iter": 60, "max_leaf_nodes": 8, "min_samples_leaf": 10}
+_RESAMPLES = 2000
 Floats = NDArray[np.float64]
 
 
 class TooFewPairs(PneumoServeError):
-    """The films of the two classes are too unlike to be matched."""
+    """The classes overlap too little to be matched."""
 
 
 @dataclass(frozen=True)
 class Matched:
-    """What was found.
+    """The metrics on matched and on all films.
 
     Attributes:
         pairs: the films that were matched.
         differences: standardised mean differences of the seven statistics, before and after matching.
         model: AUC on the pairs.
         baseline: AUC of gradient boosting on the statistics of the pairs, cross-validated.
-        gain: AUC of the model less that of the baseline, on the same draws.
+        gain: AUC of the model less that of the baseline, on the same resamples.
         file_size: AUC of the files' bytes on the pairs; they were not matched for it.
-        sterner: how many pairs are left when films are matched for the logarithm of the files' bytes too, and the
-            model's AUC on those; None where they are too few.
+        with_file_size: number of pairs matched for the logarithm of the files' bytes too, and the model's AUC on
+            them; None where they are too few.
         orders: the model's lowest, median and highest AUC over all orders of matching.
         model_unmatched: AUC on all films.
-        baseline_unmatched: likewise.
+        baseline_unmatched: AUC of the baseline on all films.
     """
 
     pairs: Pairs
@@ -54,7 +55,7 @@ class Matched:
     baseline: Metric
     gain: Metric
     file_size: Metric
-    sterner: tuple[int, Metric] | None
+    with_file_size: tuple[int, Metric] | None
     orders: tuple[float, float, float]
     model_unmatched: Metric
     baseline_unmatched: Metric
@@ -70,15 +71,15 @@ class Matched:
         return self.is_balanced and (self.model.low or 0) > 0.5 and (self.gain.low or 0) > 0
 
     @property
-    def holds_sternly(self) -> bool:
+    def holds_with_file_size(self) -> bool:
         """Whether the model's interval lies over chance where films are matched for the file's size too."""
-        return self.sterner is not None and (self.sterner[1].low or 0) > 0.5
+        return self.with_file_size is not None and (self.with_file_size[1].low or 0) > 0.5
 
 
 def measure_matched(films: Films, logits: NDArray[np.float32], grouping: Grouping) -> Matched:
-    """Match films by their global statistics, and measure a model and the statistics themselves on the pairs.
+    """Match films by their global statistics, and compute the AUC of a model and of the statistics on the pairs.
 
-    Intervals are 95 % percentile bootstraps: of pairs where films are matched, else of patients.
+    Intervals are 95 % percentile bootstraps, of pairs or, on all films, of patients.
 
     Args:
         films: of both classes.
@@ -86,7 +87,7 @@ def measure_matched(films: Films, logits: NDArray[np.float32], grouping: Groupin
         grouping: the films' patients.
 
     Raises:
-        TooFewPairs: fewer than `FEWEST_PAIRS` are to be had.
+        TooFewPairs: fewer than `FEWEST_PAIRS` can be matched.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn's own; ships no types
 
@@ -105,24 +106,24 @@ def _measure(films: Films, logits: NDArray[np.float32], grouping: Grouping) -> M
     if len(pairs) < FEWEST_PAIRS:
         raise TooFewPairs(
             f"Expected at least {FEWEST_PAIRS} pairs of films that are alike in brightness, contrast and sharpness. "
-            f"Received {len(pairs)}, of {films.count()}: the classes are too unlike."
+            f"Received {len(pairs)}, of {films.count()}: the classes overlap too little."
         )
     every = np.concatenate([pairs.normal, pairs.pneumonia])
     pair_of = np.tile(np.arange(len(pairs)), 2)
-    baseline = _cross_validate(statistics[every], labels[every], pair_of)
+    baseline = cross_validate(statistics[every], labels[every], pair_of, repeats=_REPEATS, **_BOOSTING)
     scores = {
         "model": logits[every].astype(np.float64),
         "baseline": baseline,
         "file_size": films.sizes[every, 2].astype(np.float64),
     }
-    draws = {name: _paired_aucs(score[: len(pairs)], score[len(pairs) :]) for name, score in scores.items()}
+    aucs = {name: _paired_aucs(score[: len(pairs)], score[len(pairs) :]) for name, score in scores.items()}
     orders = [_auc(logits[some.normal], logits[some.pneumonia]) for some in candidates if len(some) >= FEWEST_PAIRS]
     return Matched(
         pairs,
         mean_differences(statistics, labels, pairs),
-        **{name: _summarise(values) for name, values in draws.items()},
-        gain=_summarise(draws["model"] - draws["baseline"]),
-        sterner=_match_sternly(statistics, films, logits, groups),
+        **{name: _summarise(values) for name, values in aucs.items()},
+        gain=_summarise(aucs["model"] - aucs["baseline"]),
+        with_file_size=_match_with_file_size(statistics, films, logits, groups),
         orders=(min(orders), float(np.median(orders)), max(orders)),
         model_unmatched=binary_metrics(labels, logits, logits >= 0, groups)["auc"],
         baseline_unmatched=_unmatched_auc(statistics, labels, groups),
@@ -133,7 +134,7 @@ def _match_in_orders(statistics: Floats, labels: NDArray[np.uint8], groups: NDAr
     return [match_pairs(statistics, labels, groups, seed) for seed in range(ORDERS)]
 
 
-def _match_sternly(
+def _match_with_file_size(
     statistics: Floats, films: Films, logits: NDArray[np.float32], groups: NDArray[np.int64]
 ) -> tuple[int, Metric] | None:
     wider = np.column_stack([statistics, np.log(films.sizes[:, 2])])
@@ -143,27 +144,10 @@ def _match_sternly(
     return len(pairs), _summarise(_paired_aucs(logits[pairs.normal], logits[pairs.pneumonia]))
 
 
-def _cross_validate(statistics: Floats, labels: NDArray[np.uint8], groups: NDArray[np.int64]) -> Floats:
-    """Answer out-of-fold scores of gradient boosting, averaged over repetitions; no group is in learned and scored."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    scores = np.zeros(len(labels))
-    for seed in range(_REPEATS):
-        folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed).split(statistics, labels, groups)
-        for learn, watch in folds:
-            boosting = HistGradientBoostingClassifier(
-                max_iter=60, max_leaf_nodes=8, min_samples_leaf=10, early_stopping=False, random_state=seed
-            )
-            boosting.fit(statistics[learn], labels[learn])
-            scores[watch] += boosting.predict_proba(statistics[watch])[:, 1] / _REPEATS
-    return scores
-
-
 def _unmatched_auc(statistics: Floats, labels: NDArray[np.uint8], groups: NDArray[np.int64]) -> Metric:
-    if min(len(np.unique(groups[labels == number])) for number in (0, 1)) < _FOLDS:
-        return Metric(None, None, None, f"undefined with fewer than {_FOLDS} patients of a class")
-    scores = _cross_validate(statistics, labels, groups)
+    if min(len(np.unique(groups[labels == number])) for number in (0, 1)) < FOLDS:
+        return Metric(None, None, None, f"undefined with fewer than {FOLDS} patients of a class")
+    scores = cross_validate(statistics, labels, groups, repeats=_REPEATS, **_BOOSTING)
     return binary_metrics(labels, scores, scores >= 0.5, groups)["auc"]
 
 
@@ -172,17 +156,17 @@ def _auc(normal: NDArray[Any], pneumonia: NDArray[Any]) -> float:
 
 
 def _paired_aucs(normal: NDArray[Any], pneumonia: NDArray[Any]) -> Floats:
-    """Answer the AUC of the pairs, and then of pairs drawn with replacement: the same ones for every score."""
+    """Return the AUC of the pairs, and then of pairs resampled with replacement, the same for every score."""
     above = _ranks_above(normal, pneumonia)
-    drawn = np.random.default_rng(0).multinomial(len(normal), np.full(len(normal), 1 / len(normal)), size=_DRAWS)
-    times = np.concatenate([np.ones((1, len(normal))), drawn])
+    sampled = np.random.default_rng(0).multinomial(len(normal), np.full(len(normal), 1 / len(normal)), size=_RESAMPLES)
+    times = np.concatenate([np.ones((1, len(normal))), sampled])
     return np.asarray(np.sum(times @ above * times, axis=1) / len(normal) ** 2, np.float64)
 
 
 def _ranks_above(normal: NDArray[Any], pneumonia: NDArray[Any]) -> Floats:
-    """Answer 1 where the sick film (row) has the higher score than the healthy one (column), half for a tie."""
-    sick, healthy = pneumonia[:, np.newaxis], normal[np.newaxis]
-    return np.asarray((sick > healthy) + (sick == healthy) / 2, np.float64)
+    """Return 1 where the positive film (row) has a higher score than the negative one (column), 0.5 for a tie."""
+    positive, negative = pneumonia[:, np.newaxis], normal[np.newaxis]
+    return np.asarray((positive > negative) + (positive == negative) / 2, np.float64)
 
 
 def _summarise(values: Floats) -> Metric:

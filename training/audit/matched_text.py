@@ -1,4 +1,4 @@
-"""What was found on matched films → words and tables, for the console, `outside.json` and a model card."""
+"""Metrics on matched films → text and tables, for the console, `outside.json` and a model card."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from training.audit.matching import BALANCED, CALIPER, STATISTICS
 from training.data.films import Films
 
 OUTSIDE_FILE = "outside.json"
-"""What was found on films of another site: in the report's folder, and in an entry's for its card."""
+"""Metrics on films of another site: in the report's folder, and in an entry's for its card."""
 
 _MEASURED = ("model", "baseline", "gain", "file_size", "model_unmatched", "baseline_unmatched")
 
 
 def conclude(matched: Matched, model: str) -> str:
-    """Say in words what may be claimed of these films."""
+    """Return in words what may be claimed."""
     auc = f"{model} has AUC {matched.model} on {len(matched.pairs)} matched pairs"
     if not matched.is_balanced:
         return f"Nothing is claimed: the pairs are not balanced within {BALANCED}. {auc}."
     if matched.is_claim:
-        over = "over chance, and over what brightness, contrast and sharpness alone reach on the same films"
+        over = "above chance, and above what brightness, contrast and sharpness alone reach on the same films"
         return f"{auc}: {over}.{_caution(matched)}"
     if (matched.model.low or 0) > 0.5:
-        return f"Nothing is claimed: {auc}, over chance, but its lead over the statistics alone may be chance."
+        return f"Nothing is claimed: {auc}, above chance, but its lead over the statistics alone may be chance."
     under = (matched.model.high or 1) < 0.5
-    return f"Nothing is claimed: {auc}, {'worse than a coin' if under else 'which a coin might reach too'}."
+    return f"Nothing is claimed: {auc}, {'below chance' if under else 'not above chance'}."
 
 
 def write_outside(matched: Matched, films: Films, data: str, about: dict[str, object], out: Path) -> None:
-    """Write `outside.json`: `about`, the figures, and the sections that a model card shows.
+    """Write `outside.json`: `about`, the metrics, and the sections that a model card shows.
 
     Args:
-        matched: what was found.
-        films: on which.
+        matched: the metrics.
+        films: that were matched.
         data: the name of their folder.
         about: the model and the films; needs `model`.
         out: an existing folder.
@@ -50,7 +50,7 @@ def write_outside(matched: Matched, films: Films, data: str, about: dict[str, ob
         "films": films.count(),
         "pairs": len(matched.pairs),
         "claim": matched.is_claim,
-        "holds_for_file_size_too": matched.holds_sternly,
+        "holds_for_file_size_too": matched.holds_with_file_size,
         "sections": _describe(matched, films, data, model),
         "figures": {name: getattr(matched, name).to_json() for name in _MEASURED},
     }
@@ -58,7 +58,7 @@ def write_outside(matched: Matched, films: Films, data: str, about: dict[str, ob
 
 
 def print_matched(matched: Matched, films: Films, data: str, model: str, console: Console) -> None:
-    """Print the same tables and the conclusion."""
+    """Print the same sections."""
     for section in _describe(matched, films, data, model):
         table = Table(*section["columns"], title=section["title"])
         for row in section["rows"]:
@@ -75,8 +75,8 @@ def _describe(matched: Matched, films: Films, data: str, model: str) -> list[dic
         ("the statistics alone, matched", str(matched.baseline)),
         ("the model less the statistics, matched", str(matched.gain)),
         ("the file's size alone, matched (not matched for it)", str(matched.file_size)),
-        (_name_sterner(matched, model), str(matched.sterner[1]) if matched.sterner else "too few pairs"),
-        (f"{model}, all films: claimed for nothing", str(matched.model_unmatched)),
+        _describe_file_size(matched, model),
+        (f"{model}, all films: no claim", str(matched.model_unmatched)),
         ("the statistics alone, all films", str(matched.baseline_unmatched)),
     ]
     return [
@@ -87,14 +87,14 @@ def _describe(matched: Matched, films: Films, data: str, model: str) -> list[dic
                 f"one to one without replacement: within {CALIPER} standard deviations of the logit of a propensity "
                 "score (logistic regression on seven global statistics at 150 × 150 pixels), nearest by Mahalanobis "
                 f"distance (Rosenbaum and Rubin 1985; Austin 2011). Of {ORDERS} orders of matching the best balanced "
-                f"one is shown, chosen without the model; over all of them its AUC is {median:.3f} in the median, "
+                f"one is shown, chosen without the model; over all of them the median AUC is {median:.3f}, "
                 f"{low:.3f} to {high:.3f}. Intervals: 95 % percentile bootstrap of pairs (all films: of patients)."
             ),
             "columns": ["", "AUC"],
             "rows": [list(row) for row in aucs],
         },
         {
-            "title": f"{data}: how alike the classes are",
+            "title": f"{data}: balance of the classes",
             "text": (
                 "Standardised mean difference, PNEUMONIA less NORMAL, in pooled standard deviations of all films; up "
                 f"to {BALANCED} counts as balanced."
@@ -109,17 +109,19 @@ def _describe(matched: Matched, films: Films, data: str, model: str) -> list[dic
 
 
 def _caution(matched: Matched) -> str:
-    if matched.sterner is None:
-        return " Too few films are left to match them for the file's size too."
-    pairs, auc = matched.sterner
-    if matched.holds_sternly:
-        return f" It stays so where films are matched for the file's size too: {auc} on {pairs} pairs."
+    if matched.with_file_size is None:
+        return " Too few films can be matched for the file's size too."
+    pairs, auc = matched.with_file_size
+    if matched.holds_with_file_size:
+        return f" It holds where films are matched for the file's size too: {auc} on {pairs} pairs."
     return (
-        f" It is a hint and no more: matched for the file's size too, {pairs} pairs leave {auc}, "
-        "which a coin might reach."
+        f" It does not hold where films are matched for the file's size too: {auc} on {pairs} pairs, not above chance."
     )
 
 
-def _name_sterner(matched: Matched, model: str) -> str:
-    pairs = f" ({matched.sterner[0]} pairs)" if matched.sterner else ""
-    return f"{model}, matched for the file's size too{pairs}"
+def _describe_file_size(matched: Matched, model: str) -> tuple[str, str]:
+    name = f"{model}, matched for the file's size too"
+    if matched.with_file_size is None:
+        return name, "too few pairs"
+    pairs, auc = matched.with_file_size
+    return f"{name} ({pairs} pairs)", str(auc)

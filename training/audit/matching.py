@@ -1,7 +1,7 @@
-"""Pairs of films, one of each class, that are alike in brightness, contrast and sharpness.
+"""Propensity score matching: pairs of films, one of each class, alike in brightness, contrast and sharpness.
 
-Propensity score matching (Rosenbaum and Rubin 1985; calipers and checks as in Austin 2011): what tells the classes
-apart by global statistics alone is balanced between them, so that a model must see something else there.
+Confounders are balanced between the classes, so that they do not predict the class (Rosenbaum and Rubin 1985;
+calipers and balance checks as in Austin 2011).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Matched films: `normal[i]` and `pneumonia[i]` are a pair, as indices of the films that were given."""
+    """Matched films: `normal[i]` and `pneumonia[i]` are indices of a pair."""
 
     normal: Indices
     pneumonia: Indices
@@ -46,45 +46,45 @@ class Pairs:
 def match_pairs(statistics: Floats, labels: NDArray[np.uint8], groups: NDArray[np.int64], seed: int = 0) -> Pairs:
     """Match films of the two classes one to one, without replacement, with one film a patient.
 
-    A film stands for its patient, drawn by the seed; of a patient with both classes, one of the class that fewer
-    patients have. The score is the log-odds of PNEUMONIA by logistic regression (ridge penalty 1) on the standardised
-    statistics of these films. In an order drawn by the seed, each film of that class takes, of the free ones of the
-    other class within `CALIPER` pooled standard deviations of the score, the nearest by Mahalanobis distance between
-    the statistics, or none (Rosenbaum and Rubin 1985, section 2.4).
+    One film of each patient is sampled; of a patient with both classes, one of the class that fewer patients have. The
+    propensity score is the log-odds of PNEUMONIA by logistic regression (ridge penalty 1) on the standardised
+    statistics of these films. In random order, each film of the rarer class is paired with the unmatched film of the
+    other class that is nearest by Mahalanobis distance between the statistics, within `CALIPER` pooled standard
+    deviations of the score; or with none (Rosenbaum and Rubin 1985, section 2.4).
 
     Args:
         statistics: of shape (films, numbers).
         labels: 0 or 1 (PNEUMONIA), of shape (films,), both present.
-        groups: the patient of each film, likewise.
-        seed: of the films and the order.
+        groups: the patient of each film, of shape (films,).
+        seed: of the sampled films and their order.
 
     Raises:
         ValueError: only one class is present.
     """
-    chosen, rarer = _draw_films(labels, groups, np.random.default_rng(seed))
+    chosen, rarer = _sample_films(labels, groups, np.random.default_rng(seed))
     deviation = statistics[chosen].std(axis=0)
     standard = (statistics - statistics[chosen].mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
     if len(np.unique(labels[chosen])) < 2:
         return Pairs(np.array([], np.intp), np.array([], np.intp))
     score = _score(standard, labels, chosen)
     inverse = np.linalg.pinv(np.cov(standard[chosen], rowvar=False))
-    reach = CALIPER * np.sqrt(np.mean([score[chosen][labels[chosen] == number].var() for number in (0, 1)]))
-    seekers, free = chosen[labels[chosen] == rarer], chosen[labels[chosen] != rarer]
+    caliper = CALIPER * np.sqrt(np.mean([score[chosen][labels[chosen] == number].var() for number in (0, 1)]))
+    cases, controls = chosen[labels[chosen] == rarer], chosen[labels[chosen] != rarer]
     pairs: list[tuple[int, int]] = []
-    for seeker in seekers.tolist():
-        near = np.flatnonzero(np.abs(score[free] - score[seeker]) <= reach)
+    for case in cases.tolist():
+        near = np.flatnonzero(np.abs(score[controls] - score[case]) <= caliper)
         if not near.size:
             continue
-        apart = standard[free[near]] - standard[seeker]
-        nearest = near[np.argmin(np.einsum("ij,jk,ik->i", apart, inverse, apart))]
-        pairs.append((seeker, int(free[nearest])))
-        free = np.delete(free, nearest)
+        difference = standard[controls[near]] - standard[case]
+        nearest = near[np.argmin(np.einsum("ij,jk,ik->i", difference, inverse, difference))]
+        pairs.append((case, int(controls[nearest])))
+        controls = np.delete(controls, nearest)
     found = np.array(pairs, np.intp).reshape(-1, 2)
     return Pairs(found[:, rarer], found[:, 1 - rarer])
 
 
 def best_balanced(statistics: Floats, labels: NDArray[np.uint8], candidates: list[Pairs]) -> Pairs:
-    """Answer the candidate whose least balanced statistic is balanced best; no model is asked, so none is favoured."""
+    """Return the candidate with the smallest largest mean difference; chosen without a model, it favours none."""
 
     def worst(pairs: Pairs) -> float:
         if not len(pairs):
@@ -95,9 +95,9 @@ def best_balanced(statistics: Floats, labels: NDArray[np.uint8], candidates: lis
 
 
 def mean_differences(values: Floats, labels: NDArray[np.uint8], pairs: Pairs) -> tuple[Floats, Floats]:
-    """Answer the standardised mean differences PNEUMONIA - NORMAL over all films, and over the pairs.
+    """Return the standardised mean differences PNEUMONIA - NORMAL of all films, and of the pairs.
 
-    Both are in pooled standard deviations of all films, so that they can be compared.
+    Both are in pooled standard deviations of all films.
 
     Args:
         values: of shape (films, numbers).
@@ -112,14 +112,16 @@ def mean_differences(values: Floats, labels: NDArray[np.uint8], pairs: Pairs) ->
     return before, after
 
 
-def _draw_films(labels: NDArray[np.uint8], groups: NDArray[np.int64], rng: np.random.Generator) -> tuple[Indices, int]:
-    """Answer one film a patient in the order drawn, the class that fewer patients have first; and that class."""
+def _sample_films(
+    labels: NDArray[np.uint8], groups: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[Indices, int]:
+    """Return one film a patient in random order, the class that fewer patients have first; and that class."""
     if len(np.unique(labels)) < 2:
         raise ValueError("Expected films of both classes, to match them. Received one.")
     patients = [len(np.unique(groups[labels == number])) for number in (0, 1)]
     rarer = int(patients[1] <= patients[0])
     order = rng.permutation(len(labels))
-    # A stable sort, so that each class stays in the order drawn; then each patient's first film.
+    # A stable sort keeps the random order within a class; then each patient's first film.
     order = order[np.argsort(labels[order] != rarer, kind="stable")]
     first = np.unique(groups[order], return_index=True)[1]
     return order[np.sort(first)], rarer

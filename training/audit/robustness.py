@@ -1,4 +1,4 @@
-"""What a model reaches on films altered in one way, and whether it stays within what is promised over all of them."""
+"""A model's metrics under one perturbation, and the robustness criterion over several."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.audit.corruptions import IN_CRITERION
+from training.evaluation.assessment import predict
 from training.evaluation.metrics import binary_metrics
 
 LARGEST_CHANGE = 0.03
-"""By how much sensitivity and specificity may move over `IN_CRITERION`, at most."""
+"""Largest change of sensitivity and specificity that the criterion allows over `IN_CRITERION`."""
 
-FIGURES = ("accuracy", "sensitivity", "specificity", "auc")
+SHOWN_METRICS = ("accuracy", "sensitivity", "specificity", "auc")
 Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class PerturbedMetrics:
-    """What the model reaches on films that were altered in one way; `amount` where it is a step of an axis."""
+    """A model's metrics under one perturbation; `amount` where it is a step of an axis."""
 
     name: str
     accuracy: float
@@ -33,56 +34,57 @@ class PerturbedMetrics:
 
 @dataclass(frozen=True)
 class Change:
-    """The furthest that a figure moves: at which view, from where to where, 0 to 1."""
+    """The largest change of a metric, 0 to 1, and the perturbation that causes it."""
 
-    figure: Literal["sensitivity", "specificity"]
-    view: str
-    unaltered: float
-    altered: float
+    metric: Literal["sensitivity", "specificity"]
+    perturbation: str
+    unperturbed: float
+    perturbed: float
 
     @property
     def by(self) -> float:
-        """How far, with its sign."""
-        return self.altered - self.unaltered
+        """The change, with its sign."""
+        return self.perturbed - self.unperturbed
 
     @property
     def is_allowed(self) -> bool:
         """Whether it is `LARGEST_CHANGE` at most."""
-        # A move of exactly 3 points must not fail by a rounding of the 17th digit.
+        # A change of exactly 3 points must not fail by a rounding of the 17th digit.
         return abs(self.by) <= LARGEST_CHANGE + 1e-9
 
 
 @dataclass(frozen=True)
 class RobustnessCriterion:
-    """Whether sensitivity and specificity stay within `LARGEST_CHANGE`, and the worst case of each."""
+    """Whether sensitivity and specificity change by `LARGEST_CHANGE` at most, and the worst case of each."""
 
-    is_kept: bool
+    is_met: bool
     worst: tuple[Change, ...]
 
 
 def measure_perturbed(
     name: str, labels: NDArray[np.uint8], logits: Logits, threshold: float, amount: float | None = None
 ) -> PerturbedMetrics:
-    """Answer what a model reaches on films of both classes.
+    """Compute a model's metrics on films of both classes.
 
     Args:
-        name: of the view.
+        name: of the perturbation.
         labels: 0 or 1 (PNEUMONIA), of shape (films,).
-        logits: likewise.
-        threshold: PNEUMONIA is said from this logit up.
+        logits: of shape (films,).
+        threshold: the lowest logit that is predicted PNEUMONIA.
         amount: see `PerturbedMetrics`.
     """
-    figures = binary_metrics(labels, logits, logits >= threshold, np.arange(len(labels)), n_bootstrap=0)
-    accuracy, sensitivity, specificity, auc = (figures[figure].value or 0.0 for figure in FIGURES)
+    one_each = np.arange(len(labels))
+    metrics = binary_metrics(labels, logits, predict(logits, threshold), one_each, n_bootstrap=0)
+    accuracy, sensitivity, specificity, auc = (metrics[metric].value or 0.0 for metric in SHOWN_METRICS)
     return PerturbedMetrics(name, accuracy, sensitivity, specificity, auc, amount)
 
 
-def check_criterion(unaltered: PerturbedMetrics, views: Sequence[PerturbedMetrics]) -> RobustnessCriterion:
-    """Tell whether sensitivity and specificity stay within `LARGEST_CHANGE` over the views named in `IN_CRITERION`."""
-    promised = [view for view in views if view.name in IN_CRITERION]
-    moves = [
-        [Change("sensitivity", view.name, unaltered.sensitivity, view.sensitivity) for view in promised],
-        [Change("specificity", view.name, unaltered.specificity, view.specificity) for view in promised],
+def check_criterion(unperturbed: PerturbedMetrics, perturbed: Sequence[PerturbedMetrics]) -> RobustnessCriterion:
+    """Compare sensitivity and specificity with the unperturbed films' under the perturbations `IN_CRITERION`."""
+    counted = [metrics for metrics in perturbed if metrics.name in IN_CRITERION]
+    changes = [
+        [Change("sensitivity", each.name, unperturbed.sensitivity, each.sensitivity) for each in counted],
+        [Change("specificity", each.name, unperturbed.specificity, each.specificity) for each in counted],
     ]
-    worst = tuple(max(of_figure, key=lambda move: abs(move.by)) for of_figure in moves)
-    return RobustnessCriterion(all(move.is_allowed for move in worst), worst)
+    worst = tuple(max(of_metric, key=lambda change: abs(change.by)) for of_metric in changes)
+    return RobustnessCriterion(all(change.is_allowed for change in worst), worst)

@@ -1,4 +1,4 @@
-"""What gives a film's class away to someone who sees no lung: two baselines, cross-validated by patient."""
+"""Shortcut features: how well a film's class is predicted without its lungs, by two cross-validated baselines."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.imaging.preprocess import shrink
+from training.audit.boosting import FOLDS, cross_validate
 from training.data.films import Films
 from training.evaluation.metrics import Metric, binary_metrics
 
-FOLDS = 5
 STATISTICS_SIDE = 150
 """Pixels a side at which brightness, contrast and sharpness are measured."""
 
 _SIGMAS = (1.0, 2.0, 4.0)
-_BOOSTING = {"max_iter": 100, "max_leaf_nodes": 15, "min_samples_leaf": 10, "l2_regularization": 1.0}
+_BOOSTING: dict[str, Any] = {"max_iter": 100, "max_leaf_nodes": 15, "min_samples_leaf": 10, "l2_regularization": 1.0}
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline: its `name`, what it `sees` in words, and the `auc` that it reaches."""
+    """A baseline: its `name`, what it `sees` in words, and its `auc`."""
 
     name: str
     sees: str
     auc: Metric
 
     def to_json(self) -> dict[str, Any]:
-        """Answer it for `audit.json`."""
+        """Return it for `audit.json`."""
         return {"name": self.name, "sees": self.sees, "auc": self.auc.to_json()}
 
 
 def measure_shortcuts(films: Films, groups: NDArray[np.int64]) -> list[Baseline]:
-    """Answer how well the classes can be told apart by the file alone, and by global statistics of the pixels alone.
+    """Compute the AUC of the file alone, and of global statistics of the pixels alone.
 
     Args:
-        films: of both classes, as large as `STATISTICS_SIDE` or larger.
+        films: of both classes, of `STATISTICS_SIDE` pixels a side or more.
         groups: the patient of each film, of shape (films,).
     """
     statistics = np.stack([describe_pixels(film) for film in films.pixels])
     return [
-        Baseline(name, sees, _cross_validate(features, films.labels, groups))
+        Baseline(name, sees, _measure_auc(features, films.labels, groups))
         for name, sees, features in (
             ("file", "file size, width, height, bytes per pixel", describe_files(films.sizes)),
             ("statistics", "global brightness, contrast and sharpness", statistics),
@@ -55,13 +55,13 @@ def measure_shortcuts(films: Films, groups: NDArray[np.int64]) -> list[Baseline]
 
 
 def describe_files(sizes: NDArray[np.int64]) -> Floats:
-    """Answer bytes, width, height and bytes per pixel, (films, 4), of (films, 3) widths, heights and bytes."""
+    """Return bytes, width, height and bytes per pixel, (films, 4), of (films, 3) widths, heights and bytes."""
     width, height, size = sizes.T.astype(np.float64)
     return np.column_stack([size, width, height, size / (width * height)])
 
 
 def describe_pixels(film: NDArray[np.uint8]) -> Floats:
-    """Answer seven numbers of a film, brought to `STATISTICS_SIDE` pixels a side; none knows where anything is.
+    """Return seven statistics of a film at `STATISTICS_SIDE` pixels a side; none depends on position.
 
     They are the median absolute energy in three band-passes (differences of Gaussians of 0, 1, 2 and 4 pixels), the
     mean, the standard deviation, and the 1st and the 99th percentile of the gray levels.
@@ -72,20 +72,9 @@ def describe_pixels(film: NDArray[np.uint8]) -> Floats:
     return np.array([*energies, gray.mean(), gray.std(), *np.percentile(gray, [1, 99])], np.float64)
 
 
-def _cross_validate(features: Floats, labels: NDArray[np.uint8], groups: NDArray[np.int64]) -> Metric:
-    """Answer the AUC of gradient boosting on films of patients that it was not trained on."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.model_selection import StratifiedGroupKFold
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
-
+def _measure_auc(features: Floats, labels: NDArray[np.uint8], groups: NDArray[np.int64]) -> Metric:
     folds = min(FOLDS, *(len(np.unique(groups[labels == number])) for number in (0, 1)))
     if folds < 2:
         return Metric(None, None, None, "undefined with fewer than 2 patients of a class")
-    scores = np.zeros(len(labels))
-    split = StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(features, labels, groups)
-    # Threads would wait for each other at every node of every tree, for minutes where other work has the cores.
-    with threadpool_limits(1):
-        for learn, watch in split:
-            boosting = HistGradientBoostingClassifier(**_BOOSTING, early_stopping=False, random_state=0)
-            scores[watch] = boosting.fit(features[learn], labels[learn]).predict_proba(features[watch])[:, 1]
+    scores = cross_validate(features, labels, groups, folds=folds, **_BOOSTING)
     return binary_metrics(labels, scores, scores >= 0.5, groups)["auc"]

@@ -1,4 +1,4 @@
-"""An audit → sections of text and tables, which the console, `audit.json` and the model card show alike."""
+"""An audit → sections of text and tables, for the console, `audit.json` and the model card."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from training.audit.audit import UNPERTURBED, Audit
+from training.audit.audit import Audit
 from training.audit.copies import Copies, Difference
 from training.audit.corruptions import CENTRE
-from training.audit.robustness import FIGURES, LARGEST_CHANGE, PerturbedMetrics
+from training.audit.robustness import LARGEST_CHANGE, SHOWN_METRICS, PerturbedMetrics
+from training.augmentation.perturbations import UNPERTURBED
 from training.data.films import SOURCE_SIDE
-from training.evaluation.metrics import Metric
 
-_VIEW_COLUMNS = ("Films", "Accuracy", "Sensitivity", "Specificity", "AUC", "Δ sens.", "Δ spec.")
+_COLUMNS = ("Films", "Accuracy", "Sensitivity", "Specificity", "AUC", "Δ sens.", "Δ spec.")
 
 
 @dataclass(frozen=True)
@@ -28,42 +28,42 @@ class Section:
     rows: tuple[tuple[str, ...], ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Answer it for `audit.json`."""
+        """Return it for `audit.json`."""
         return asdict(self)
 
 
 def describe_audit(audit: Audit) -> list[Section]:
-    """Answer the sections of an audit, in the order in which they are read."""
+    """Return the sections of an audit, in reading order."""
     sections = [
         _describe_shortcuts(audit),
-        _describe_promise(audit),
-        _describe_views(
-            "Altered films",
-            f"Altered at {SOURCE_SIDE} pixels a side, then shrunk to the model's size. Δ: in points, "
-            "against the same films unaltered.",
-            [view for _, views in audit.views for view in views],
+        _describe_criterion(audit),
+        _describe_perturbed(
+            "Perturbed films",
+            f"Perturbed at {SOURCE_SIDE} pixels a side, then shrunk to the model's size. Δ: change in points, "
+            "against the same films unperturbed.",
+            [metrics for _, steps in audit.axes for metrics in steps],
             audit,
         ),
-        _describe_views(
-            "Borrowed looks",
-            "Every film takes on the detail, ring by ring of its spectrum, and the gray levels of another, while all "
-            "stays where it is. Drawn from either class, the look says nothing of the class any more; drawn from the "
-            "other class, it speaks against it. A model that reads looks falls.",
-            audit.looks,
+        _describe_perturbed(
+            "Style transfer",
+            "Every film takes on the amplitude spectrum, ring by ring, and the gray-level histogram of another; its "
+            "anatomy stays in place. A style sampled from either class does not predict the class; one of the other "
+            "class contradicts it. The metrics of a model that relies on style fall.",
+            audit.styles,
             audit,
         ),
-        _describe_views(
+        _describe_perturbed(
             "A marker in a corner",
-            "A bright R drawn into one top corner of the films of one class; those of the other class stay as they "
-            "are. A model that reads markers sways.",
+            "A bright R is drawn into one top corner of the films of one class; the films of the other class are "
+            "unchanged. A model that relies on markers is sensitive to it.",
             audit.markers,
             audit,
         ),
-        _describe_views(
+        _describe_perturbed(
             "With and without the centre",
-            f"The central {CENTRE:.0%} of width and of height blacked out, or kept with the rest blacked out. The less "
-            "is left without the centre, and the more with it alone, the more the model looks at the lungs. "
-            "Thresholds were not chosen for such films: the AUC tells more than the other figures.",
+            f"The central {CENTRE:.0%} of width and of height is blacked out, or kept alone. The lower the AUC without "
+            "the centre, and the higher with it alone, the more the model relies on the lungs. Thresholds were not "
+            "chosen for such films: compare the AUC.",
             audit.masks,
             audit,
         ),
@@ -82,51 +82,52 @@ def print_audit(audit: Audit, console: Console) -> None:
 
 
 def _describe_shortcuts(audit: Audit) -> Section:
-    model = ("the model", "the film", *_show_interval(audit.unaltered["auc"]))
-    rows = [(f"baseline “{each.name}”", each.sees, *_show_interval(each.auc)) for each in audit.baselines]
+    rows = [(f"baseline “{each.name}”", each.sees, each.auc) for each in audit.baselines]
+    rows.append(("the model", "the film", audit.unperturbed["auc"]))
+    films = " + ".join(f"{number:,} {label}" for label, number in audit.films.items())
     return Section(
-        "What gives the class away",
-        f"AUC on {_count(audit)}. The baselines are gradient boosting, cross-validated by patient; they see "
-        f"no lung. Groups of films: {audit.subject.patients.rule}. What the baselines reach, these films give away; a "
-        "model's figures on them say little beyond that.",
+        "Shortcut features",
+        f"AUC on {audit.subject.data} ({films}). The baselines are gradient boosting, cross-validated by patient; they "
+        f"see no lung. Groups of films: {audit.subject.patients.rule}. On these films "
+        "shortcut features alone reach the AUC of the baselines; a model's metrics on them show little beyond that.",
         ("Who", "Sees", "AUC", "95 % interval"),
-        (*rows, model),
+        tuple((name, sees, auc.format_value(), auc.format_interval()) for name, sees, auc in rows),
     )
 
 
-def _describe_promise(audit: Audit) -> Section:
+def _describe_criterion(audit: Audit) -> Section:
     allowed = f"{100 * LARGEST_CHANGE:.0f} points"
-    verdict = "kept" if audit.promise.is_kept else "NOT kept"
+    verdict = "met" if audit.criterion.is_met else "NOT met"
     rows = tuple(
         (
-            f"{move.figure} moves by at most {allowed}",
-            "yes" if move.is_allowed else "no",
-            move.view,
-            f"{move.unaltered:.3f}",
-            f"{move.altered:.3f}",
-            _points(move.by),
+            f"{change.metric} changes by at most {allowed}",
+            "yes" if change.is_allowed else "no",
+            change.perturbation,
+            f"{change.unperturbed:.3f}",
+            f"{change.perturbed:.3f}",
+            _points(change.by),
         )
-        for move in audit.promise.worst
+        for change in audit.criterion.worst
     )
     return Section(
-        f"The promise: {verdict}",
-        f"What should hold at the operating point “{audit.subject.point}”, on {audit.subject.data}: sensitivity and "
-        f"specificity move by at most {allowed} over JPEG quality 30 to 95, blur of sigma 1 and 2 at {SOURCE_SIDE} "
-        f"pixels, and ±20 % brightness and contrast. One film is {100 / audit.films['PNEUMONIA']:.2f} points "
-        f"of sensitivity or {100 / audit.films['NORMAL']:.2f} of specificity.",
-        ("RobustnessCriterion", "Kept", "Worst case", "Unaltered", "Altered", "Change, points"),
+        f"Robustness criterion: {verdict}",
+        f"At the operating point “{audit.subject.point}”, on {audit.subject.data}: sensitivity and specificity change "
+        f"by at most {allowed} over JPEG quality 30 to 95, blur of sigma 1 and 2 at {SOURCE_SIDE} pixels, and ±20 % "
+        f"brightness and contrast. One film is {100 / audit.films['PNEUMONIA']:.2f} points of sensitivity or "
+        f"{100 / audit.films['NORMAL']:.2f} of specificity.",
+        ("Criterion", "Met", "Worst case", "Unperturbed", "Perturbed", "Change, points"),
         rows,
     )
 
 
-def _describe_views(title: str, text: str, views: list[PerturbedMetrics], audit: Audit) -> Section:
-    accuracy, sensitivity, specificity, auc = (audit.unaltered[figure].value or 0.0 for figure in FIGURES)
-    unaltered = PerturbedMetrics(UNPERTURBED.name, accuracy, sensitivity, specificity, auc)
-    rows = [(unaltered.name, *_show_figures(unaltered), "", "")]
-    for view in views:
-        moves = (_points(view.sensitivity - sensitivity), _points(view.specificity - specificity))
-        rows.append((view.name, *_show_figures(view), *moves))
-    return Section(title, text, _VIEW_COLUMNS, tuple(rows))
+def _describe_perturbed(title: str, text: str, perturbed: list[PerturbedMetrics], audit: Audit) -> Section:
+    accuracy, sensitivity, specificity, auc = (audit.unperturbed[name].value or 0.0 for name in SHOWN_METRICS)
+    unperturbed = PerturbedMetrics(UNPERTURBED.name, accuracy, sensitivity, specificity, auc)
+    rows = [(*_show_metrics(unperturbed), "", "")]
+    for metrics in perturbed:
+        changes = (_points(metrics.sensitivity - sensitivity), _points(metrics.specificity - specificity))
+        rows.append((*_show_metrics(metrics), *changes))
+    return Section(title, text, _COLUMNS, tuple(rows))
 
 
 def _describe_copies(copies: Copies, audit: Audit) -> Section:
@@ -140,25 +141,17 @@ def _describe_copies(copies: Copies, audit: Audit) -> Section:
     left_out = f" {copies.unreadable} pairs cannot be read." if copies.unreadable else ""
     return Section(
         "The same film as original and as copy",
-        "Difference in the calibrated probability between the two files of one name, each read as the service reads "
-        f"it, and how many change their class at “{audit.subject.point}”.{left_out}",
+        "Difference in calibrated probability between the two files of one name, each read as the service reads it, "
+        f"and how many change their class at “{audit.subject.point}”.{left_out}",
         ("Films", "Pairs", "Median difference", "Largest difference", "Classes changed"),
         tuple(rows),
     )
 
 
-def _show_figures(view: PerturbedMetrics) -> tuple[str, ...]:
-    return tuple(f"{figure:.3f}" for figure in (view.accuracy, view.sensitivity, view.specificity, view.auc))
+def _show_metrics(metrics: PerturbedMetrics) -> tuple[str, ...]:
+    values = (metrics.accuracy, metrics.sensitivity, metrics.specificity, metrics.auc)
+    return (metrics.name, *(f"{value:.3f}" for value in values))
 
 
-def _show_interval(figure: Metric) -> tuple[str, str]:
-    return figure.format_value(), figure.format_interval()
-
-
-def _points(move: float) -> str:
-    return f"{100 * move:+.1f}"
-
-
-def _count(audit: Audit) -> str:
-    films = " + ".join(f"{number:,} {label}" for label, number in audit.films.items())
-    return f"{audit.subject.data} ({films})"
+def _points(change: float) -> str:
+    return f"{100 * change:+.1f}"

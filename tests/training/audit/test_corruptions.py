@@ -1,4 +1,4 @@
-"""Films are hidden, marked and altered as the audit says."""
+"""Films are masked, marked and perturbed as the audit reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.data.films import SOURCE_SIDE
 FILM = draw_film("NORMAL", 1, SOURCE_SIDE, SOURCE_SIDE) // 2 + 20
 
 
-def test_the_centre_is_hidden_or_alone():
+def test_the_centre_is_hidden_or_alone() -> None:
     """70 % of each side: what one shows the other hides."""
     hidden, alone = hide_centre(FILM), keep_centre(FILM)
     np.testing.assert_array_equal(hidden + alone, FILM)
@@ -31,7 +31,7 @@ def test_the_centre_is_hidden_or_alone():
 
 
 @pytest.mark.parametrize("corner", ["left", "right"])
-def test_the_marker_stands_bright_in_its_corner_and_nowhere_else(corner):
+def test_the_marker_stands_bright_in_its_corner_and_nowhere_else(corner: Corner) -> None:
     """A small R in the outer sixth, white, on a film that stays as it was."""
     before = FILM.copy()
     marked = draw_marker(FILM, corner)
@@ -45,19 +45,19 @@ def test_the_marker_stands_bright_in_its_corner_and_nowhere_else(corner):
     assert np.all(marked >= FILM)
 
 
-def test_every_view_gives_films_of_the_models_size():
+def test_every_perturbation_gives_films_of_the_models_size() -> None:
     """And none of them leaves a film as it is."""
-    views = [view for axis in AXES for _, view in axis.steps] + [*MARKERS, *MASKS]
+    perturbations = [step for axis in AXES for _, step in axis.steps] + [*MARKERS, *MASKS]
     plain = FILM[np.newaxis]
-    for view in views:
-        seen = view.apply(plain, width=SOURCE_SIDE, height=SOURCE_SIDE)
-        assert (seen.shape, seen.dtype) == (plain.shape, np.uint8)
-        assert np.any(seen != plain), view.name
-        assert view.apply(plain, width=150, height=140).shape == (1, 140, 150)
-    assert len({view.name for view in views}) == len(views)
+    for perturbation in perturbations:
+        perturbed = perturbation.apply(plain, width=SOURCE_SIDE, height=SOURCE_SIDE)
+        assert (perturbed.shape, perturbed.dtype) == (plain.shape, np.uint8)
+        assert np.any(perturbed != plain), perturbation.name
+        assert perturbation.apply(plain, width=150, height=140).shape == (1, 140, 150)
+    assert len({each.name for each in perturbations}) == len(perturbations)
 
 
-def test_what_is_promised_is_looked_at():
+def test_the_criterion_is_over_steps_that_are_measured() -> None:
     """Quality 30 to 95, blur of 1 and 2 pixels, a fifth more and less of brightness and contrast."""
-    assert set(IN_CRITERION) <= {view.name for axis in AXES for _, view in axis.steps}
+    assert set(IN_CRITERION) <= {step.name for axis in AXES for _, step in axis.steps}
     assert len(set(IN_CRITERION)) == 11

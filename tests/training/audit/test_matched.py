@@ -116,7 +116,7 @@ def test_a_model_that_sees_more_than_statistics_may_claim_it(films, tmp_path):
     assert ".png" not in json.dumps(outside)
     told = StringIO()
     print_matched(found, shown, "elsewhere", "seer/1", Console(width=160, file=told))
-    assert "claimed for nothing" in told.getvalue()
+    assert "all films: no claim" in told.getvalue()
 
 
 def test_films_of_one_class_cannot_be_matched(films):
