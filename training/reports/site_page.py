@@ -1,29 +1,19 @@
-"""A site's findings → one self-contained HTML page, for a radiologist and for those who run the service."""
+"""A site's findings → one self-contained HTML page. The text is in `templates/site_report.html.j2`."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass
-from html import escape
-from importlib.resources import files
 
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+
+from app.names import LABELS
 from training.evaluation.drift import Scores
 from training.reports.site_figures import WantedThreshold
-from training.reports.site_html import show_list
-from training.reports.site_sections import (
-    show_calibration,
-    show_drift,
-    show_points,
-    show_referral,
-    show_roc,
-    show_threshold,
-)
-from training.reports.site_verdicts import SiteFindings, judge
-
-NOT_A_DEVICE = (
-    "Not a medical device. This page describes how a research model reads these films; it is no approval to use it."
-)
-_FLAGS = {"good": "As expected", "look": "Look closer", "unknown": "Not known"}
+from training.reports.site_plots import MARKS, Plot, plot_reliability, plot_roc, plot_scores
+from training.reports.site_verdicts import SiteFindings, between, judge, judge_drift, percent, show_range, to_tenths
 
 
 @dataclass(frozen=True)
@@ -40,11 +30,18 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Mistakes:
+    """How many mistakes of one kind there are, and pictures of the most confident."""
+
+    pictures: list[Picture]
+    count: int
+
+
+@dataclass(frozen=True)
 class Page:
     """All that the page shows beyond the findings.
 
-    `mistakes` holds the pictures of false alarms and of missed pneumonias, with how many there are of each; `facts`
-    are (name, value) pairs that say what was measured, and `limits` sentences.
+    `facts` are (name, value) pairs that say what was measured, `limits` sentences.
     """
 
     title: str
@@ -52,77 +49,76 @@ class Page:
     findings: SiteFindings
     threshold: WantedThreshold | None
     training: Scores | None
-    mistakes: tuple[tuple[list[Picture], int], tuple[list[Picture], int]]
+    false_alarms: Mistakes
+    missed: Mistakes
     facts: list[tuple[str, str]]
     limits: list[str]
 
 
+@dataclass(frozen=True)
+class _Plots:
+    roc: Plot | None
+    reliability: Plot
+    scores: list[tuple[str, Plot]]
+
+
 def render(page: Page) -> str:
-    """Answer the page; it refers to nothing outside itself."""
+    """Return the page as HTML; it refers to nothing outside itself."""
+    text = (
+        _open_templates()
+        .get_template("site_report.html.j2")
+        .render(
+            page=page,
+            findings=page.findings,
+            verdicts=judge(page.findings),
+            drift=judge_drift(page.findings.drift),
+            plots=_plot(page),
+            right_among_referred=_measure_referred(page.findings),
+        )
+    )
+    return text.strip() + "\n"
+
+
+def _open_templates() -> Environment:
+    templates = Environment(
+        loader=PackageLoader("training.reports"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    templates.filters |= {"between": between, "jpeg": _to_jpeg_link, "percent": percent, "tenths": to_tenths}
+    templates.globals |= {"MARKS": [mark for mark, _ in MARKS], "show_range": show_range}
+    return templates
+
+
+def _plot(page: Page) -> _Plots:
     assessment, calibration = page.findings.assessment, page.findings.manifest.calibration
-    css = files("training.reports").joinpath("site_report.css").read_text("utf-8")
-    sections = [
-        _section("In plain words", _show_verdicts(page.findings)),
-        _section("At each operating point", show_points(assessment, calibration)),
-        _section("ROC: every threshold there is", show_roc(assessment)),
-        _section("A threshold for this site", show_threshold(page.threshold, calibration)),
-        _section("Calibration: do the probabilities hold?", show_calibration(page.findings)),
-        _section("Scores beside the training site's", show_drift(page.findings, page.training)),
-        _section("What would be referred", show_referral(page.findings)),
-        _section("The most confident mistakes", _show_mistakes(page)),
-        _section("Limits", show_list(page.limits)),
-        _section("What was measured", _show_facts(page.facts)),
-    ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{escape(page.title)}</title>\n<style>\n{css}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{escape(page.title)}</h1>\n<p>{escape(page.summary)}</p>\n"
-        f'<p class="device"><strong>{escape(NOT_A_DEVICE)}</strong></p>\n'
-        + "\n".join(sections)
-        + "\n</main>\n</body>\n</html>\n"
-    )
+
+    def log_odds(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+        return calibration.slope * np.asarray(logits, np.float64) + calibration.intercept
+
+    here = log_odds(assessment.logits)
+    there = None if page.training is None else log_odds(page.training.logits)
+    low, high = np.percentile(here if there is None else np.concatenate([here, there]), [0.5, 99.5])
+    threshold = float(log_odds(np.array(assessment.operating_points[assessment.default])))
+    scores = []
+    for number, label in enumerate(LABELS):
+        if np.any(assessment.labels == number):
+            reference = None if there is None or page.training is None else there[page.training.labels == number]
+            span = (float(low) - 0.1, float(high) + 0.1)
+            scores.append((label, plot_scores(here[assessment.labels == number], reference, threshold, span, label)))
+    has_both = 0 < assessment.labels.sum() < len(assessment.labels)
+    return _Plots(plot_roc(assessment) if has_both else None, plot_reliability(assessment), scores)
 
 
-def _section(title: str, body: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n{body}\n</section>"
+def _measure_referred(findings: SiteFindings) -> float | None:
+    """Return the accuracy among the referred films; None where none is."""
+    if findings.referral is None or not findings.referral.films.any():
+        return None
+    right = findings.assessment.predicted(findings.assessment.default) == (findings.assessment.labels == 1)
+    return float(right[findings.referral.films].mean())
 
 
-def _show_verdicts(findings: SiteFindings) -> str:
-    items = [
-        f'<li class="{verdict.level}"><strong>{escape(verdict.subject)}</strong> '
-        f'<span class="flag">{_FLAGS[verdict.level]}</span><br>{escape(verdict.words)}</li>'
-        for verdict in judge(findings)
-    ]
-    return f'<ul class="verdicts">{"".join(items)}</ul>'
-
-
-def _show_mistakes(page: Page) -> str:
-    parts = [
-        "<p>Either the model is wrong here, or the label is: look at both. Left the film, right what drove the answer: "
-        "orange towards pneumonia, blue away from it. Films can have names burnt into their pixels: look through these "
-        "before the page leaves the house.</p>"
-    ]
-    for title, (pictures, count) in zip(("False alarms", "Missed pneumonias"), page.mistakes, strict=True):
-        shown = f", the {len(pictures)} most confident" if count > len(pictures) else ""
-        parts.append(f"<h3>{title}: {count}{shown}</h3>")
-        parts.append(f'<div class="films">{"".join(_show_picture(picture) for picture in pictures)}</div>')
-    return "".join(parts)
-
-
-def _show_picture(picture: Picture) -> str:
-    name = f" · {escape(picture.name)}" if picture.name is not None else ""
-    images = "".join(
-        f'<img src="data:image/jpeg;base64,{b64encode(data).decode()}" alt="{kind} of film {picture.number}">'
-        for kind, data in (("Film", picture.film), ("Activation map", picture.activation))
-    )
-    referred = ", would be referred" if picture.is_referred else ""
-    return (
-        f'<figure><div class="pair">{images}</div><figcaption><strong>Film {picture.number}</strong>{name}<br>labelled '
-        f"{picture.label}, probability of pneumonia {picture.probability:.3f}{referred}</figcaption></figure>"
-    )
-
-
-def _show_facts(facts: list[tuple[str, str]]) -> str:
-    return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(value)}</dd>' for name, value in facts)}</dl>"
+def _to_jpeg_link(data: bytes) -> str:
+    return f"data:image/jpeg;base64,{b64encode(data).decode()}"

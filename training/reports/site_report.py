@@ -25,7 +25,7 @@ from training.data.patients import Grouping
 from training.evaluation.assessment import Assessment
 from training.evaluation.drift import Scores, measure_drift, read_validation_scores
 from training.reports.site_figures import check_calibration, find_referral, find_threshold, most_confident_mistakes
-from training.reports.site_page import Page, Picture, render
+from training.reports.site_page import Mistakes, Page, Picture, render
 from training.reports.site_verdicts import SiteFindings
 
 PAGE_FILE = "report.html"
@@ -100,7 +100,7 @@ def write_site_report(study: Study, options: SiteReportOptions) -> None:
     said = assessment.predicted(assessment.default)
     wrong = (np.sum(said & (assessment.labels == 0)), np.sum(~said & (assessment.labels == 1)))
     alarms, missed = (
-        ([_draw(study, index, bool(refer[index]), options) for index in chosen.tolist()], int(count))
+        Mistakes([_picture(study, index, bool(refer[index]), options) for index in chosen.tolist()], int(count))
         for chosen, count in zip(most_confident_mistakes(assessment, _MOST_MISTAKES), wrong, strict=True)
     )
     count = " and ".join(f"{number} {label}" for label, number in study.films.count().items())
@@ -110,7 +110,8 @@ def write_site_report(study: Study, options: SiteReportOptions) -> None:
         findings=findings,
         threshold=find_threshold(assessment, groups, options.wanted_sensitivity),
         training=training,
-        mistakes=(alarms, missed),
+        false_alarms=alarms,
+        missed=missed,
         facts=_state_facts(study),
         limits=_state_limits(study),
     )
@@ -118,8 +119,8 @@ def write_site_report(study: Study, options: SiteReportOptions) -> None:
     _write_index(study, refer, options.folder / INDEX_FILE)
 
 
-def _draw(study: Study, index: int, is_referred: bool, options: SiteReportOptions) -> Picture:
-    """Draw a film as it was sent, shrunk for the page, and its activation map over it."""
+def _picture(study: Study, index: int, is_referred: bool, options: SiteReportOptions) -> Picture:
+    """Return a film unperturbed, shrunk for the page, and its activation map over it."""
     path = study.films.paths[index]
     data = (study.folder / path).read_bytes()
     gray, _ = decode(data, inspect_film(data))

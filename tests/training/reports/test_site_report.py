@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from base64 import b64decode
 from html.parser import HTMLParser
 
 import numpy as np
@@ -95,15 +96,42 @@ def test_page_needs_nothing_from_elsewhere(page):
     text, _ = page
     links = Links(text)
     assert links.found
-    assert all(link.startswith("data:image/jpeg;base64,") for link in links.found)
+    assert all(re.match(r"data:image/(jpeg|svg\+xml);base64,", link) for link in links.found)
     assert not {"script", "link", "iframe", "object", "base", "form"} & set(links.tags)
     assert not re.search(r"https?:|url\(|@import|//[a-z]", re.sub(r'"data:[^"]*"', "", text))
+
+
+def test_plots_are_titled_and_come_out_alike(page, site, tmp_path):
+    """As SVG whose text is text; the same films give the same bytes, with no date in them."""
+    plots = re.findall(r'<img class="plot" src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)">', page[0])
+    titles = [title for _, title in plots]
+    assert titles == [
+        "ROC curve with the operating points",
+        "Calibration plot",
+        *(f"Scores of films labelled {label}" for label in LABELS),
+    ]
+    for data, title in plots:
+        drawn = b64decode(data).decode()
+        assert f"<title>{title}</title>" in drawn
+        assert "</text>" in drawn
+        assert "<dc:date>" not in drawn
+    assert [data for data, _ in plots] == re.findall(r"svg\+xml;base64,([^\"]+)", write_page(site, tmp_path))
+
+
+def test_what_a_model_says_of_itself_is_escaped(site, tmp_path):
+    """Text of an entry is text on the page, not markup."""
+    path = site[1] / "model.json"
+    kept = path.read_text()
+    path.write_text(json.dumps(json.loads(kept) | {"intended_use": "<script>1 & 2</script>"}))
+    text = write_page(site, tmp_path)
+    path.write_text(kept)
+    assert "<li>&lt;script&gt;1 &amp; 2&lt;/script&gt;</li>" in text
 
 
 def test_page_has_every_section(page):
     """In the order in which they are asked for, after the sentence that it is no medical device."""
     text, _ = page
-    places = [text.index(f"<h2>{title.replace(chr(39), '&#x27;')}") for title in SECTIONS]
+    places = [text.index(f"<h2>{title.replace(chr(39), '&#39;')}") for title in SECTIONS]
     assert places == sorted(places)
     assert text.index("Not a medical device") < places[0]
     for words in ("@media print", "AUC", "pooled/1", "ECE", "PPV", "1 × ", "pneumoserve site-report --data films"):
