@@ -108,8 +108,7 @@ def _plot(page: Page) -> _Plots:
             reference = None if there is None or page.training is None else there[page.training.labels == number]
             span = (float(low) - 0.1, float(high) + 0.1)
             scores.append((label, plot_scores(here[assessment.labels == number], reference, threshold, span, label)))
-    has_both = 0 < assessment.labels.sum() < len(assessment.labels)
-    return _Plots(plot_roc(assessment) if has_both else None, plot_reliability(assessment), scores)
+    return _Plots(plot_roc(assessment), plot_reliability(assessment), scores)
 
 
 def _measure_referred(findings: SiteFindings) -> float | None:

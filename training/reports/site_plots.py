@@ -13,10 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
 
 from training.evaluation.assessment import Assessment
-from training.evaluation.metrics import ECE_BINS
+from training.evaluation.curves import reliability, roc
 from training.evaluation.plots import COLOURS
 
 MARKS = (("●", "o"), ("■", "s"), ("◆", "D"), ("▲", "^"))
@@ -47,12 +46,14 @@ class Plot:
     source: str
 
 
-def plot_roc(assessment: Assessment) -> Plot:
-    """Plot the ROC with a mark for each operating point. Both classes must be there."""
+def plot_roc(assessment: Assessment) -> Plot | None:
+    """Plot the ROC with a mark for each operating point. None where only one class is present."""
+    curve = roc(assessment.labels, assessment.logits)
+    if curve is None:
+        return None
     with mpl.rc_context(_STYLE):
         figure, axes = _open_square("False alarms: 1 − specificity", "Found: sensitivity")
-        alarms, hits, _ = roc_curve(assessment.labels, assessment.logits)
-        axes.plot(alarms, hits, color=COLOURS["NORMAL"])
+        axes.plot(curve.false_positive_rate, curve.sensitivity, color=COLOURS["NORMAL"])
         for number, metrics in enumerate(assessment.metrics.values()):
             sensitivity, specificity = metrics["sensitivity"].value, metrics["specificity"].value
             if sensitivity is not None and specificity is not None:
@@ -62,21 +63,19 @@ def plot_roc(assessment: Assessment) -> Plot:
 
 
 def plot_reliability(assessment: Assessment) -> Plot:
-    """Plot the proportion found against the predicted probability, in bins of equal size.
+    """Plot the observed proportion against the predicted probability, in the bins of the ECE.
 
     The bars show where 95 % of the points of a perfectly calibrated model would lie, with so few films a bin.
     """
-    order = np.argsort(assessment.probabilities, kind="stable")
     rng = np.random.default_rng(0)
+    found = reliability(assessment.labels, assessment.probabilities)
     with mpl.rc_context(_STYLE):
         figure, axes = _open_square("Predicted probability (mean of the bin)", "Proportion with pneumonia")
-        for chosen in np.array_split(order, ECE_BINS):
-            if chosen.size:
-                predicted = assessment.probabilities[chosen]
-                low, high = np.percentile((rng.random((1000, chosen.size)) < predicted).mean(axis=1), [2.5, 97.5])
-                x = predicted.mean()
-                axes.plot([x, x], [low, high], color="#b9c4cf", linewidth=5, solid_capstyle="round")
-                axes.plot(x, assessment.labels[chosen].mean(), "o", color=COLOURS["NORMAL"], markeredgecolor="white")
+        for x, chosen in zip(found.predicted, found.films, strict=True):
+            positive = rng.random((1000, chosen.size)) < assessment.probabilities[chosen]
+            ends = np.percentile(positive.mean(axis=1), [2.5, 97.5])
+            axes.plot([x, x], ends, color="#b9c4cf", linewidth=5, solid_capstyle="round")
+        axes.plot(found.predicted, found.observed, "o", color=COLOURS["NORMAL"], markeredgecolor="white")
         return _save(figure, "Calibration plot")
 
 

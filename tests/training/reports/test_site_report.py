@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import pneumoserve
 from app.inference.artifact import find_entry, open_verified
+from app.names import LABELS
 from tests.drawn import write_kaggle_layout
 from training.data.films import read_films
 from training.data.listing import list_films
