@@ -11,20 +11,20 @@ from rich.console import Console
 
 from app.errors import ArtifactRefused, PneumoServeError
 from app.inference.artifact import check_name
-from training.data.dataset import read_dataset, read_listed
-from training.data.films import read_again
+from training.data.dataset import Dataset, read_dataset, read_listed
+from training.data.films import Films, read_again
 from training.data.layout import download_kaggle, expect_both_classes, make_writable, show_path
-from training.data.listing import list_films
-from training.data.patient_table import read_patient_table
+from training.data.listing import Listing, list_films
+from training.data.patient_table import PatientTable, read_patient_table
 from training.data.patients import group_by_patient
 from training.fitting.fit import fit
 from training.networks.recipes import RECIPES, Recipe
-from training.publishing.finish import TestLook, find_finished, finish
+from training.publishing.finish import HeldOutTest, find_finished, finish
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What a training is asked for; None takes the recipe's own value.
+    """The options of a training; None takes the recipe's value.
 
     Attributes:
         data: a labelled folder, in the Kaggle layout or without splits, or `kaggle` to download the set.
@@ -32,9 +32,12 @@ class TrainOptions:
         runs: where checkpoints are kept; the same options and films resume there.
         name: of the entry.
         patients: a CSV path,patient.
-        test: a labelled folder that is looked at once, after all is chosen; the card tells of the look.
-        validation_share: of the films in `train`.
+        test: a labelled folder for the held-out test evaluation, after all is chosen.
+        validation_share: proportion of the training films that is split off for validation.
         seed: of split, weights, order and augmentation.
+        epochs: passes over the training films.
+        batch_size: films a step.
+        reduce_lr: whether the learning rate falls on plateaus of the validation loss.
     """
 
     data: str
@@ -51,10 +54,10 @@ class TrainOptions:
 
 
 def find_recipe(network: str) -> Recipe:
-    """Answer the recipe of a network.
+    """Return the recipe of a network.
 
     Raises:
-        PneumoServeError: there is none of this name; the message lists them.
+        PneumoServeError: there is none of this name; the message lists those there are.
     """
     if network not in RECIPES:
         raise PneumoServeError(f"Expected one of the networks: {', '.join(RECIPES)}. Received {network!r}.")
@@ -68,7 +71,7 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
         the folder of the new entry.
 
     Raises:
-        PneumoServeError: the data cannot be read or split, or the entry does not come out whole.
+        PneumoServeError: the data cannot be read or split, or the entry is refused.
     """
     # A wrong name or folder shows now, not when the training is over.
     try:
@@ -78,28 +81,12 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     for written in (options.store, options.runs):
         make_writable(written)
     table = read_patient_table(options.patients) if options.patients else None
-    listing = list_films(options.test) if options.test else None
-    if listing is not None:
-        expect_both_classes(listing.folder, listing.count(), listing.remarks)
-        group_by_patient(listing.paths, table, listing.folder)
-    folder = download_kaggle() if options.data == "kaggle" else Path(options.data)
-    size = {"width": recipe.width, "height": recipe.height}
-    side = recipe.source_side
-    dataset = read_dataset(
-        folder,
-        **({"width": side, "height": side} if side else size),
-        patients=table,
-        proportion=options.validation_share,
-        seed=options.seed,
-        console=console,
-    )
-    # Chosen on what the service will see: straight from the file, not by way of `source_side`.
-    seen = read_again(dataset.folder, dataset.validation, **size, console=console) if side else dataset.validation
-    plain = replace(dataset, validation=seen)
+    listing = _list_test(options.test, table) if options.test else None
+    dataset, source = _read_dataset(options, recipe, table, console)
     fitted = fit(
         recipe,
         dataset.training,
-        plain.validation,
+        dataset.validation,
         runs=options.runs,
         seed=options.seed,
         epochs=options.epochs or recipe.epochs,
@@ -110,33 +97,65 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     if keras.backend.backend() != "tensorflow":
         raise PneumoServeError(
             f"The network is trained, under {keras.backend.backend()}; its serving form is written under TensorFlow. "
-            "Run the same command again with KERAS_BACKEND=tensorflow: it goes on here."
+            "Run the same command again with KERAS_BACKEND=tensorflow: it resumes here."
         )
     name, command = options.name or recipe.entry, describe_command(options, recipe)
     finished = find_finished(fitted, options.store, name, command)
     if finished is not None:
         console.print(f"This training was finished before: {finished}. Remove that folder to write it anew.")
         return finished
-    look = None
-    if listing is not None:
-        films = read_listed(listing, width=recipe.width, height=recipe.height, console=console)
-        source = read_again(listing.folder, films, width=side, height=side, console=console) if side else None
-        look = TestLook(_show(str(options.test)), films, group_by_patient(films.paths, table, listing.folder), source)
     return finish(
         fitted,
         recipe,
-        plain,
-        source=dataset.validation if side else None,
+        dataset,
+        source=source,
         name=name,
         store=options.store,
         command=command,
-        test=look,
+        test=_read_test(options, recipe, listing, table, console) if listing is not None else None,
         console=console,
     )
 
 
+def _read_dataset(
+    options: TrainOptions, recipe: Recipe, table: PatientTable | None, console: Console
+) -> tuple[Dataset, Films | None]:
+    """Read the films, those of validation at the network's size; return them at `source_side` too, where it is set."""
+    size, side = {"width": recipe.width, "height": recipe.height}, recipe.source_side
+    dataset = read_dataset(
+        download_kaggle() if options.data == "kaggle" else Path(options.data),
+        **({"width": side, "height": side} if side else size),
+        patients=table,
+        proportion=options.validation_share,
+        seed=options.seed,
+        console=console,
+    )
+    if not side:
+        return dataset, None
+    # The service shrinks a file at once, not by way of `source_side`.
+    validation = read_again(dataset.folder, dataset.validation, **size, console=console)
+    return replace(dataset, validation=validation), dataset.validation
+
+
+def _list_test(folder: Path, table: PatientTable | None) -> Listing:
+    """List the test films, and raise for what would fail after the training."""
+    listing = list_films(folder)
+    expect_both_classes(listing.folder, listing.count(), listing.remarks)
+    group_by_patient(listing.paths, table, listing.folder)
+    return listing
+
+
+def _read_test(
+    options: TrainOptions, recipe: Recipe, listing: Listing, table: PatientTable | None, console: Console
+) -> HeldOutTest:
+    films = read_listed(listing, width=recipe.width, height=recipe.height, console=console)
+    side = recipe.source_side
+    source = read_again(listing.folder, films, width=side, height=side, console=console) if side else None
+    return HeldOutTest(_show(str(options.test)), films, group_by_patient(films.paths, table, listing.folder), source)
+
+
 def describe_command(options: TrainOptions, recipe: Recipe) -> str:
-    """Answer the command line that asks for this training, without folders that only one machine has."""
+    """Return the command line of this training; an absolute path is reduced to its last name."""
     words = ["pneumoserve", "train", "--data", _show(options.data), "--network", recipe.network]
     words += ["--seed", str(options.seed)]
     words += ["--validation-share", str(options.validation_share)] if options.validation_share != 0.15 else []

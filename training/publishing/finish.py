@@ -44,10 +44,10 @@ ENGINE_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
-class TestLook:
-    """Films on which the finished model is looked at once; nothing is chosen there.
+class HeldOutTest:
+    """Films of the held-out test evaluation, after which nothing is chosen.
 
-    `films` are of the network's size, `source` the same at `alterations.SOURCE_SIDE`, None: they are not altered.
+    `films` are of the network's size, `source` the same at `films.SOURCE_SIDE`, None: they are not altered.
     """
 
     data: str
@@ -65,7 +65,7 @@ def finish(
     name: str,
     store: Path,
     command: str,
-    test: TestLook | None,
+    test: HeldOutTest | None,
     console: Console,
 ) -> Path:
     """Choose calibration, operating points and refer band, measure, and write the entry with its plots and card.
@@ -76,7 +76,7 @@ def finish(
         fitted: the trained network.
         recipe: what it was trained by.
         dataset: its validation films are of the network's size, as the service reads them.
-        source: the validation films at `alterations.SOURCE_SIDE`, to be altered; None: they are seen as sent alone.
+        source: the validation films at `films.SOURCE_SIDE`, to be altered; None: they are seen as sent alone.
         name: of the entry.
         store: that receives it.
         command: that asks for this training.
