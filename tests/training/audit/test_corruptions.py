@@ -11,6 +11,7 @@ from training.audit.corruptions import (
     IN_CRITERION,
     MARKERS,
     MASKS,
+    Corner,
     draw_marker,
     hide_centre,
     keep_centre,
