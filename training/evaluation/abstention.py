@@ -90,7 +90,7 @@ def cross_fit_band(sets: PerturbedSets, default: str) -> dict[str, dict[str, Met
     """Choose threshold and band without each fold's patients, and measure them on those.
 
     Returns:
-        `as_sent` and, where there are such, `altered`: see `measure_abstention`; None where a fold has no band.
+        `unperturbed` and, where there are such, `perturbed`: see `measure_abstention`; None where a fold has no band.
     """
     inside, correct = np.zeros(sets.logits.shape, bool), np.zeros(sets.logits.shape, bool)
     for held_out in fold_by_patient(sets.patients):
@@ -103,7 +103,7 @@ def cross_fit_band(sets: PerturbedSets, default: str) -> dict[str, dict[str, Met
         inside[:, held_out] = band.contains(z)
         correct[:, held_out] = (z >= threshold) == sets.labels[held_out]
     measured = {}
-    for name, rows in {"as_sent": slice(0, 1), "altered": slice(1, None)}.items():
+    for name, rows in {"unperturbed": slice(0, 1), "perturbed": slice(1, None)}.items():
         times = len(inside[rows])
         if times:
             labels, groups = np.tile(sets.labels, times), np.tile(sets.patients.groups, times)

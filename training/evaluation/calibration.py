@@ -76,10 +76,10 @@ def describe_fit(sets: PerturbedSets) -> dict[str, Any]:
         "folds": len(fold_by_patient(sets.patients)),
         "wanted_ece": WANTED_ECE,
         "is_reached": (unperturbed.value or 0.0) <= WANTED_ECE,
-        "out_of_fold_ece": {"as_sent": unperturbed.to_json()},
+        "out_of_fold_ece": {"unperturbed": unperturbed.to_json()},
     }
     if sets.perturbed is not None:
-        described["out_of_fold_ece"]["altered"] = _measure_ece(sets.perturbed, probabilities[1:]).to_json()
+        described["out_of_fold_ece"]["perturbed"] = _measure_ece(sets.perturbed, probabilities[1:]).to_json()
     return described
 
 

@@ -64,12 +64,12 @@ def fit_decision_rule(
 
 
 def _describe(recipe: Recipe, sets: PerturbedSets, band: AbstentionBand | None) -> dict[str, Any]:
-    described: dict[str, Any] = {"views": list(sets.names)}
+    described: dict[str, Any] = {"perturbations": list(sets.names)}
     if recipe.calibration == "platt":
         described["calibration"] = describe_fit(sets)
     if recipe.abstains:
         left_out = cross_fit_band(sets, recipe.default_operating_point) if band else None
-        described["refer"] = {
+        described["abstention"] = {
             "wanted_accuracy": WANTED_ACCURACY,
             "least_referred": LEAST_REFERRED,
             "out_of_fold": {part: show_abstention(found) for part, found in left_out.items()} if left_out else None,

@@ -25,18 +25,18 @@ class Performance:
     perturbed: Assessment | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for `model.json`: the unperturbed films, and under `altered` all perturbed sets together."""
+        """Return it for `model.json`: the unperturbed films, and under `perturbed` all perturbed sets together."""
         metrics = {
             **self.unperturbed.to_json(),
-            "ece_if_perfect": simulate_ece(self.unperturbed.probabilities),
+            "chance_ece": simulate_ece(self.unperturbed.probabilities),
             **self._describe_abstention(self.sets.unperturbed),
         }
         if self.perturbed is not None and self.sets.perturbed is not None:
-            metrics["altered"] = {
-                "views": list(self.sets.perturbed.names),
+            metrics["perturbed"] = {
+                "perturbations": list(self.sets.perturbed.names),
                 **self.perturbed.to_json(),
                 **self._describe_abstention(self.sets.perturbed),
-                "by_view": self._describe_sets(),
+                "by_perturbation": self._describe_sets(),
             }
         return metrics
 
@@ -44,7 +44,7 @@ class Performance:
         threshold = self.rule.operating_points[self.rule.default]
         described: dict[str, Any] = {"risk_coverage": risk_coverage(sets, threshold)}
         if self.rule.refer_band is not None:
-            described["refer"] = show_abstention(measure_abstention(sets, threshold, self.rule.refer_band))
+            described["abstention"] = show_abstention(measure_abstention(sets, threshold, self.rule.refer_band))
         return described
 
     def _describe_sets(self) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""`evaluate --audit` measures, prints, plots and keeps; on exactly the films that a model was validated on."""
+"""`audit` measures, prints, plots and keeps, on exactly the films that a model was validated on."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,17 +16,18 @@ from app.errors import InvalidParameter, PneumoServeError
 from app.inference.artifact import find_entry
 from tests.drawn import write_kaggle_layout
 from training.audit.corruptions import AXES
-from training.audit.robustness import FIGURES
+from training.audit.robustness import SHOWN_METRICS
 from training.data.dataset import read_dataset
 from training.data.validation_split import read_own_validation
-from training.evaluate import Selection, audit, open_evaluation
+from training.evaluate import Evaluation, Selection, audit, open_evaluation
 
 QUIET = Console(quiet=True)
 SIZE = {"width": 150, "height": 150}
+Audited = tuple[Evaluation, str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def site(tiny_store, tmp_path_factory):
+def site(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Selection:
     """Drawn films, and a store whose model says that it was trained on them; its validation films are selected."""
     folder = tmp_path_factory.mktemp("site")
     write_kaggle_layout(folder / "data", 12)
@@ -37,76 +40,82 @@ def site(tiny_store, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def audited(site):
-    """The audit on the model's own validation films, compared with themselves; what was told, and audit.json."""
-    console = Console(record=True, quiet=False, file=(site.data.parent / "told").open("w"), width=200)
+def audited(site: Selection) -> Audited:
+    """The audit on the model's own validation films, compared with themselves; what was printed, and audit.json."""
+    console = Console(record=True, quiet=False, file=(site.data.parent / "printed").open("w"), width=200)
     with console.file:
         evaluation = open_evaluation(site, console)
         out = audit(evaluation, site.data.parent / "out", copies=site.data / "train", into_entry=True)
     return evaluation, console.export_text(), json.loads((out / "audit.json").read_text())
 
 
-def test_the_audit_is_whole(audited, site):
-    """The model, the films, every axis, four looks, both classes' markers, both masks, and what the baselines reach."""
-    _, _, told = audited
+def test_the_audit_is_whole(audited: Audited, site: Selection) -> None:
+    """The model, the films, every axis, four style transfers, both classes' markers, both masks, and the baselines."""
+    _, _, content = audited
     manifest = find_entry(site.store, "pooled/1").manifest
-    assert (told["model"], told["model_sha256"]) == ("pooled/1", manifest.sha256.model_keras)
-    assert told["data_fingerprint"] == manifest.training_data.split.validation.fingerprint
-    assert told["films"] == manifest.training_data.split.validation.films
-    assert [len(axis["views"]) for axis in told["axes"]] == [len(axis.steps) for axis in AXES]
-    assert [baseline["name"] for baseline in told["baselines"]] == ["file", "statistics"]
-    assert [view["name"] for view in told["markers"]] == [
+    assert (content["model"], content["model_sha256"]) == ("pooled/1", manifest.sha256.model_keras)
+    assert content["data_fingerprint"] == manifest.training_data.split.validation.fingerprint
+    assert content["films"] == manifest.training_data.split.validation.films
+    assert [len(axis["perturbed"]) for axis in content["axes"]] == [len(axis.steps) for axis in AXES]
+    assert [baseline["name"] for baseline in content["baselines"]] == ["file", "statistics"]
+    assert [each["name"] for each in content["markers"]] == [
         f"R top {corner}, {label}" for corner in ("left", "right") for label in ("NORMAL", "PNEUMONIA")
     ]
-    assert len(told["looks"]) == 4
-    assert len(told["masks"]) == 2
-    for view in (
-        [view for axis in told["axes"] for view in axis["views"]] + told["looks"] + told["markers"] + told["masks"]
+    assert len(content["styles"]) == 4
+    assert len(content["masks"]) == 2
+    for each in (
+        [each for axis in content["axes"] for each in axis["perturbed"]]
+        + content["styles"]
+        + content["markers"]
+        + content["masks"]
     ):
-        assert all(0 <= view[figure] <= 1 for figure in FIGURES)
-    assert told["promise"]["is_kept"] == all(abs(move["by"]) <= 0.03 for move in told["promise"]["worst"])
+        assert all(0 <= each[metric] <= 1 for metric in SHOWN_METRICS)
+    criterion = content["robustness_criterion"]
+    assert criterion["is_met"] == all(abs(change["by"]) <= 0.03 for change in criterion["worst"])
 
 
-def test_sections_are_tables_of_words(audited):
+def test_sections_are_tables_of_words(audited: Audited) -> None:
     """The card and the console show the same: as many cells as columns, in every row."""
-    _, told, audit = audited
-    assert len(audit["sections"]) == 7
-    for section in audit["sections"]:
+    _, printed, content = audited
+    assert len(content["sections"]) == 7
+    for section in content["sections"]:
         assert set(section) == {"title", "text", "columns", "rows"}
         assert section["rows"]
         for row in section["rows"]:
             assert len(row) == len(section["columns"])
             assert all(isinstance(cell, str) for cell in row)
-            assert row[0] in told
-        assert section["title"] in told
+            assert row[0] in printed
+        assert section["title"] in printed
 
 
-def test_reading_at_the_size_of_the_audit_moves_no_figure_far(audited):
-    """What altered films are compared with has the figures of the evaluation, to a film or two."""
-    evaluation, _, told = audited
-    figures = replace(evaluation, console=QUIET).assessment.metrics["balanced"]
-    for figure in FIGURES:
-        assert told["unaltered"][figure]["value"] == pytest.approx(figures[figure].value, abs=0.1)
+def test_reading_at_the_size_of_the_audit_changes_no_metric_much(audited: Audited) -> None:
+    """The unperturbed films have the metrics of the evaluation, to a film or two."""
+    evaluation, _, content = audited
+    metrics = replace(evaluation, console=QUIET).assessment.metrics["balanced"]
+    for name in SHOWN_METRICS:
+        assert content["unperturbed"][name]["value"] == pytest.approx(metrics[name].value, abs=0.1)
 
 
-def test_a_marker_moves_the_figure_of_its_class_alone(audited):
+def test_a_marker_changes_the_metric_of_its_class_alone(audited: Audited) -> None:
     """Films of the other class stay as they are."""
-    _, _, told = audited
-    for view in told["markers"]:
-        still = "sensitivity" if view["name"].endswith("NORMAL") else "specificity"
-        assert view[still] == told["unaltered"][still]["value"]
+    _, _, content = audited
+    for each in content["markers"]:
+        still = "sensitivity" if each["name"].endswith("NORMAL") else "specificity"
+        assert each[still] == content["unperturbed"][still]["value"]
 
 
-def test_identical_copies_differ_by_nothing(audited):
-    """All pairs of the folder are compared, the validation films told apart, and the unreadable one counted."""
-    evaluation, _, told = audited
-    copies = told["copies"]
+def test_identical_copies_differ_by_nothing(audited: Audited) -> None:
+    """All pairs of the folder are compared, the validation films separately, and the unreadable one counted."""
+    evaluation, _, content = audited
+    copies = content["copies"]
     assert copies["every"] == {"films": 24, "median": 0.0, "largest": 0.0, "classes_changed": 0}
     assert copies["evaluated"]["films"] == len(evaluation.films.labels) < 24
     assert copies["unreadable"] == 1
 
 
-def test_the_audit_is_kept_beside_the_model_and_repeats_itself(audited, site, tmp_path):
+def test_the_audit_is_kept_beside_the_model_and_repeats_itself(
+    audited: Audited, site: Selection, tmp_path: Path
+) -> None:
     """The same bytes, and the entry still opens."""
     entry = find_entry(site.store, "pooled/1").folder
     audit(open_evaluation(site, QUIET), tmp_path, copies=site.data / "train")
@@ -118,7 +127,7 @@ def test_the_audit_is_kept_beside_the_model_and_repeats_itself(audited, site, tm
         )
 
 
-def test_exactly_the_validation_films_are_read_again(site):
+def test_exactly_the_validation_films_are_read_again(site: Selection) -> None:
     """Those that the split of the training took, in the same order, and with their patients."""
     dataset = read_dataset(site.data, **SIZE, patients=None, proportion=0.5, seed=4, console=QUIET)
     own = read_own_validation(find_entry(site.store, "pooled/1").manifest, site.data, None, QUIET)
@@ -128,14 +137,14 @@ def test_exactly_the_validation_films_are_read_again(site):
     assert [file.path for file in own.unreadable] == ["NORMAL/broken.jpeg"]
 
 
-def test_other_films_are_refused(site, tmp_path):
-    """The message tells both sets by number and fingerprint."""
+def test_other_films_are_refused(site: Selection, tmp_path: Path) -> None:
+    """The message names both sets by number and fingerprint."""
     write_kaggle_layout(tmp_path, 10)
     with pytest.raises(InvalidParameter, match=r"trained on: .*12, .* Received others: .*10, "):
         open_evaluation(replace(site, data=tmp_path), QUIET)
 
 
-def test_another_split_is_refused(site, tmp_path):
+def test_another_split_is_refused(site: Selection, tmp_path: Path) -> None:
     """The same films with a table of patients that the training had not."""
     table = tmp_path / "patients.csv"
     films = sorted((site.data / "train").glob("*/*.jpeg"))
@@ -145,21 +154,21 @@ def test_another_split_is_refused(site, tmp_path):
         open_evaluation(replace(site, patients=table), QUIET)
 
 
-def test_a_model_that_was_trained_elsewhere_has_no_validation_films(site):
+def test_a_model_that_was_trained_elsewhere_has_no_validation_films(site: Selection) -> None:
     """It says so."""
     with pytest.raises(InvalidParameter, match=r"Received dense/1, which does not"):
         open_evaluation(replace(site, model="dense/1"), QUIET)
 
 
-def test_films_of_one_class_are_not_audited(site, tmp_path):
-    """Half of every figure would be undefined."""
+def test_films_of_one_class_are_not_audited(site: Selection, tmp_path: Path) -> None:
+    """Half of the metrics would be undefined."""
     shutil.copytree(site.data / "train" / "NORMAL", tmp_path / "NORMAL")
     with pytest.raises(PneumoServeError, match="films of one class: 13 of NORMAL and none of PNEUMONIA"):
         open_evaluation(Selection(tmp_path, site.store, "pooled/1"), QUIET)
 
 
-def test_copies_without_a_namesake_are_refused(site, tmp_path):
-    """Before any film is altered."""
+def test_copies_without_a_namesake_are_refused(site: Selection, tmp_path: Path) -> None:
+    """Before any film is perturbed."""
     write_kaggle_layout(tmp_path, 2, ("val", "test"), seed=50)
     for film in (tmp_path / "test").glob("*/*.jpeg"):
         film.rename(film.with_name(f"other-{film.name}"))

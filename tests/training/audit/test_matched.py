@@ -1,13 +1,15 @@
-"""Films are matched so that brightness, contrast and sharpness tell nothing; what is left is the model's own."""
+"""Matched films do not differ in brightness, contrast and sharpness; what remains is the model's own."""
 
 from __future__ import annotations
 
 import json
 from io import StringIO
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from rich.console import Console
 
 import training.audit.matched
@@ -18,11 +20,12 @@ from training.data.films import Films
 from training.data.patients import Grouping
 
 COUNT = 240
+Confounded = tuple[NDArray[np.float64], NDArray[np.uint8], NDArray[np.int64]]
 
 
 @pytest.fixture(scope="module")
-def confounded():
-    """Statistics of which the first two give the class away, labels, and patients of two films each."""
+def confounded() -> Confounded:
+    """Statistics of which the first two are confounders, labels, and patients of two films each."""
     rng = np.random.default_rng(0)
     labels = (np.arange(600) % 2).astype(np.uint8)
     statistics = rng.normal(0, 1, (600, 4))
@@ -31,7 +34,7 @@ def confounded():
 
 
 @pytest.fixture(scope="module")
-def films():
+def films() -> tuple[Films, NDArray[np.float64]]:
     """Films that differ in noise by class, by so much that it overlaps; one a patient."""
     rng = np.random.default_rng(1)
     labels = (np.arange(COUNT) % 2).astype(np.uint8)
@@ -46,11 +49,11 @@ def films():
 
 
 @pytest.fixture(autouse=True)
-def few_orders(monkeypatch):
+def few_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training.audit.matched, "ORDERS", 4)
 
 
-def test_matching_balances_a_planted_confounder(confounded):
+def test_matching_balances_a_planted_confounder(confounded: Confounded) -> None:
     """What lay a standard deviation apart lies within a tenth."""
     statistics, labels, groups = confounded
     pairs = best_balanced(statistics, labels, [match_pairs(statistics, labels, groups, seed) for seed in range(10)])
@@ -60,7 +63,7 @@ def test_matching_balances_a_planted_confounder(confounded):
     assert len(pairs) > 50
 
 
-def test_pairs_are_one_to_one_with_one_film_a_patient(confounded):
+def test_pairs_are_one_to_one_with_one_film_a_patient(confounded: Confounded) -> None:
     """No film and no patient stands in two pairs, and each pair has one film of either class."""
     statistics, labels, groups = confounded
     pairs = match_pairs(statistics, labels, groups, 1)
@@ -70,22 +73,22 @@ def test_pairs_are_one_to_one_with_one_film_a_patient(confounded):
     assert labels[pairs.pneumonia].tolist() == [1] * len(pairs)
 
 
-def test_the_same_seed_matches_alike(confounded):
+def test_the_same_seed_matches_alike(confounded: Confounded) -> None:
     """And another one does not."""
     first, again, other = (match_pairs(*confounded, seed) for seed in (3, 3, 4))
     assert first.normal.tolist() == again.normal.tolist()
     assert first.normal.tolist() != other.normal.tolist()
 
 
-def test_classes_that_are_wholly_apart_have_no_pairs(confounded):
+def test_classes_that_are_wholly_apart_have_no_pairs(confounded: Confounded) -> None:
     """Nothing within the caliper, nothing matched."""
     statistics, labels, groups = confounded
     apart = statistics + 100 * labels[:, np.newaxis]
     assert len(match_pairs(apart, labels, groups)) == 0
 
 
-def test_a_model_that_reads_noise_claims_nothing(films):
-    """It looks good on all films, and is a coin on matched ones."""
+def test_a_model_that_relies_on_noise_claims_nothing(films: tuple[Films, NDArray[np.float64]]) -> None:
+    """Its AUC is high on all films, and at chance on matched ones."""
     shown, noise = films
     found = measure_matched(shown, noise.astype(np.float32), Grouping(np.arange(COUNT), "by image"))
     assert found.model_unmatched.value > 0.7
@@ -95,8 +98,10 @@ def test_a_model_that_reads_noise_claims_nothing(films):
     assert "Nothing is claimed" in conclude(found, "noise/1")
 
 
-def test_a_model_that_sees_more_than_statistics_may_claim_it(films, tmp_path):
-    """What it saw is kept as sections of text, columns and rows, with no file name."""
+def test_a_model_that_sees_more_than_statistics_may_claim_it(
+    films: tuple[Films, NDArray[np.float64]], tmp_path: Path
+) -> None:
+    """The metrics are kept as sections of text, columns and rows, with no file name."""
     shown, _ = films
     rng = np.random.default_rng(4)
     logits = (rng.normal(0, 1, COUNT) + 2.0 * shown.labels).astype(np.float32)
@@ -114,13 +119,13 @@ def test_a_model_that_sees_more_than_statistics_may_claim_it(films, tmp_path):
         assert set(section) == {"title", "text", "columns", "rows"}
         assert all(len(row) == len(section["columns"]) for row in section["rows"])
     assert ".png" not in json.dumps(outside)
-    told = StringIO()
-    print_matched(found, shown, "elsewhere", "seer/1", Console(width=160, file=told))
-    assert "all films: no claim" in told.getvalue()
+    printed = StringIO()
+    print_matched(found, shown, "elsewhere", "seer/1", Console(width=160, file=printed))
+    assert "all films: no claim" in printed.getvalue()
 
 
-def test_films_of_one_class_cannot_be_matched(films):
-    """Said in a sentence, not in a traceback."""
+def test_films_of_one_class_cannot_be_matched(films: tuple[Films, NDArray[np.float64]]) -> None:
+    """The message is a sentence, not a traceback."""
     shown, noise = films
     normal = shown.take(np.flatnonzero(shown.labels == 0))
     with pytest.raises(TooFewPairs, match="both classes"):

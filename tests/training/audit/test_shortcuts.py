@@ -1,9 +1,12 @@
-"""The baselines find what is planted, on patients they have not seen, and nothing where there is nothing."""
+"""The baselines find planted shortcut features on patients they were not fitted on, and nothing where there is nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from training.audit.shortcuts import describe_files, describe_pixels, measure_shortcuts
 from training.data.films import Films
@@ -11,7 +14,7 @@ from training.data.films import Films
 PATIENTS, EACH = 40, 2
 
 
-def films_of(labels, sizes, offsets):
+def films_of(labels: Sequence[int] | NDArray[np.int64], sizes: NDArray[np.int64], offsets: NDArray[np.int64]) -> Films:
     """Films of noise, some brighter than others."""
     rng = np.random.default_rng(5)
     noise = rng.integers(60, 160, (len(labels), 150, 150))
@@ -21,17 +24,17 @@ def films_of(labels, sizes, offsets):
 
 
 @pytest.fixture
-def patients():
+def patients() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The patient of each film, and each film's class: a patient has one."""
     groups = np.repeat(np.arange(PATIENTS), EACH)
     return groups, groups % 2
 
 
-def sizes_of(size):
+def sizes_of(size: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.column_stack([np.full(len(size), 150), np.full(len(size), 150), size])
 
 
-def test_a_planted_file_size_is_found_by_the_file_alone(patients):
+def test_a_planted_file_size_is_found_by_the_file_alone(patients: tuple[NDArray[np.int64], NDArray[np.int64]]) -> None:
     """Larger files are NORMAL: the first baseline sees it, the second sees pixels that know nothing."""
     groups, labels = patients
     size = np.random.default_rng(1).integers(4000, 5000, len(labels)) + 800 * (1 - labels)
@@ -41,7 +44,9 @@ def test_a_planted_file_size_is_found_by_the_file_alone(patients):
     assert statistics.auc.low < 0.5 < statistics.auc.high
 
 
-def test_planted_brightness_is_found_by_the_statistics_alone(patients):
+def test_planted_brightness_is_found_by_the_statistics_alone(
+    patients: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> None:
     """And the other way round."""
     groups, labels = patients
     size = np.random.default_rng(2).integers(4000, 5000, len(labels))
@@ -50,8 +55,8 @@ def test_planted_brightness_is_found_by_the_statistics_alone(patients):
     assert file.auc.low < 0.5 < file.auc.high
 
 
-def test_a_patient_that_was_seen_gives_nothing_away():
-    """Each patient has a file size of its own and a class by lot: only across patients is that nothing."""
+def test_a_patients_own_files_predict_nothing_of_other_patients() -> None:
+    """Each patient has a file size of its own and a random class: across patients that predicts nothing."""
     rng = np.random.default_rng(3)
     groups = np.repeat(np.arange(PATIENTS), 4)
     labels = rng.permutation(np.arange(PATIENTS) % 2)[groups]
@@ -60,7 +65,7 @@ def test_a_patient_that_was_seen_gives_nothing_away():
     assert 0.25 < file.auc.value < 0.75
 
 
-def test_one_patient_a_class_leaves_a_baseline_undefined():
+def test_one_patient_a_class_leaves_a_baseline_undefined() -> None:
     """There is nobody else to try it on, and it says so."""
     labels = np.array([0, 0, 1, 1])
     for baseline in measure_shortcuts(films_of(labels, sizes_of(np.arange(4) + 9), 0 * labels), labels):
@@ -68,13 +73,13 @@ def test_one_patient_a_class_leaves_a_baseline_undefined():
         assert "fewer than 2 patients" in baseline.to_json()["auc"]["note"]
 
 
-def test_a_flat_film_has_no_contrast_and_no_sharpness():
+def test_a_flat_film_has_no_contrast_and_no_sharpness() -> None:
     """Three energies, mean, deviation and two percentiles, whatever its size."""
     assert describe_pixels(np.full((224, 224), 90, np.uint8)).tolist() == pytest.approx(
         [0, 0, 0, 90, 0, 90, 90], abs=1e-3
     )
 
 
-def test_a_file_is_told_by_four_numbers():
+def test_a_file_is_described_by_four_numbers() -> None:
     """Bytes, width, height, bytes per pixel."""
     assert describe_files(np.array([[20, 10, 50]])).tolist() == [[50, 20, 10, 0.25]]

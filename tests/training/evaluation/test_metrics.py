@@ -1,24 +1,27 @@
-"""The figures are those of scikit-learn, and the intervals those of patients."""
+"""The metrics are those of scikit-learn, and the intervals those of patients."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn import metrics as reference
 
 from training.evaluation.metrics import METRICS, Metric, binary_metrics
 
+Predictions = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]
+
 
 @pytest.fixture
-def answers():
-    """Labels, probabilities with ties, and what was said."""
+def answers() -> Predictions:
+    """Labels, probabilities with ties, and predictions."""
     rng = np.random.default_rng(5)
     labels = rng.integers(0, 2, 300)
     probabilities = np.round(1 / (1 + np.exp(-rng.normal(2 * labels - 1, 1.5))), 2)
     return labels, probabilities, probabilities >= 0.4
 
 
-def test_figures_agree_with_scikit_learn(answers):
+def test_metrics_agree_with_scikit_learn(answers: Predictions) -> None:
     """Ties among the probabilities included."""
     labels, probabilities, predicted = answers
     found = binary_metrics(labels, probabilities, predicted, np.arange(300), n_bootstrap=10)
@@ -33,7 +36,7 @@ def test_figures_agree_with_scikit_learn(answers):
     assert {name: found[name].value for name in expected} == pytest.approx(expected)
 
 
-def test_ece_of_equal_bins_by_hand():
+def test_ece_of_equal_bins_by_hand() -> None:
     """15 bins of one film each: the mean distance between probability and label."""
     labels = np.array([0] * 8 + [1] * 7)
     probabilities = np.linspace(0.05, 0.9, 15)
@@ -41,8 +44,8 @@ def test_ece_of_equal_bins_by_hand():
     assert found["ece"].value == pytest.approx(np.mean(np.abs(probabilities - labels)))
 
 
-def test_resampling_patients_widens_the_interval(answers):
-    """Thirty patients of ten like films tell less than three hundred of one."""
+def test_resampling_patients_widens_the_interval(answers: Predictions) -> None:
+    """Thirty patients of ten like films are less evidence than three hundred of one."""
     labels, probabilities, predicted = answers
     films = [np.repeat(values[:30], 10) for values in (labels, probabilities, predicted)]
     by_image = binary_metrics(*films, np.arange(300))["accuracy"]
@@ -51,41 +54,41 @@ def test_resampling_patients_widens_the_interval(answers):
     assert by_patient.high - by_patient.low > 2 * (by_image.high - by_image.low)
 
 
-def test_interval_agrees_with_redrawn_lists(answers):
-    """Weights give what drawing patients one by one and measuring their films gives."""
+def test_interval_agrees_with_resampled_lists(answers: Predictions) -> None:
+    """Weights give what resampling patients one by one gives."""
     labels, probabilities, predicted = answers
     groups = np.arange(300) // 3
     found = binary_metrics(labels, probabilities, predicted, groups)["auc"]
     rng = np.random.default_rng(1)
-    draws = []
+    aucs = []
     for _ in range(1000):
         films = (rng.integers(100, size=100)[:, np.newaxis] * 3 + np.arange(3)).ravel()
-        draws.append(reference.roc_auc_score(labels[films], probabilities[films]))
-    assert [found.low, found.high] == pytest.approx(np.percentile(draws, [2.5, 97.5]), abs=0.005)
+        aucs.append(reference.roc_auc_score(labels[films], probabilities[films]))
+    assert [found.low, found.high] == pytest.approx(np.percentile(aucs, [2.5, 97.5]), abs=0.005)
 
 
 @pytest.mark.parametrize(("label", "undefined"), [(0, {"sensitivity", "f1", "auc"}), (1, {"specificity", "auc"})])
-def test_one_class_leaves_figures_undefined(label, undefined):
-    """What needs the other class is None with a note, and the rest is measured."""
+def test_one_class_leaves_metrics_undefined(label: int, undefined: set[str]) -> None:
+    """What needs the other class is None with a note; the others have values."""
     found = binary_metrics(np.full(6, label), np.linspace(0, 1, 6), np.ones(6), np.arange(6), n_bootstrap=20)
     assert {name for name in METRICS if found[name].value is None} == undefined
     assert all("undefined without films of" in found[name].note for name in undefined)
     assert "note" not in found["accuracy"].to_json()
 
 
-def test_every_value_lies_in_its_interval(answers):
+def test_every_value_lies_in_its_interval(answers: Predictions) -> None:
     """That of the ECE too, which resampling only lifts."""
     labels, probabilities, predicted = answers
-    for figure in binary_metrics(labels, probabilities, predicted, np.arange(300), n_bootstrap=50).values():
-        assert figure.low <= figure.value <= figure.high
+    for metric in binary_metrics(labels, probabilities, predicted, np.arange(300), n_bootstrap=50).values():
+        assert metric.low <= metric.value <= metric.high
 
 
-def test_a_share_of_all_is_not_certain():
-    """Where all films are right, or none, the interval is Wilson's over patients, not a point."""
+def test_a_proportion_of_all_is_not_certain() -> None:
+    """Where all predictions are correct, or none, the interval is Wilson's over patients, not a point."""
     labels = np.array([0] * 4 + [1] * 6)
     groups = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 5])
-    figures = binary_metrics(labels, labels * 0.8 + 0.1, labels == 1, groups)
-    sensitivity, specificity = figures["sensitivity"], figures["specificity"]
+    metrics = binary_metrics(labels, labels * 0.8 + 0.1, labels == 1, groups)
+    sensitivity, specificity = metrics["sensitivity"], metrics["specificity"]
     assert (sensitivity.high, specificity.high) == (1.0, 1.0)
     assert sensitivity.low == pytest.approx(4 / (4 + 1.96**2), abs=1e-4)
     assert specificity.low == pytest.approx(2 / (2 + 1.96**2), abs=1e-4)
