@@ -1,4 +1,4 @@
-"""The baselines find planted shortcut features on patients they were not fitted on, and nothing where there is nothing."""
+"""The baselines find planted shortcut features on patients they were not fitted on, and nothing where none is."""
 
 from __future__ import annotations
 
