@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from rich.console import Console
@@ -37,36 +38,44 @@ except SystemExit as end:
 """
 
 
+class Trained(NamedTuple):
+    """A folder with drawn films in `data`, a store and runs; the entry of a tiny network; and what was printed."""
+
+    folder: Path
+    options: TrainOptions
+    entry: Path
+    printed: str
+
+
+def make_console() -> Console:
+    """Return a console that records."""
+    return Console(record=True, file=io.StringIO(), width=200)
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A folder with drawn films, and the entry that a tiny network became."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A tiny network, trained and tested on drawn films."""
     folder = tmp_path_factory.mktemp("trained")
-    write_kaggle_layout(folder / "data", 40, ("train", "val", "test"))
-    (folder / "data" / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"no film")
-    told = Console(record=True, quiet=False, file=(folder / "told").open("w"), width=200)
-    options = TrainOptions(
-        str(folder / "data"), folder / "store", folder / "runs", test=folder / "data" / "test", validation_share=0.25
-    )
-    entry = train(options, TINY, told)
-    return folder, entry, told.export_text()
+    data = folder / "data"
+    write_kaggle_layout(data, 40, ("train", "val", "test"))
+    (data / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"no film")
+    options = TrainOptions(str(data), folder / "store", folder / "runs", test=data / "test", validation_share=0.25)
+    console = make_console()
+    entry = train(options, TINY, console)
+    return Trained(folder, options, entry, console.export_text())
 
 
-def test_a_finished_training_makes_no_second_entry(trained):
-    """The same call again answers the entry that there is, and looks at no test film a second time."""
-    folder, entry, _ = trained
-    told = Console(record=True, quiet=False, file=io.StringIO(), width=200)
-    options = TrainOptions(
-        str(folder / "data"), folder / "store", folder / "runs", test=folder / "data" / "test", validation_share=0.25
-    )
-
-    assert train(options, TINY, told) == entry
-    assert "finished before" in told.export_text()
-    assert [path.name for path in entry.parent.iterdir()] == ["1"]
+def test_a_finished_training_makes_no_second_entry(trained: Trained) -> None:
+    """The same call again returns the entry that there is; the test films are not evaluated a second time."""
+    console = make_console()
+    assert train(trained.options, TINY, console) == trained.entry
+    assert "finished before" in console.export_text()
+    assert [path.name for path in trained.entry.parent.iterdir()] == ["1"]
 
 
-def test_training_ends_with_one_complete_entry(trained):
+def test_training_ends_with_one_complete_entry(trained: Trained) -> None:
     """It loads as the service loads it, and holds what DESIGN lists."""
-    folder, entry, _ = trained
+    folder, entry = trained.folder, trained.entry
     found = find_entry(folder / "store", "tiny-cnn")
     assert found.folder == entry == folder / "store" / "tiny-cnn" / "1"
     open_verified(found)
@@ -76,17 +85,16 @@ def test_training_ends_with_one_complete_entry(trained):
     assert sum(path.stat().st_size for path in entry.rglob("*")) < 18e6
 
 
-def test_training_tells_what_it_left_out(trained):
+def test_training_prints_what_it_left_out(trained: Trained) -> None:
     """The split that is ignored and the file that cannot be read are named."""
-    _, _, told = trained
-    assert "val/ is ignored" in told
-    assert "NORMAL/broken.jpeg" in told
-    assert "Epoch  8/8" in told
+    assert "val/ is ignored" in trained.printed
+    assert "NORMAL/broken.jpeg" in trained.printed
+    assert "Epoch  8/8" in trained.printed
 
 
-def test_manifest_tells_how_the_model_came_about(trained):
-    """Points, figures with intervals, split, fingerprint, history, and no folder of this machine."""
-    folder, entry, _ = trained
+def test_the_manifest_records_the_training(trained: Trained) -> None:
+    """Operating points, metrics with intervals, split, fingerprint, history, and no folder of this machine."""
+    folder, entry = trained.folder, trained.entry
     manifest = json.loads((entry / "model.json").read_text())
     assert manifest["operating_points"]["half"] == 0.0
     assert manifest["default_operating_point"] == "balanced"
@@ -102,9 +110,9 @@ def test_manifest_tells_how_the_model_came_about(trained):
     assert str(folder) not in json.dumps(manifest)
 
 
-def test_card_says_what_the_files_say(trained):
+def test_card_says_what_the_files_say(trained: Trained) -> None:
     """Metrics, test evaluation and limits stand in it, and every plot it shows exists."""
-    _, entry, _ = trained
+    entry = trained.entry
     card = (entry / "MODEL_CARD.md").read_text()
     validation = json.loads((entry / "model.json").read_text())["metrics"]["validation"]
     auc = validation["operating_points"]["balanced"]["auc"]
@@ -117,9 +125,11 @@ def test_card_says_what_the_files_say(trained):
     assert all((entry / plot).is_file() for plot in shown)
 
 
-def test_nothing_is_left_where_finishing_fails(trained, tmp_path, monkeypatch):
+def test_nothing_is_left_where_finishing_fails(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A card that cannot be written leaves no entry, and the same call makes it whole without training again."""
-    folder, _, _ = trained
+    folder = trained.folder
     options = TrainOptions(str(folder / "data"), tmp_path, folder / "runs", validation_share=0.25)
     with monkeypatch.context() as broken:
         broken.setattr(
@@ -132,36 +142,36 @@ def test_nothing_is_left_where_finishing_fails(trained, tmp_path, monkeypatch):
     assert "None yet" in (tmp_path / "tiny-cnn" / "1" / "MODEL_CARD.md").read_text()
 
 
-def test_wrong_test_folder_shows_before_the_training(tmp_path):
-    """Nobody trains for an hour to be told then."""
+def test_a_wrong_test_folder_is_refused_before_the_training(tmp_path: Path) -> None:
+    """Where not even the training films are read."""
     options = TrainOptions("nowhere", tmp_path, test=tmp_path)
     with pytest.raises(WrongLayout, match="each in a folder with the name of its class"):
         train(options, replace(TINY, epochs=0), Console(quiet=True))
 
 
-def test_evaluation_repeats_the_figures_of_the_look(trained, tmp_path):
-    """The serving engine finds on the same films what the card says of them."""
-    folder, entry, _ = trained
+def test_evaluation_repeats_the_metrics_of_the_held_out_test(trained: Trained, tmp_path: Path) -> None:
+    """By the serving engine, on the same films."""
+    folder, entry = trained.folder, trained.entry
     selection = Selection(folder / "data", folder / "store", "tiny-cnn/1", split="test")
     evaluation = open_evaluation(selection, Console(quiet=True))
     assert not evaluation.unreadable
     assert evaluate(evaluation, tmp_path) == tmp_path
-    look = json.loads((entry / "model.json").read_text())["metrics"]["test"][0]
+    recorded = json.loads((entry / "model.json").read_text())["metrics"]["test"][0]
     found = json.loads((tmp_path / "metrics.json").read_text())
     assert found["model"] == "tiny-cnn/1"
-    for name, figures in look["operating_points"].items():
-        assert found["operating_points"][name]["confusion_matrix"] == figures["confusion_matrix"]
-        assert found["operating_points"][name]["auc"]["value"] == pytest.approx(figures["auc"]["value"], abs=1e-4)
+    for name, metrics in recorded["operating_points"].items():
+        assert found["operating_points"][name]["confusion_matrix"] == metrics["confusion_matrix"]
+        assert found["operating_points"][name]["auc"]["value"] == pytest.approx(metrics["auc"]["value"], abs=1e-4)
     assert {path.name for path in tmp_path.iterdir()} == {"metrics.json", "report.txt", "report.png"}
 
 
-def test_evaluation_of_one_class_says_what_is_missing(trained, tmp_path):
-    """Instead of figures that are not numbers; a file of the other class that is no film changes nothing."""
-    folder, _, _ = trained
+def test_evaluation_of_one_class_says_what_is_missing(trained: Trained, tmp_path: Path) -> None:
+    """Instead of metrics that are not numbers; a file of the other class that is no film changes nothing."""
+    folder = trained.folder
     shutil.copytree(folder / "data" / "test" / "NORMAL", tmp_path / "films" / "NORMAL")
-    shutil.copytree(folder / "data" / "test" / "PNEUMONIA", tmp_path / "films" / "sick")
+    shutil.copytree(folder / "data" / "test" / "PNEUMONIA", tmp_path / "films" / "positive")
     selection = Selection(tmp_path / "films", folder / "store", "tiny-cnn/1")
-    with pytest.raises(WrongLayout, match=r"40 of NORMAL and none of PNEUMONIA. 40 films .* left out: 40 in sick/"):
+    with pytest.raises(WrongLayout, match=r"40 of NORMAL and none of PNEUMONIA. 40 films .* left out: 40 in positive/"):
         open_evaluation(selection, Console(quiet=True))
     (tmp_path / "films" / "PNEUMONIA").mkdir()
     (tmp_path / "films" / "PNEUMONIA" / "cut.jpeg").write_bytes(b"no film")
@@ -169,30 +179,30 @@ def test_evaluation_of_one_class_says_what_is_missing(trained, tmp_path):
         open_evaluation(selection, Console(quiet=True))
 
 
-def test_evaluation_reads_what_a_file_server_left(trained, tmp_path):
-    """Names that are no text, folders within folders; the figures are those of the plain folder."""
-    folder, _, _ = trained
+def test_evaluation_reads_what_a_file_server_left(trained: Trained, tmp_path: Path) -> None:
+    """Names that are no text, folders within folders; the metrics are those of the plain folder."""
+    folder = trained.folder
     data = tmp_path / os.fsdecode(b"r\xf6ntgen")
     shutil.copytree(folder / "data" / "test" / "NORMAL", data / "normal")
     shutil.copytree(folder / "data" / "test" / "PNEUMONIA", data / "PNEUMONIA" / os.fsdecode(b"\xe9"))
     (data / "normal" / "Thumbs.db").write_bytes(b"thumbnails")
     (data / "normal" / os.fsdecode(b"\xe9\n.jpeg")).write_bytes(b"no film")
-    told = Console(record=True, quiet=False, file=io.StringIO(), width=200)
-    evaluation = open_evaluation(Selection(data, folder / "store", "tiny-cnn/1"), told)
+    console = make_console()
+    evaluation = open_evaluation(Selection(data, folder / "store", "tiny-cnn/1"), console)
     evaluate(evaluation, tmp_path / "out")
     report_site(evaluation, SiteReportOptions(tmp_path / "page", show_names=True))
-    plain = open_evaluation(Selection(folder / "data", folder / "store", "tiny-cnn/1", split="test"), told)
+    plain = open_evaluation(Selection(folder / "data", folder / "store", "tiny-cnn/1", split="test"), console)
     assert evaluation.assessment.to_json() == plain.assessment.to_json()
-    text = told.export_text()
+    text = console.export_text()
     assert "Passed over: 1 .db." in text
     assert r"normal/\xe9\n.jpeg: Expected the bytes" in text
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["unreadable"][0]["path"] == r"normal/\xe9\n.jpeg"
     assert r"PNEUMONIA/\xe9/person" in (tmp_path / "page" / "index.csv").read_text("utf-8")
 
 
-def test_evaluate_command_needs_no_tensorflow(trained, tmp_path):
-    """It prints figures, grouping and the unreadable file, ends with 1 for it, and imports no Keras."""
-    folder, _, _ = trained
+def test_evaluate_command_needs_no_tensorflow(trained: Trained, tmp_path: Path) -> None:
+    """It prints metrics, grouping and the unreadable file, ends with 1 for it, and imports no Keras."""
+    folder = trained.folder
     arguments = ["--data", folder / "data", "--split", "train", "--model", "tiny-cnn", "--out", tmp_path]
     ended = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW, "evaluate", "--model-store", folder / "store", *arguments],
@@ -207,9 +217,9 @@ def test_evaluate_command_needs_no_tensorflow(trained, tmp_path):
         assert words in ended.stdout
 
 
-def test_unknown_operating_point_is_refused(trained):
+def test_unknown_operating_point_is_refused(trained: Trained) -> None:
     """The message lists the model's own."""
-    folder, _, _ = trained
+    folder = trained.folder
     selection = Selection(folder / "data" / "test", folder / "store", "tiny-cnn", operating_point="best")
     with pytest.raises(InvalidParameter, match="half, balanced"):
         open_evaluation(selection, Console(quiet=True))

@@ -1,15 +1,16 @@
-"""A labelled folder → training films, validation films, and the facts about them that a card tells."""
+"""A labelled folder → training films, validation films, and what `model.json` records of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
+from app.inference.training_record import MedianFile, Part, Split, TrainingData
 from app.names import LABELS
 from training.data.films import Films, read_films
 from training.data.layout import KAGGLE_DATASET, expect_both_classes
@@ -26,16 +27,13 @@ from training.data.patients import (
 
 @dataclass(frozen=True)
 class Dataset:
-    """Films of one folder, split by patient; `facts` go to `training_data` of `model.json` as they are.
-
-    `unreadable` are the files of which there is no film.
-    """
+    """Films of one folder, split by patient; `unreadable` are files without a film."""
 
     folder: Path
     training: Films
     validation: Films
     validation_patients: Grouping
-    facts: dict[str, Any]
+    facts: TrainingData
     unreadable: tuple[Unreadable, ...] = ()
 
 
@@ -49,20 +47,20 @@ def read_dataset(
     seed: int,
     console: Console,
 ) -> Dataset:
-    """Read a labelled folder and split validation films off it, by patient and without copies across.
+    """Read a labelled folder and split validation films off it, by patient and with exact copies on one side.
 
     Args:
-        folder: in the Kaggle layout, of which `train` is read, or with films in no split's folder; see `list_films`.
-        width: pixels across, as the network wants them.
+        folder: in the Kaggle layout, of which `train` is read, or without splits; see `list_films`.
+        width: pixels across, of the network's input.
         height: pixels down.
-        patients: None goes by file names.
+        patients: None: by file names.
         proportion: of the films for validation, 0 to 1.
         seed: of the split.
-        console: is told what was read, and what could not be.
+        console: for what was read and what could not be.
 
     Raises:
-        WrongLayout: the folder has no such films, or none of one class.
-        BadPatientTable: the table is of other films, or knows two patients of one.
+        WrongLayout: a class has no films.
+        BadPatientTable: the table is of other films, or has two patients of one.
         PneumoServeError: a class has too few patients to be split.
     """
     listing = list_films(folder, "train", None)
@@ -72,48 +70,41 @@ def read_dataset(
     if patients is not None:
         patients.check(films.paths, listing.folder)
     grouping = group_by_patient(films.paths, patients, listing.folder)
-    joined, copies = join_copies(grouping.groups, films)
-    learn, watch = split_by_group(films.labels, joined, proportion, seed)
-    training, validation = films.take(learn), films.take(watch)
-    groups_of = {"training": joined[learn], "validation": joined[watch]}
+    groups, copies = join_copies(grouping.groups, films)
+    first, second = split_by_group(films.labels, groups, proportion, seed)
+    training, validation = films.take(first), films.take(second)
     console.print(
         f"{len(training)} films to train on {training.count()}, {len(validation)} to validate {validation.count()}; "
         f"split {grouping.rule}; {copies} exact copies, none on both sides.",
         soft_wrap=True,
     )
-    facts = {
-        "set": f"Kaggle {KAGGLE_DATASET}, by its file names" if are_kaggle_names(films.paths) else "unnamed",
-        "films": films.count(),
-        "fingerprint": films.fingerprint(),
-        "unreadable": len(films.unreadable),
-        "exact_copies": copies,
-        "median_file": _describe_files(films),
-        "file_size_auc": _file_size_auc(films),
-        "split": {
-            "rule": grouping.rule,
-            "validation_share": proportion,
-            "seed": seed,
-            **{
-                name: {
-                    "films": part.count(),
-                    "groups": len(np.unique(groups_of[name])),
-                    "fingerprint": part.fingerprint(),
-                }
-                for name, part in (("training", training), ("validation", validation))
-            },
-        },
-    }
-    patients_of_validation = Grouping(groups_of["validation"], grouping.rule)
+    facts = TrainingData(
+        set=f"Kaggle {KAGGLE_DATASET}, by its file names" if are_kaggle_names(films.paths) else "unnamed",
+        films=films.count(),
+        fingerprint=films.fingerprint(),
+        unreadable=len(films.unreadable),
+        exact_copies=copies,
+        median_file=_describe_files(films),
+        file_size_auc=_file_size_auc(films),
+        split=Split(
+            rule=grouping.rule,
+            validation_proportion=proportion,
+            seed=seed,
+            training=_describe_part(training, groups[first]),
+            validation=_describe_part(validation, groups[second]),
+        ),
+    )
+    patients_of_validation = Grouping(groups[second], grouping.rule)
     return Dataset(listing.folder, training, validation, patients_of_validation, facts, films.unreadable)
 
 
 def read_listed(
     listing: Listing, *, width: int, height: int, console: Console, needs_both_classes: bool = True
 ) -> Films:
-    """Do as `read_films`, and tell what is left out and what could not be read.
+    """Read films as `read_films` does, and print what is left out and what cannot be read.
 
     Raises:
-        WrongLayout: a class that is needed has no film that can be read.
+        WrongLayout: a class that is needed has no readable film.
     """
     if needs_both_classes:
         expect_both_classes(listing.folder, listing.count(), listing.remarks)
@@ -129,23 +120,23 @@ def read_listed(
     return films
 
 
-def _describe_files(films: Films) -> dict[str, Any]:
-    """Answer the median width, height and bytes per pixel of each class's files."""
+def _describe_part(films: Films, groups: NDArray[np.int64]) -> Part:
+    return Part(films=films.count(), groups=len(np.unique(groups)), fingerprint=films.fingerprint())
+
+
+def _describe_files(films: Films) -> dict[str, MedianFile]:
     described = {}
     for number, label in enumerate(LABELS):
         width, height, size = films.sizes[films.labels == number].T
         density = float(np.median(size / (width * height)))
-        described[label] = {
-            "width": int(np.median(width)),
-            "height": int(np.median(height)),
-            "bytes_per_pixel": round(density, 4),
-        }
+        described[label] = MedianFile(
+            width=int(np.median(width)), height=int(np.median(height)), bytes_per_pixel=round(density, 4)
+        )
     return described
 
 
 def _file_size_auc(films: Films) -> float:
     """Compute the AUC of bytes per pixel alone, in whichever direction is larger: 0.5 to 1."""
     width, height, size = films.sizes.T
-    density = size / (width * height)
-    auc = float(roc_auc_score(films.labels, density)) if len(np.unique(films.labels)) == len(LABELS) else 0.5
+    auc = float(roc_auc_score(films.labels, size / (width * height)))
     return round(max(auc, 1 - auc), 4)

@@ -1,4 +1,4 @@
-"""The validation films of a model, split off its training set again as its training did."""
+"""The validation films of a model, split off its training set as its training did."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from training.data.patient_table import PatientTable
 from training.data.patients import Grouping
 
 OWN_VALIDATION = "validation"
-"""What `evaluate --split` calls these films."""
+"""The name of these films for `evaluate --split`."""
 
 
 class OwnValidation(NamedTuple):
-    """The folder that the films lie in, among others; the films and their patients; and what could not be read."""
+    """The folder of the films, and of others; the films and their patients; files that could not be read."""
 
     folder: Path
     films: Films
@@ -31,16 +31,16 @@ class OwnValidation(NamedTuple):
 def read_own_validation(
     manifest: Manifest, data: Path, patients: PatientTable | None, console: Console
 ) -> OwnValidation:
-    """Read a model's training set again, and answer exactly the films that it was validated on.
+    """Read a model's training set again, and return exactly the films that it was validated on.
 
     Args:
-        manifest: of the model; its `training_data` tells how the films were split, and their fingerprints.
-        data: that set, as it was named for the training.
-        patients: the table of patients, where the training had one.
-        console: is told what was read.
+        manifest: of the model; its `training_data` records the split and the films' fingerprints.
+        data: the folder, as for the training.
+        patients: the training's table of patients; None: it had none.
+        console: for what was read.
 
     Raises:
-        InvalidParameter: these are other films than the model's, or the model does not know its own.
+        InvalidParameter: these are other films than the model's, or the model has no record of its own.
         PneumoServeError: see `read_dataset`.
     """
     label = f"{manifest.name}/{manifest.version}"
@@ -60,10 +60,10 @@ def read_own_validation(
             console=console,
         )
         found = dataset.facts
-        if found["fingerprint"] != facts.fingerprint:
+        if found.fingerprint != facts.fingerprint:
             raise InvalidParameter(
                 f"Expected the films that {label} was trained on: {facts.films}, fingerprint "
-                f"{facts.fingerprint[:12]}…. Received others: {found['films']}, {found['fingerprint'][:12]}…."
+                f"{facts.fingerprint[:12]}…. Received others: {found.films}, {found.fingerprint[:12]}…."
             )
         films = dataset.validation
         if films.fingerprint() != split.validation.fingerprint:
@@ -73,5 +73,5 @@ def read_own_validation(
         return OwnValidation(dataset.folder, films, dataset.validation_patients, dataset.unreadable)
     raise InvalidParameter(
         f"Expected the split of {label}: {split.rule}. These films split otherwise: "
-        f"{found['split']['rule']}. Give the --patients that it was trained with."
+        f"{found.split.rule}. Give the --patients that it was trained with."
     )

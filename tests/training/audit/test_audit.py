@@ -35,7 +35,7 @@ def site(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Selectio
     shutil.copytree(tiny_store, folder / "store")
     dataset = read_dataset(folder / "data", **SIZE, patients=None, proportion=0.5, seed=4, console=QUIET)
     path = folder / "store" / "pooled" / "1" / "model.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "training_data": dataset.facts}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "training_data": dataset.facts.model_dump()}))
     return Selection(folder / "data", folder / "store", "pooled/1", split="validation")
 
 

@@ -20,7 +20,7 @@ def test_noise_has_the_deviation_that_is_asked_for(sigma: float) -> None:
 
 
 def test_neighbours_and_films_have_noise_of_their_own() -> None:
-    """What is added to a pixel tells nothing of what is added to the next, nor to another film."""
+    """The noise of a pixel does not correlate with the next one's, nor with another film's."""
     rng = np.random.default_rng(1)
     first, second = (add_noise(GRAY, 8.0, rng).astype(float) - 127 for _ in range(2))
     for one, other in ((first, second), (first[:, 1:], first[:, :-1]), (first[1:], first[:-1])):
