@@ -63,12 +63,8 @@ def test_the_audit_is_whole(audited: Audited, site: Selection) -> None:
     ]
     assert len(content["styles"]) == 4
     assert len(content["masks"]) == 2
-    for each in (
-        [each for axis in content["axes"] for each in axis["perturbed"]]
-        + content["styles"]
-        + content["markers"]
-        + content["masks"]
-    ):
+    steps = [step for axis in content["axes"] for step in axis["perturbed"]]
+    for each in steps + content["styles"] + content["markers"] + content["masks"]:
         assert all(0 <= each[metric] <= 1 for metric in SHOWN_METRICS)
     criterion = content["robustness_criterion"]
     assert criterion["is_met"] == all(abs(change["by"]) <= 0.03 for change in criterion["worst"])

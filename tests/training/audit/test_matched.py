@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import training.audit.matched
-from training.audit.matched import TooFewPairs, measure_matched
+from training.audit.matched import Matched, TooFewPairs, measure_matched
 from training.audit.matched_text import conclude, print_matched, write_outside
-from training.audit.matching import best_balanced, match_pairs, mean_differences
+from training.audit.matching import Pairs, best_balanced, match_pairs, mean_differences
 from training.data.films import Films
 from training.data.patients import Grouping
+from training.evaluation.metrics import Metric
 
 COUNT = 240
+Noisy = tuple[Films, NDArray[np.float64]]
 Confounded = tuple[NDArray[np.float64], NDArray[np.uint8], NDArray[np.int64]]
 
 
@@ -34,7 +36,7 @@ def confounded() -> Confounded:
 
 
 @pytest.fixture(scope="module")
-def films() -> tuple[Films, NDArray[np.float64]]:
+def films() -> Noisy:
     """Films that differ in noise by class, by so much that it overlaps; one a patient."""
     rng = np.random.default_rng(1)
     labels = (np.arange(COUNT) % 2).astype(np.uint8)
@@ -87,7 +89,7 @@ def test_classes_that_are_wholly_apart_have_no_pairs(confounded: Confounded) -> 
     assert len(match_pairs(apart, labels, groups)) == 0
 
 
-def test_a_model_that_relies_on_noise_claims_nothing(films: tuple[Films, NDArray[np.float64]]) -> None:
+def test_a_model_that_relies_on_noise_claims_nothing(films: Noisy) -> None:
     """Its AUC is high on all films, and at chance on matched ones."""
     shown, noise = films
     found = measure_matched(shown, noise.astype(np.float32), Grouping(np.arange(COUNT), "by image"))
@@ -98,9 +100,7 @@ def test_a_model_that_relies_on_noise_claims_nothing(films: tuple[Films, NDArray
     assert "Nothing is claimed" in conclude(found, "noise/1")
 
 
-def test_a_model_that_sees_more_than_statistics_may_claim_it(
-    films: tuple[Films, NDArray[np.float64]], tmp_path: Path
-) -> None:
+def test_a_model_that_sees_more_than_statistics_may_claim_it(films: Noisy, tmp_path: Path) -> None:
     """The metrics are kept as sections of text, columns and rows, with no file name."""
     shown, _ = films
     rng = np.random.default_rng(4)
@@ -124,9 +124,47 @@ def test_a_model_that_sees_more_than_statistics_may_claim_it(
     assert "all films: no claim" in printed.getvalue()
 
 
-def test_films_of_one_class_cannot_be_matched(films: tuple[Films, NDArray[np.float64]]) -> None:
+def test_films_of_one_class_cannot_be_matched(films: Noisy) -> None:
     """The message is a sentence, not a traceback."""
     shown, noise = films
     normal = shown.take(np.flatnonzero(shown.labels == 0))
     with pytest.raises(TooFewPairs, match="both classes"):
         measure_matched(normal, noise[: len(normal)].astype(np.float32), Grouping(np.arange(len(normal)), "by image"))
+
+
+def claim(model: float, gain: float, difference: float = 0.1, with_file_size: float = 0.6) -> tuple[bool, bool]:
+    """Return what is claimed at these lower ends of intervals, and at this largest mean difference."""
+    pairs = Pairs(np.arange(20), np.arange(20))
+    auc, other = Metric(0.7, model, 0.9), Metric(0.7, 0.6, 0.8)
+    differences = (np.array([1.0, -1.0]), np.array([difference, -difference]))
+    sized = (20, Metric(0.7, with_file_size, 0.9))
+    found = Matched(pairs, differences, auc, other, Metric(0.1, gain, 0.2), other, sized, (0.6, 0.7, 0.8), other, other)
+    return found.is_claim, found.holds_with_file_size
+
+
+@pytest.mark.parametrize(
+    ("lower_ends", "is_claim"),
+    [
+        ((0.51, 0.01), True),
+        ((0.5, 0.01), False),
+        ((0.51, 0.0), False),
+        ((0.51, 0.01, 0.11), False),
+    ],
+)
+def test_a_claim_needs_balance_and_two_intervals(lower_ends: tuple[float, ...], is_claim: bool) -> None:
+    """The model's above chance, and its gain above none."""
+    assert claim(*lower_ends)[0] is is_claim
+
+
+@pytest.mark.parametrize(("lower_end", "holds"), [(0.51, True), (0.5, False)])
+def test_a_claim_holds_with_file_size_above_chance_alone(lower_end: float, holds: bool) -> None:
+    """Where films are matched for it too."""
+    assert claim(0.6, 0.1, with_file_size=lower_end)[1] is holds
+
+
+def test_a_handful_of_films_cannot_be_matched(films: Noisy) -> None:
+    """Nine pairs at most are fewer than ten."""
+    shown, noise = films
+    few = np.arange(18)
+    with pytest.raises(TooFewPairs, match="at least 10 pairs"):
+        measure_matched(shown.take(few), noise[few].astype(np.float32), Grouping(few, "by image"))

@@ -12,6 +12,7 @@ from training.audit.shortcuts import describe_files, describe_pixels, measure_sh
 from training.data.films import Films
 
 PATIENTS, EACH = 40, 2
+Patients = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def films_of(labels: Sequence[int] | NDArray[np.int64], sizes: NDArray[np.int64], offsets: NDArray[np.int64]) -> Films:
@@ -24,7 +25,7 @@ def films_of(labels: Sequence[int] | NDArray[np.int64], sizes: NDArray[np.int64]
 
 
 @pytest.fixture
-def patients() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def patients() -> Patients:
     """The patient of each film, and each film's class: a patient has one."""
     groups = np.repeat(np.arange(PATIENTS), EACH)
     return groups, groups % 2
@@ -34,7 +35,7 @@ def sizes_of(size: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.column_stack([np.full(len(size), 150), np.full(len(size), 150), size])
 
 
-def test_a_planted_file_size_is_found_by_the_file_alone(patients: tuple[NDArray[np.int64], NDArray[np.int64]]) -> None:
+def test_a_planted_file_size_is_found_by_the_file_alone(patients: Patients) -> None:
     """Larger files are NORMAL: the first baseline sees it, the second sees pixels that know nothing."""
     groups, labels = patients
     size = np.random.default_rng(1).integers(4000, 5000, len(labels)) + 800 * (1 - labels)
@@ -45,7 +46,7 @@ def test_a_planted_file_size_is_found_by_the_file_alone(patients: tuple[NDArray[
 
 
 def test_planted_brightness_is_found_by_the_statistics_alone(
-    patients: tuple[NDArray[np.int64], NDArray[np.int64]],
+    patients: Patients,
 ) -> None:
     """And the other way round."""
     groups, labels = patients

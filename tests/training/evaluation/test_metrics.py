@@ -83,6 +83,15 @@ def test_every_value_lies_in_its_interval(answers: Predictions) -> None:
         assert metric.low <= metric.value <= metric.high
 
 
+def test_the_interval_of_a_small_ece_reaches_down_to_it() -> None:
+    """Half of the films of either bin value are positive, as predicted: only resampling shows an error."""
+    labels = np.tile([0, 1], 150)
+    ece = binary_metrics(labels, np.full(300, 0.5), labels == 1, np.arange(300), n_bootstrap=50)["ece"]
+    assert (ece.value, ece.low) == (pytest.approx(0, abs=1e-9), ece.value)
+    assert ece.high is not None
+    assert ece.high > 0.01
+
+
 def test_a_proportion_of_all_is_not_certain() -> None:
     """Where all predictions are correct, or none, the interval is Wilson's over patients, not a point."""
     labels = np.array([0] * 4 + [1] * 6)
