@@ -71,7 +71,7 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model store of untrained tiny networks, one a body, written by the code that training uses."""
     import keras
 
-    from app.inference.artifact import finish_entry, set_default, staged_entry
+    from app.inference.artifact_writer import finish_entry, set_default, staged_entry
     from app.inference.manifest import InputSpec, ManifestDraft
     from training.publishing.serving_form import export_serving, round_weights, save_network
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from app.inference.artifact import set_default
+from app.inference.artifact_writer import set_default
 from tests.drawn import write_kaggle_layout
 from tests.running import wait_until
 from tests.training.tiny import TINY

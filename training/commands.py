@@ -228,7 +228,7 @@ def export(
     # See `train`. What is served is written under TensorFlow, whatever the network was trained with.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    from app.inference.artifact import check_name
+    from app.inference.artifact_writer import check_name
     from training.data.layout import show_path
 
     with errors_in_one_line():

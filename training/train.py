@@ -10,7 +10,7 @@ import keras
 from rich.console import Console
 
 from app.errors import ArtifactRefused, PneumoServeError
-from app.inference.artifact import check_name
+from app.inference.artifact_writer import check_name
 from training.data.dataset import Dataset, read_dataset, read_listed
 from training.data.films import Films, read_again
 from training.data.layout import download_kaggle, expect_both_classes, make_writable, show_path

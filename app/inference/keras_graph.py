@@ -5,14 +5,13 @@ Only the TensorFlow engine and training, which have Keras, import this file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from app.errors import ArtifactRefused
-from app.inference.manifest import CamSpec, MapsSpec
+from app.inference.manifest import MapsSpec
 
 # Keras ships no types: its objects are Any here.
 Network = Any
@@ -96,33 +95,15 @@ def find_head(network: Network) -> Head | None:
     if not isinstance(layer, (keras.layers.Flatten, keras.layers.GlobalAveragePooling2D)):
         return None
     features = skip_inert(given)
-    if not _has_pixels(features) or layer.data_format != "channels_last":
+    if not has_pixels(features) or layer.data_format != "channels_last":
         return None
     return Head(features, isinstance(layer, keras.layers.GlobalAveragePooling2D), tuple(dense), tuple(hidden))
 
 
-def _has_pixels(tensor: Tensor) -> bool:
+def has_pixels(tensor: Tensor) -> bool:
     """Return whether a symbolic tensor is (N, rows, columns, channels) with more than one place to tell apart."""
     shape = tensor.shape
     return len(shape) == 4 and None not in shape[1:] and shape[1] * shape[2] > 1
-
-
-def maps_of(network: Network, layers: Sequence[str] | None = None) -> MapsSpec:
-    """Return which maps a network has.
-
-    Args:
-        network: a Keras functional model with a layer `logit`.
-        layers: with activation maps; None: every Conv2D layer of several places that is used once.
-    """
-    if layers is None:
-        found = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
-        layers = [layer.name for layer in found if len(layer._inbound_nodes) == 1 and _has_pixels(layer.output)]
-    head = find_head(network)
-    if head is None:
-        return MapsSpec(layers=list(layers))
-    linear = len(head.dense) == 1 and head.pooled
-    method = "class activation map (Zhou 2016)" if linear else "gradient x activation through the dense head"
-    return MapsSpec(layers=list(layers), cam=CamSpec(method=method, layer=origin_of(head.features)[0].name, exact=True))
 
 
 class NetworkWithMaps(keras.Model):  # type: ignore[misc]  # Keras ships no types

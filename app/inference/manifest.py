@@ -1,4 +1,4 @@
-"""What `model.json` and `golden.json` hold; the one home of sizes, labels and thresholds."""
+"""What `model.json` holds; the one home of sizes, labels and thresholds."""
 
 from __future__ import annotations
 
@@ -103,20 +103,11 @@ class Manifest(_Described, _Identified):
         return self
 
     @property
+    def label(self) -> str:
+        """`name/version`."""
+        return f"{self.name}/{self.version}"
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the input, in pixels."""
         return self.input.height, self.input.width
-
-
-class GoldenFilm(_Strict):
-    """One drawn film as base64 PNG, and what the network answered for it when it was saved."""
-
-    png: str
-    logit: FiniteFloat
-    probability: float = Field(ge=0, le=1)
-
-
-class Golden(_Strict):
-    """The content of `golden.json`."""
-
-    films: list[GoldenFilm] = Field(min_length=1)

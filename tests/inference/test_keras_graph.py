@@ -1,8 +1,7 @@
-"""Which map a Keras network has, and what is refused."""
+"""The maps that a Keras network gives, and what is refused."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -11,11 +10,10 @@ import pytest
 from keras import layers
 
 from app.errors import ArtifactRefused
-from app.inference.keras_graph import NetworkWithMaps, find_head, maps_of
+from app.inference.keras_graph import NetworkWithMaps, find_head
 from app.inference.manifest import CamSpec, MapsSpec
 from tests.inference.small_networks import BODIES, FILMS, network
-
-GRADIENT = "gradient x activation through the dense head"
+from training.publishing.maps import maps_of
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -39,38 +37,6 @@ def test_every_piecewise_linear_head_is_shared_out_exactly(name: str) -> None:
     derived = np.asarray(tf.reduce_sum(features * tape.gradient(again, features), axis=-1))
     assert cam.shape == derived.shape
     assert np.abs(cam - derived).max() < 1e-5
-
-
-@pytest.mark.parametrize(
-    ("name", "method", "layer"),
-    [
-        ("pooled", "class activation map (Zhou 2016)", "conv"),
-        ("pooled with dropout", "class activation map (Zhou 2016)", "conv"),
-        ("flat", GRADIENT, "conv"),
-        ("pooled, two dense", GRADIENT, "conv"),
-    ],
-)
-def test_the_method_is_named_after_the_head(name: str, method: str, layer: str) -> None:
-    """One dense layer on pooled features is the map of Zhou 2016; anything longer goes by the gradient."""
-    assert maps_of(network(BODIES[name])).cam == CamSpec(method=method, layer=layer, exact=True)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        lambda x: layers.Dense(4, "tanh")(layers.Flatten()(x)),
-        lambda x: layers.GlobalMaxPooling2D()(x),
-        lambda x: layers.Flatten()(layers.GlobalAveragePooling2D()(x)),
-        lambda x: layers.Flatten()(layers.GlobalAveragePooling2D(keepdims=True)(x)),
-        lambda x: layers.Flatten()(layers.Conv2D(2, 1)(layers.GlobalAveragePooling2D(keepdims=True)(x))),
-        lambda x: layers.Flatten(data_format="channels_first")(x),
-        lambda x: layers.Concatenate()([layers.Flatten()(x), layers.Flatten()(x)]),
-        lambda x: layers.BatchNormalization()(layers.GlobalAveragePooling2D()(x)),
-    ],
-)
-def test_any_other_head_is_left_to_occlusion(body: Callable[..., Any]) -> None:
-    """Nothing is claimed of it; its layers are offered all the same."""
-    assert maps_of(network(body)) == MapsSpec(layers=["conv"], cam=None)
 
 
 @pytest.mark.parametrize("logit", [{"name": "other"}, {"units": 2}, {"activation": "sigmoid"}, {"activation": "relu"}])

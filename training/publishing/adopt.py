@@ -11,13 +11,14 @@ import numpy as np
 
 from app.errors import ArtifactRefused, PneumoServeError
 from app.imaging.preprocess import RESIZE_RULE
-from app.inference.artifact import Entry, finish_entry, open_verified, staged_entry
-from app.inference.keras_graph import maps_of
+from app.inference.artifact import Entry, open_verified
+from app.inference.artifact_writer import finish_entry, staged_entry
 from app.inference.manifest import InputSpec, ManifestDraft, MapsSpec
 from training.publishing.foreign_file import load_foreign, shorten_reason
 from training.publishing.foreign_network import Adapted, Conventions, adapt
 from training.publishing.full_precision import to_float32
 from training.publishing.golden import draw_golden_films
+from training.publishing.maps import maps_of
 from training.publishing.serving_form import export_serving, save_network
 
 MAX_LAYERS = 8

@@ -17,7 +17,8 @@ from rich.console import Console
 
 from app.errors import ArtifactRefused
 from app.imaging.preprocess import RESIZE_RULE
-from app.inference.artifact import find_entry, finish_entry, list_entries, staged_entry
+from app.inference.artifact import find_entry, list_entries
+from app.inference.artifact_writer import finish_entry, staged_entry
 from app.inference.engines import open_engine
 from app.inference.manifest import InputSpec, ManifestDraft, MapsSpec
 from app.inference.training_record import Training

@@ -15,8 +15,9 @@ import keras
 import numpy as np
 
 from app.errors import ArtifactRefused
-from app.inference.keras_graph import Network, NetworkWithMaps, maps_of
+from app.inference.keras_graph import Network, NetworkWithMaps
 from app.inference.manifest import MapsSpec
+from training.publishing.maps import maps_of
 
 
 def round_weights(network: Network) -> None:

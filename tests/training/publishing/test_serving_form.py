@@ -7,8 +7,9 @@ from keras import layers
 
 from app.inference.artifact import find_entry
 from app.inference.engines import open_engine
-from app.inference.keras_graph import NetworkWithMaps, maps_of
+from app.inference.keras_graph import NetworkWithMaps
 from tests.inference.small_networks import BODIES, FILMS, network
+from training.publishing.maps import maps_of
 from training.publishing.serving_form import export_serving, round_weights, save_network
 
 
