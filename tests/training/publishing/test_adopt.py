@@ -242,3 +242,13 @@ def test_a_rewrite_that_changes_an_answer_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(training.publishing.adopt, "adapt", wrong)
     with pytest.raises(ArtifactRefused, match="Expected the same probabilities"):
         take(tmp_path, sequential(layers.Dense(1, "sigmoid")))
+
+
+def test_the_card_of_a_foreign_network_is_refused_in_one_line(tmp_path):
+    """Nothing is recorded of its training: no card is made up, and the entry stays as it was."""
+    entry, _ = take(tmp_path, sequential(layers.Dense(1, "sigmoid")))
+    ended = CliRunner().invoke(app, ["models", "card", "mine/1", "--model-store", str(tmp_path / "store")])
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert len(ended.stderr.splitlines()) == 1
+    assert "Received mine/1" in ended.stderr
+    assert not (entry.folder / "MODEL_CARD.md").exists()
