@@ -1,4 +1,4 @@
-"""What the commands share: options, and errors that end a command with one line."""
+"""Options that commands share, and errors in one line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OperatingPointOption = Annotated[
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """End the command with one line on standard error and status 2 where it cannot do what it was asked."""
+    """End the command with status 2 and an error's one line on standard error."""
     try:
         yield
     except ModuleNotFoundError as error:

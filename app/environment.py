@@ -1,7 +1,7 @@
-"""Which variables that begin with `PNEUMOSERVE_` are this project's, which are injected, and which are mistyped.
+"""Variables that begin with `PNEUMOSERVE_`: the project's, injected and mistyped ones.
 
-For a Service named `pneumoserve`, or `pneumoserve-…`, Kubernetes sets `PNEUMOSERVE_PORT=tcp://10.96.0.12:8000` and
-more in every pod of its namespace, as Docker's links do for a container of such a name. Nobody wrote those.
+For a Service named `pneumoserve` or `pneumoserve-…`, Kubernetes sets `PNEUMOSERVE_PORT=tcp://10.96.0.12:8000` and more
+in every pod of its namespace; so do Docker's links.
 """
 
 from __future__ import annotations
@@ -33,30 +33,24 @@ _INJECTED_BY_VALUE = (
 
 
 def is_injected(name: str, value: str) -> bool:
-    """Return whether Kubernetes or Docker set a variable, by its name without the prefix and its value."""
+    """Return whether Kubernetes or Docker set a variable; `name` is without the prefix."""
     return bool(_SURELY_INJECTED.fullmatch(name)) or any(
         names.fullmatch(name) and values.fullmatch(value) for names, values in _INJECTED_BY_VALUE
     )
 
 
 def own_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what begins with the prefix, in capitals or not, has a value, and is not injected.
+    """Return the set variables that are not injected: value by name, in capitals, without the prefix.
 
-    Returns:
-        The values by the names without the prefix, in capitals.
+    The prefix may be in small letters.
     """
     return {name: value for _, name, value in _own(environment)}
 
 
 def find_unknown(environment: Mapping[str, str], settings: Iterable[str]) -> dict[str, str | None]:
-    """Return the variables that are nobody's.
+    """Return the unknown variables as written, each with the nearest known name or None.
 
-    Args:
-        environment: all variables.
-        settings: the names of the service's settings, without the prefix, in capitals.
-
-    Returns:
-        By the name as it is written, the nearest name that there is: None where none is near.
+    `settings`: names in capitals, without the prefix.
     """
     from difflib import get_close_matches
 

@@ -1,27 +1,13 @@
 """The domain's errors; they know no HTTP.
 
-    PneumoServeError
-    ├── ImageError                 the film that was sent
-    │   ├── UnsupportedFormat      its bytes are none of the accepted formats
-    │   ├── TooManyPixels          its header promises more than may be decoded
-    │   ├── UndecodableImage       truncated, corrupt, or not one gray frame
-    │   └── UnsuitableImage        decodable, but no film that the model could read
-    ├── RequestError               how it was sent
-    │   ├── MissingFile
-    │   ├── MalformedForm
-    │   ├── InvalidParameter
-    │   ├── TooManyBytes
-    │   └── SlowBody
-    ├── CapacityError              when it was sent
-    │   ├── Overloaded
-    │   ├── NotReady
-    │   └── DeadlineExceeded
-    └── ModelError                 the model store
-        ├── ModelNotFound
-        └── ArtifactRefused        an entry whose files, numbers or calibration do not fit together
+PneumoServeError
+  ImageError: UnsupportedFormat, TooManyPixels, UndecodableImage, UnsuitableImage
+  RequestError: MissingFile, MalformedForm, InvalidParameter, TooManyBytes, SlowBody
+  CapacityError: Overloaded, NotReady, DeadlineExceeded
+  ModelError: ModelNotFound, ArtifactRefused
 
-A message says what was expected and what came, in words that may be shown to the caller: no path, no file name. Only
-a ModelError, which ends the start and reaches no caller, names the folder of the model store.
+A message says what was expected and what came, and may be shown to the caller: no path, no file name. Only a
+ModelError, which ends the start and reaches no caller, names the model store's folder.
 """
 
 from __future__ import annotations
@@ -33,7 +19,7 @@ OUT_OF_MEMORY = (
     "The system gave no more memory, or no more threads. Raise what limits them: ulimit -v or -u, the memory or pids "
     "limit of the container."
 )
-# The C library's words, C++'s, OpenVINO's around them, the loader's of shared libraries, Python's of threads, OpenCV's.
+# Of the C library, C++, OpenVINO, the loader of shared libraries, Python's threads, OpenCV.
 _NO_MEMORY = re.compile(
     "cannot allocate memory|bad_alloc|failed to map segment|resource temporarily unavailable|can't start new thread"
     "|insufficient memory|out of memory",
@@ -42,51 +28,51 @@ _NO_MEMORY = re.compile(
 
 
 class PneumoServeError(Exception):
-    """Anything this project refuses to do, and why."""
+    """Anything that this project refuses, and why."""
 
 
 class ImageError(PneumoServeError):
-    """The film that was sent cannot be used."""
+    """The film cannot be used."""
 
 
 class UnsupportedFormat(ImageError):
-    """The bytes are none of the accepted formats."""
+    """None of the accepted formats."""
 
 
 class TooManyPixels(ImageError):
-    """The header promises more pixels (or JPEG scans) than may be decoded."""
+    """The header promises more pixels or JPEG scans than may be decoded."""
 
 
 class UndecodableImage(ImageError):
-    """The image is truncated, corrupt, or not decodable to one gray frame."""
+    """Truncated, corrupt, or not decodable to one gray frame."""
 
 
 class UnsuitableImage(ImageError):
-    """The image can be decoded, but is too small or too oblong to be a film."""
+    """Too small or too oblong for a film."""
 
 
 class RequestError(PneumoServeError):
-    """The film was sent in a way that is not accepted."""
+    """The film was not sent as accepted."""
 
 
 class MissingFile(RequestError):
-    """There is no image in the request, or more than one."""
+    """No image in the request, or several."""
 
 
 class MalformedForm(RequestError):
-    """The multipart form cannot be read."""
+    """An unreadable form."""
 
 
 class InvalidParameter(RequestError):
-    """A parameter is unknown, repeated, or has a value that is not accepted."""
+    """A parameter is unknown, repeated, or has a wrong value."""
 
 
 class TooManyBytes(RequestError):
-    """The body is larger than the service accepts."""
+    """The body is too large."""
 
 
 class SlowBody(RequestError):
-    """The body did not arrive in time."""
+    """The body came too slowly."""
 
 
 class CapacityError(PneumoServeError):
@@ -102,28 +88,28 @@ class NotReady(CapacityError):
 
 
 class DeadlineExceeded(CapacityError):
-    """The answer would come after the deadline."""
+    """The deadline passed before the answer."""
 
 
 class ModelError(PneumoServeError):
-    """The model cannot be had from the store."""
+    """The store cannot give the model."""
 
 
 class ModelNotFound(ModelError):
-    """No entry of the store has this name or version."""
+    """No entry has this name or version."""
 
 
 class ArtifactRefused(ModelError):
-    """The files of an entry do not fit together, or its numbers cannot be reproduced."""
+    """An entry's files do not fit together, or its numbers are not reproduced."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error, or one behind it, is that the system gave no more memory or threads."""
+    """Return whether an error, or one behind it, says that the system gave no more memory or threads."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno == errno.ENOMEM):
             return True
-        # Libraries raise ImportError, RuntimeError or an error of their own. Ours, and the system's, have said it.
+        # Libraries raise ImportError, RuntimeError or their own; ours and the system's have said what is wrong.
         if not isinstance(cause, (PneumoServeError, OSError)) and _NO_MEMORY.search(str(cause)):
             return True
         cause = cause.__cause__ or cause.__context__

@@ -1,6 +1,6 @@
-"""`python -m app.healthcheck`: whether the service of this environment is ready, for the image's HEALTHCHECK.
+"""`python -m app.healthcheck`, the image's HEALTHCHECK: whether this environment's service is ready.
 
-It runs every few seconds beside busy workers, so it imports little: neither the settings nor the command line.
+It runs every few seconds beside busy workers, so it imports neither settings nor command line.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from http.client import HTTPConnection, HTTPException
 from app.environment import DEFAULT_HOST, DEFAULT_PORT, own_variables
 
 _TIMEOUT_SECONDS = 4
-# Who listens on every address is asked on this machine; `::` has IPv4 where IPv6 is switched off.
+# A server on all addresses is asked at loopback; `::` is IPv4 where IPv6 is off.
 _LOOPBACK = {"0.0.0.0": ("127.0.0.1",), "::": ("::1", "127.0.0.1")}  # noqa: S104 - asked, not listened on
 
 
 def check(environment: Mapping[str, str]) -> str:
-    """Return why `/health`, where the settings say that it is served, is not well; empty where it is."""
+    """Return why `/health` is not well; empty where it is."""
     own = own_variables(environment)
     host, port = own.get("HOST", DEFAULT_HOST), int(own.get("PORT", DEFAULT_PORT))
     reason = ""

@@ -1,4 +1,4 @@
-"""The sockets on which the service listens, open before the server runs, so that it can be said where."""
+"""Listening sockets, opened before the server runs, so that their port is known."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Listen on every address that a host has on this machine; `::` takes IPv4 as well, where the system can.
+    """Listen on every address of `host` on this machine; `::` takes IPv4 too where the system can.
 
-    Args:
-        host: an address, or a name that has some.
-        port: 0 picks a free one, the same for all addresses.
+    Port 0 picks a free one, the same for all addresses.
 
     Raises:
-        OSError: the host has no address here, or one of them cannot be had.
+        OSError: there is no address here, or one cannot be had.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listening: list[socket.socket] = []
@@ -43,8 +41,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 def _open(family: int, kind: int, protocol: int, address: tuple[str | int, ...]) -> socket.socket:
-    # Not socket.create_server, which leaves the protocol out: asyncio then takes no connection for TCP's, and lets the
-    # end of an answer wait for an acknowledgement.
+    # socket.create_server leaves out the protocol: asyncio then sets no TCP_NODELAY, and an answer's end waits for an
+    # acknowledgement.
     sock = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":  # elsewhere it lets two processes have one port
@@ -60,5 +58,5 @@ def _open(family: int, kind: int, protocol: int, address: tuple[str | int, ...])
 
 
 def url_of(host: str, port: int) -> str:
-    """Write an address as a browser takes it."""
+    """Return an address as a URL."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

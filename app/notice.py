@@ -1,4 +1,4 @@
-"""What a caller should know of a film or a model, and what is no error: it stands in the `warnings` of an answer."""
+"""A remark on a film or a model that is no error, in an answer's `warnings`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Notice:
-    """A stable code and a sentence; of one film, or of a model whatever the film."""
+    """A stable code and a sentence, about one film or the model."""
 
     code: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
     detail: Annotated[str, Field(min_length=1)]

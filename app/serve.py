@@ -1,4 +1,4 @@
-"""`pneumoserve serve`: from the environment's variables to a server that runs until it is told to end."""
+"""`pneumoserve serve`: environment variables → a running server."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _log = logging.getLogger("pneumoserve")
 
 
 def serve(*, host: str | None = None, port: int | None = None, model_store: Path | None = None) -> int:
-    """Serve until a signal ends it; what is given replaces what the environment says.
+    """Serve until a signal; arguments replace variables.
 
     Returns:
-        The exit status: 0 ended, 1 the model or the address cannot be had, 2 a wrong or unknown variable. The reason
-        stands on standard error.
+        The exit status: 0 ended, 1 no model or no address, 2 a wrong or unknown variable; the reason is on standard
+            error.
     """
     given = {"host": host, "port": port, "model_store": model_store}
     settings, wrong = _read_settings({name: value for name, value in given.items() if value is not None})
@@ -64,14 +64,14 @@ def serve(*, host: str | None = None, port: int | None = None, model_store: Path
     try:
         server.run(sockets=sockets)
     except RuntimeError as error:
-        # On its way out the event loop starts a thread, which the system may refuse as well: that has been said.
+        # The ending event loop starts a thread, which the system may refuse too: already reported.
         if not (refusals and is_out_of_memory(error)):
             raise
     return 1 if refusals else 0
 
 
 def _read_settings(given: dict[str, Any]) -> tuple[Settings | None, list[str]]:
-    """Read the settings, and say of each wrong one what was expected, never what it is set to."""
+    """Return the settings, or what was expected of each wrong one, never its value."""
     try:
         return Settings(**given), []
     except ValidationError as error:

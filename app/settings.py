@@ -1,4 +1,4 @@
-"""Everything that can be set, by environment variables that begin with `PNEUMOSERVE_`."""
+"""The service's settings, from `PNEUMOSERVE_…` variables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 
 
 def _read_origins(value: Any) -> Any:
-    """Split `https://a.org, https://b.org`, and refuse what no browser sends as an Origin."""
+    """Split at commas, and refuse what no browser sends as an Origin."""
     if not isinstance(value, str):
         return value
     origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
@@ -48,7 +48,7 @@ def _read_root_path(value: Any) -> Any:
 
 
 class Settings(BaseSettings):
-    """The settings of one service; byte counts are of bodies as sent, times are in seconds."""
+    """Byte counts are of bodies as sent; times are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def variables(cls) -> list[str]:
-        """Return the names of all settings as in the environment, without the prefix."""
+        """Return the names of all variables, without the prefix."""
         return [name.upper() for name in cls.model_fields]
 
     @classmethod

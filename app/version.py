@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def package_version() -> str:
-    """Return the installed version, or "0" where the package is not installed."""
+    """Return the installed version, or "0" without one."""
     try:
         return version("pneumoserve")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What a browser needs to be told before a page of another origin may ask the service and read its answers."""
+"""CORS headers, for pages of other origins."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class CORS(CORSMiddleware):
-    """Starlette's, within `Telemetry`: preflights are logged too, and counted as `preflight`.
+    """Starlette's, within `Telemetry`: preflights are logged as `preflight`.
 
-    There is nothing to log in with by cookies, so credentials are not allowed, and any header may be sent.
+    The service has no cookies: credentials are not allowed, and any header may be sent.
     """
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
@@ -28,6 +28,6 @@ class CORS(CORSMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to a preflight, or add the headers to a response."""
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
-            # A problem that the routes answer writes its own over it.
+            # A problem overwrites it.
             scope["state"]["outcome"] = "preflight"
         await super().__call__(scope, receive, send)

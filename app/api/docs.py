@@ -17,14 +17,14 @@ router.mount("/docs/assets", StaticFiles(directory=ASSETS, check_dir=False), nam
 
 @router.get("/docs", include_in_schema=False)
 async def docs() -> HTMLResponse:
-    """Show the HTTP contract, to be tried out in the browser."""
-    # Relative addresses: they hold behind a proxy that shows the service at a path of its own, too.
+    """Return Swagger UI."""
+    # Relative, to hold behind a proxy's path too.
     return get_swagger_ui_html(
         openapi_url="openapi.json",
         title="PneumoServe",
         swagger_js_url="docs/assets/swagger-ui-bundle.js",
         swagger_css_url="docs/assets/swagger-ui.css",
         swagger_favicon_url="data:,",
-        # Otherwise the page asks a public server to check the description.
+        # Or a public server is asked to check the description.
         swagger_ui_parameters={"validatorUrl": None},
     )

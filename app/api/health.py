@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics, as load balancers, Kubernetes and Prometheus ask for them."""
+"""Liveness, readiness and metrics, for load balancers, Kubernetes and Prometheus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ router = APIRouter()
 _NOT_READY = document(PROBLEMS[NotReady])
 _NO_STORE = {"Cache-Control": "no-store"}
 
-# All async: FastAPI would hand a plain function to a thread, which would wait behind busy workers.
+# Async: a plain function's thread would wait behind busy workers.
 
 
 @router.head("/health", include_in_schema=False)

@@ -1,4 +1,4 @@
-"""`{"image": "<base64>"}` → the bytes of the image, for clients that send only JSON."""
+"""`{"image": "<base64>"}` → the bytes of the image."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ MEDIA_TYPE = "application/json"
 MAX_VALUES = 100
 """Parsed, a body of tiny values takes twenty times its size in memory."""
 
-# What may stand before the first brace: white space, a byte order mark, and the zero bytes of UTF-16.
+# Allowed before the first brace: white space, a byte order mark, UTF-16's zero bytes.
 _BEFORE = b" \t\r\n\0" + codecs.BOM_UTF8 + codecs.BOM_UTF16
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 _TYPES = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "an array or object"}
 
 
 def has_json_form(body: bytes, content_type: str) -> bool:
-    """Return whether a body is a JSON object, by its declared type and its first byte."""
+    """Return whether a body is a JSON object, by declared type and first byte."""
     declared = content_type.partition(";")[0].strip().lower()
     return declared == MEDIA_TYPE and body[:1024].lstrip(_BEFORE).startswith(b"{")
 
 
 def decoded_bytes(body: bytes, content_type: str) -> int:
-    """Return how many bytes the decoded image may take beside its body; 0 where nothing is decoded."""
+    """Return the most bytes that a decoded image takes beside its body; 0 for other bodies."""
     return len(body) * 3 // 4 if has_json_form(body, content_type) else 0
 
 
 def read_encoded(body: bytes) -> str:
-    """Return the base64 text of a body that `has_json_form`.
+    """Return the base64 text of a JSON body.
 
-    Unescaped line breaks within the string are accepted: the command `base64` writes them.
+    Unescaped line breaks are accepted: the command `base64` writes them.
 
     Raises:
         MalformedForm: broken JSON, other fields, `image` twice, or no string.
@@ -43,7 +43,7 @@ def read_encoded(body: bytes) -> str:
     body = body.removeprefix(codecs.BOM_UTF8)
     if not body.isascii() or b"\0" in body:
         raise MalformedForm(f"Expected JSON in UTF-8 with {FIELD!r} alone, so ASCII characters. Received others.")
-    # Each value needs one of these, and base64 has none of them.
+    # Each value needs one of these; base64 has none.
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise MalformedForm(f"Expected JSON with the field {FIELD!r} alone. Received over {MAX_VALUES} values.")
     try:
@@ -64,9 +64,9 @@ def read_encoded(body: bytes) -> str:
 
 
 def decode_image(encoded: str) -> bytes:
-    """Decode base64, with or without line breaks and a data URL's prefix, to the bytes of an image.
+    """Decode base64, with or without line breaks and a data URL's prefix.
 
-    Strict otherwise (RFC 4648, section 4): a guess could change the film.
+    Else strictly (RFC 4648, section 4): a guess could change the film.
 
     Raises:
         MalformedForm: no base64, another alphabet, or no padding.

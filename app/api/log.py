@@ -29,7 +29,7 @@ class _TextFormatter(logging.Formatter):
 def configure_logging(style: Literal["json", "text"]) -> None:
     """Write our log, and errors of server and libraries, to standard error: a line each, no traceback.
 
-    The server's warnings are left out: they report clients' mistakes, as the answers do.
+    The server's warnings only repeat clients' mistakes: they are left out.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())

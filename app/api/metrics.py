@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. Every label has a small, fixed set of values."""
+"""Metrics for Prometheus, with bounded labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Metrics:
-    """Counters of one service, in a registry of its own: two services in a process do not mix."""
+    """Counters of one service, in its own registry: two in a process do not mix."""
 
     def __init__(self, in_flight: Callable[[], int]) -> None:
         self._registry = CollectorRegistry()
@@ -36,12 +36,7 @@ class Metrics:
         Gauge("pneumoserve_in_flight", "Films decoded, waiting or computed", registry=registry).set_function(in_flight)
 
     def count_request(self, outcome: str, seconds: dict[str, float]) -> None:
-        """Count one finished request to /predict.
-
-        Args:
-            outcome: `ok`, `client-gone` or a problem's slug.
-            seconds: by phase.
-        """
+        """Count a finished request to /predict: `ok`, `client-gone` or a problem's slug; `seconds` by phase."""
         self._requests.labels(outcome).inc()
         for phase, spent in seconds.items():
             self._seconds.labels(phase).observe(spent)

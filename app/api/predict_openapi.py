@@ -1,4 +1,4 @@
-"""How OpenAPI describes the request of `POST /predict`, which no framework parses."""
+"""The OpenAPI description of `POST /predict`'s request, which no framework parses."""
 
 from __future__ import annotations
 

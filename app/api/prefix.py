@@ -1,4 +1,4 @@
-"""The path at which a proxy shows the service, where the proxy hands it on: routes and log know their own paths."""
+"""Removal of the path at which a proxy shows the service."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 class Prefix:
-    """ASGI application around the others: `/xray/predict` and, from a proxy that takes the prefix off, `/predict`.
+    """Middleware for `/xray/predict` and, where the proxy removes the prefix, `/predict`.
 
-    Starlette's own `root_path` is left unset: with it, a mounted folder is not found at the shorter path.
+    With Starlette's `root_path`, a mounted folder is not found at the shorter path.
     """
 
     def __init__(self, app: ASGIApp, root_path: str) -> None:
@@ -19,7 +19,7 @@ class Prefix:
         self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Remove the prefix and pass the request on."""
+        """Remove the prefix."""
         if scope["type"] == "http" and scope["path"].startswith(f"{self._root_path}/"):
             scope = {**scope, "path": scope["path"].removeprefix(self._root_path)}
         await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Around every request: its id, its timings, one log line, and an answer even where we failed."""
+"""Every request's id, timings and log line, and an answer where we failed."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _KNOWN_PATHS = frozenset({"/predict", "/health", "/livez", "/readyz", "/model", 
 
 
 class Telemetry:
-    """ASGI application around the others. Routes find its `Account` in `request.state.account`."""
+    """Middleware; routes find its `Account` in `request.state.account`."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; see the module."""
+        """Account for the request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -52,13 +52,13 @@ class Telemetry:
 
 
 class Failures:
-    """ASGI application within `Telemetry`, and within what adds headers to every answer: one even where we failed."""
+    """Middleware within `Telemetry` and those that add headers: a problem where we failed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; see the class."""
+        """Turn our errors into a problem."""
         try:
             await self._app(scope, receive, send)
         except BodyGone:
@@ -77,15 +77,7 @@ class Account:
     """What headers, log and metrics report of one request."""
 
     def __init__(self, service: Service, method: str, path: str, sent_id: bytes, begun: float) -> None:
-        """Begin the account.
-
-        Args:
-            service: whose metrics count it.
-            method: of the request.
-            path: of the request.
-            sent_id: the caller's request id, used where it is acceptable.
-            begun: when the request came, by `time.monotonic()`.
-        """
+        """Begin at `begun`, by `time.monotonic()`; an acceptable `sent_id` is used."""
         self._service, self._method, self._path = service, method, path
         self.request_id = _request_id(sent_id)
         self.begun = begun
@@ -93,7 +85,7 @@ class Account:
         self.status = 0
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the headers of the response."""
+        """Return the response's headers."""
         headers = [(b"x-request-id", self.request_id.encode())]
         if self.seconds:
             timing = ", ".join([f"{phase};dur={spent * 1e3:.2f}" for phase, spent in self.seconds.items()])
@@ -117,7 +109,7 @@ class Account:
         _log.info("request", extra={"fields": fields})
 
     def fail(self, error: BaseException) -> ProblemResponse:
-        """Log where we failed, without the error's words, which can hold a path or a patient's name."""
+        """Log an error's place, without its message, which can hold a path or a patient's name."""
         place, trace = "unknown", error.__traceback__
         while trace is not None:
             place = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
@@ -133,5 +125,5 @@ class Account:
 def _request_id(sent: bytes) -> str:
     if _REQUEST_ID.fullmatch(sent):
         return sent.decode()
-    # Not secret: the system's random numbers would cost a twelfth of the request.
+    # Not secret; the system's random numbers cost a twelfth of a request.
     return f"{getrandbits(128):032x}"

@@ -1,4 +1,4 @@
-"""Bytes of no accepted format → what they are, and what their sender can do."""
+"""Bytes of no accepted format → what they are, and what to do."""
 
 from __future__ import annotations
 
@@ -60,10 +60,7 @@ _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\
 
 
 def name_foreign(data: bytes) -> tuple[str, str] | None:
-    """Return what bytes of no accepted format are, and what to do about it; None where it is unknown.
-
-    Only the first `HEAD_BYTES` are examined, and none of them is repeated.
-    """
+    """Return what the first `HEAD_BYTES` are, and what to do; None where unknown. No byte is repeated."""
     head = data[:HEAD_BYTES]
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if head.startswith(mark):

@@ -1,4 +1,4 @@
-"""The format and dimensions of an image, from its header, before any decoding."""
+"""An image's format and dimensions, from its header, before any decoding."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ MAX_ASPECT_RATIO = 4
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """The header of an image.
+    """Pixels as stored, before `orientation` (EXIF, 1 to 8); bits a sample.
 
-    `width` and `height` are pixels as stored, before `orientation` (an EXIF value, 1 to 8); `channels` are stored
-    components (3 for a palette); `bit_depth` is bits a sample; `complete`: the scans of a JPEG bring every coefficient
-    to its last bit; `sloppy`: deviations from the standard that cost no pixel, clauses about "the file".
+    `channels` is 3 for a palette; `complete`: a JPEG's scans bring every coefficient to its last bit; `sloppy`:
+    deviations from the standard that cost no pixel, as clauses about "the file".
     """
 
     format: Literal["JPEG", "PNG"]
@@ -39,20 +38,16 @@ class ImageHeader:
 
     @property
     def decoded_bytes(self) -> int:
-        """Bytes that the decoded samples take."""
+        """Bytes of the decoded samples."""
         return self.width * self.height * self.channels * (2 if self.bit_depth > 8 else 1)
 
 
 def read_header(data: bytes) -> ImageHeader:
-    """Read the header of an image.
-
-    Args:
-        data: the whole file; its name and declared type play no part.
+    """Read the header of a whole file, whatever its name and declared type.
 
     Raises:
-        UnsupportedFormat: it begins like none of `ACCEPTED_FORMATS`; the message says what it is.
-        UndecodableImage: the header ends early, contradicts itself or is of a kind of JPEG that is not read; the
-            message names the kind.
+        UnsupportedFormat: none of `ACCEPTED_FORMATS`; the message names the format.
+        UndecodableImage: an early end, a contradiction, or a kind of JPEG, which the message names, that is not read.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return _read_jpeg_header(data)
@@ -67,8 +62,8 @@ def check_dimensions(header: ImageHeader, max_pixels: int) -> None:
     """Refuse what must not or need not be decoded.
 
     Raises:
-        TooManyPixels: width × height is over `max_pixels`, or a JPEG has over `MAX_JPEG_SCANS` scans, each of which
-            costs a pass over all pixels: a small file could cost minutes.
+        TooManyPixels: over `max_pixels`, or over `MAX_JPEG_SCANS` scans: each is a pass over all pixels, so a small
+            file could cost minutes.
         UnsuitableImage: a side is under `MIN_SIDE_PIXELS`, or over `MAX_ASPECT_RATIO` times the other.
     """
     width, height = header.width, header.height
@@ -122,7 +117,7 @@ def _read_jpeg_header(data: bytes) -> ImageHeader:
 
 
 def _read_png_header(data: bytes) -> ImageHeader:
-    """Read all chunks: a PNG that ends early, or was changed, is refused before it is decoded."""
+    """Read all chunks, to refuse a cut or changed PNG before decoding."""
     header: png.PngHeader | None = None
     orientation, before, is_intact = Orientation(), b"", True
     for kind, body, fits in png.walk_chunks(data):

@@ -18,19 +18,19 @@ CUT = -1
 
 SEQUENTIAL = frozenset({0xC0, 0xC1})
 _PROGRESSIVE = 0xC2
-# C0 to CF without DHT (C4), JPG (C8) and DAC (CC); DE, which stands before the frames of a hierarchical JPEG (ITU-T
-# T.81, table B.1); F7, that of JPEG-LS (ITU-T T.87).
+# C0 to CF without DHT (C4), JPG (C8) and DAC (CC); DE of hierarchical JPEG (ITU-T T.81, table B.1); F7 of JPEG-LS
+# (ITU-T T.87).
 START_OF_FRAME = (frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}) | {0xDE, 0xF7}
 _UNREAD = {
     **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF, 0xDE), "a hierarchical JPEG"),
-    # This coding may leave out bytes at its end: the decoder reads one that was cut without a warning.
+    # May omit bytes at its end: a cut one decodes without a warning.
     **dict.fromkeys((0xC9, 0xCA, 0xCB), "an arithmetic-coded JPEG"),
     0xF7: "a JPEG-LS image",
 }
-# Markers without a length: TEM and RST0 to RST7.
+# Without a length: TEM, RST0 to RST7.
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-# FF 00 is no marker, and of a run of FF the last one counts. One FF in the pattern: a repeated one would be tried from
-# each of its places. Entropy-coded data escape FF by 00 and may hold restart markers.
+# FF 00 escapes FF in entropy-coded data, which may hold restart markers. Of a run of FF the last counts; `\xff+` would
+# be tried from each of its places.
 _MARKER = re.compile(b"\xff[^\xff\x00]", re.DOTALL)
 _END_OF_SCAN = re.compile(b"\xff[^\xff\x00\xd0-\xd7]", re.DOTALL)
 ENDS_EARLY = "Expected a JPEG with a frame and a scan. Received one whose header ends early."
@@ -38,10 +38,10 @@ ENDS_EARLY = "Expected a JPEG with a frame and a scan. Received one whose header
 
 @dataclass(frozen=True)
 class Segment:
-    """One marker of a JPEG with its `body`, and its place in the file.
+    """One marker with its `body` and place in the file.
 
-    From `begin` to `start` lies what belongs to no segment: behind an SOS its entropy-coded data, elsewhere fill bytes
-    at best. From `start` to `end` lie marker, length and body.
+    `start` to `end`: marker, length and body. `begin` to `start`: an SOS's entropy-coded data, or bytes of no segment,
+    fill bytes at best.
     """
 
     marker: int
@@ -71,9 +71,9 @@ class Frame:
 
 
 def walk_segments(data: bytes) -> Iterator[Segment]:
-    """Yield every segment behind SOI up to EOI; or `CUT`, where a scan runs to the end of the file.
+    """Yield the segments behind SOI up to EOI, or to `CUT` where a scan runs to the file's end.
 
-    Bytes that belong to no segment are passed over as libjpeg does.
+    Bytes of no segment are skipped as by libjpeg.
 
     Raises:
         UndecodableImage: the header ends early, or there are over `MAX_SEGMENTS`.
@@ -103,7 +103,7 @@ def read_frame(segment: Segment) -> Frame:
     """Read a frame header (ITU-T T.81, section B.2.2).
 
     Raises:
-        UndecodableImage: it is broken, or of a kind of JPEG that is not read; the message names the kind.
+        UndecodableImage: it is broken, or of a kind, named in the message, that is not read.
     """
     if len(segment.body) < 6:
         raise UndecodableImage("Expected a JPEG frame header of at least 6 bytes. Received a shorter one.")
@@ -127,20 +127,19 @@ def read_frame(segment: Segment) -> Frame:
 
 
 def is_jfif(segment: Segment) -> bool:
-    """Return whether decoders take this for the JFIF segment, which declares YCbCr."""
+    """Return whether decoders take this for JFIF's segment, which declares YCbCr."""
     return segment.marker == APP0 and len(segment.body) >= 14 and segment.body.startswith(b"JFIF\0")
 
 
 def is_adobe(segment: Segment) -> bool:
-    """Return whether decoders take this for the Adobe segment, whose last byte names the colours."""
+    """Return whether decoders take this for Adobe's segment, whose last byte names the colours."""
     return segment.marker == APP14 and len(segment.body) >= 12 and segment.body.startswith(b"Adobe")
 
 
 class Progress:
-    """Which coefficients of a JPEG its scans have brought, and how many low bits of each are missing.
+    """The low bits of coefficients that a JPEG's scans have not brought (ITU-T T.81, sections B.2.3, G.1).
 
-    A file that was cut between two scans and closed again decodes without a warning, only coarser (ITU-T T.81, sections
-    B.2.3 and G.1).
+    A file cut between scans and closed again decodes without a warning, only coarser.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -151,7 +150,7 @@ class Progress:
         """A sequential scan brought every component: decoders refuse another one behind it."""
 
     def add(self, scan: bytes) -> None:
-        """Add the coefficients that the header of a scan names."""
+        """Add the coefficients that a scan's header names."""
         count = scan[0] if scan else 0
         self.is_whole = self.is_whole or (count == self._components and not self._progressive)
         components, rest = scan[1 : 1 + 2 * count : 2], scan[1 + 2 * count :]

@@ -1,4 +1,4 @@
-"""Zeros behind the data of a JPEG's scan: where the data end, and the scan without the zeros."""
+"""The end of a JPEG scan's data before padding zeros."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_SIDE_PIXELS = 65_500
 
 @dataclass(frozen=True)
 class Scan:
-    """One scan: the segments before it, the data of each restart interval, the markers between them."""
+    """The segments before a scan, its restart intervals, the markers between."""
 
     head: bytes
     intervals: tuple[bytes, ...]
@@ -37,16 +37,16 @@ class Scan:
 
 
 def strip_zeros(scan: Scan) -> Scan:
-    """Return the scan without any zeros at the end of its intervals, even where they are data."""
+    """Return the scan without zeros at its intervals' ends, even those that are data."""
     return replace(scan, intervals=tuple(_strip(interval) for interval in scan.intervals))
 
 
 def fit_zeros(scan: Scan, decode: Decode) -> Scan | None:
-    """Return the scan without the zeros behind the data of its intervals; None where the end of the data is unknown.
+    """Return the scan without the zeros behind its data; None where the data's end is unknown.
 
-    The last byte of the data may be zero; but zeros may also replace data that were cut off, and decode to something.
-    So one is kept at most, and only if its last bit is read: writers fill a last byte with ones (ITU-T T.81, section
-    F.1.2.3). Every interval is decoded by itself, as an image of one row of units.
+    A zero may be the data's last byte; zeros may also replace lost data and decode to something. So at most one is
+    kept, and only if its last bit is read: writers fill a last byte with ones (ITU-T T.81, section F.1.2.3). Each
+    interval is decoded as an image of one row of units.
     """
     frame, size_at, length, components = None, 0, 0, b""
     for segment in jpeg.walk_segments(jpeg.START + scan.head + jpeg.END):
@@ -81,7 +81,7 @@ def fit_zeros(scan: Scan, decode: Decode) -> Scan | None:
 
 
 def _find_end(head: bytes, interval: bytes, decode: Decode) -> bytes | None:
-    """Return the data of one interval without the zeros behind them; None where they do not end there."""
+    """Return an interval's data without trailing zeros; None where the data do not end there."""
 
     def try_with(ending: bytes) -> NDArray[np.uint8] | None:
         try:

@@ -1,16 +1,15 @@
-"""A JPEG that the strict decoder refused → the same as the standard asks, where no pixel is missing.
+"""A JPEG that the strict decoder refused → one that follows the standard, where no pixel is missing.
 
-libjpeg warns alike of harmless faults and of lost pixels, and the strict decoder takes every warning for an error. The
-harmless ones are corrected here, and the strict decoder checks the result: lost data are not replaced, and only zeros
-and fill bytes are taken out of a scan.
+libjpeg warns alike of harmless faults and of lost pixels, and the strict decoder refuses both. Harmless ones are
+corrected here, and that decoder checks the result: lost data are not replaced; a scan loses only zeros and fill bytes.
 
-| libjpeg's warning | what it means, and what happens |
-| --- | --- |
-| JFIF_MAJOR, ADOBE_XFORM, BOGUS_ICC, NOT_SEQUENTIAL | a number in the header that every decoder overlooks: set right |
-| EXTRANEOUS_DATA in the header | bytes that belong to nothing: left out |
-| EXTRANEOUS_DATA in a scan | zeros are padding: left out; others are the rest of a damaged film: refused |
-| JPEG_EOF | no end marker: set; refused where data are missing too |
-| HIT_MARKER, MUST_RESYNC, HUFF_BAD_CODE, ARITH_BAD_CODE, BOGUS_PROGRESSION | data are missing or damaged: refused |
+JFIF_MAJOR, ADOBE_XFORM, BOGUS_ICC, NOT_SEQUENTIAL: a header number that decoders overlook; corrected.
+
+EXTRANEOUS_DATA: in the header stray bytes, removed; in a scan zeros (padding), removed, or a damaged film, refused.
+
+JPEG_EOF: no end marker; added, but refused where data are missing too.
+
+HIT_MARKER, MUST_RESYNC, HUFF_BAD_CODE, ARITH_BAD_CODE, BOGUS_PROGRESSION: lost data; refused.
 """
 
 from __future__ import annotations
@@ -28,18 +27,14 @@ _RESTART = re.compile(b"\xff([\xd0-\xd7])")
 
 @dataclass(frozen=True)
 class Repaired:
-    """A corrected JPEG, and what was wrong: clauses about the file."""
+    """A corrected JPEG, and its faults as clauses about the file."""
 
     data: bytes
     sloppy: tuple[str, ...]
 
 
 def repair(data: bytes, decode: Decode) -> Iterator[Repaired]:
-    """Yield the file corrected, first as little as may help, then more.
-
-    Args:
-        data: a JPEG whose header was read, and which `decode` refused.
-        decode: the strict decoder, which also checks what is yielded.
+    """Yield corrections of a JPEG that `decode`, the strict decoder, refused, the least first.
 
     Raises:
         UndecodableImage: the file ends within a segment, or has too many.
@@ -62,7 +57,7 @@ def _join(scans: list[Scan], rest: bytes) -> bytes:
 
 
 def _write_anew(data: bytes) -> tuple[list[Scan], bytes, tuple[str, ...]]:
-    """Return the scans with the segments that decoders need, the segments behind the last, and what was wrong."""
+    """Return the scans with the segments that decoders need, those behind the last, and the faults."""
     segments = list(jpeg.walk_segments(data))
     frame = next(jpeg.read_frame(segment) for segment in segments if segment.marker in jpeg.START_OF_FRAME)
     scans: list[Scan] = []
@@ -73,7 +68,7 @@ def _write_anew(data: bytes) -> tuple[list[Scan], bytes, tuple[str, ...]]:
         between = data[segment.begin : segment.start]
         if is_scan:
             pieces = _RESTART.split(between)
-            # Data never end with FF: these are fill bytes of the next marker.
+            # Fill bytes of the next marker: data never end with FF.
             intervals = tuple(piece.rstrip(b"\xff") for piece in pieces[::2])
             scans.append(Scan(bytes(head), intervals, tuple(pieces[1::2])))
             head.clear()
@@ -92,12 +87,12 @@ def _write_anew(data: bytes) -> tuple[list[Scan], bytes, tuple[str, ...]]:
 
 
 def _correct(written: bytes, segment: jpeg.Segment, frame: jpeg.Frame) -> tuple[bytes, str]:
-    """Return a segment as the standard asks, empty where no decoder needs it; and what was wrong."""
+    """Return a segment corrected, or empty where no decoder needs it, and its fault."""
     marker, body = segment.marker, segment.body
     if jpeg.is_jfif(segment):
         return (written, "") if body[5] == 1 else (written[:9] + b"\1" + written[10:], "its JFIF version is unknown")
     if jpeg.is_adobe(segment):
-        # Decoders take an unknown number for YCbCr of three components, YCCK of four.
+        # Decoders take unknown numbers for YCbCr of three components, YCCK of four.
         known = {3: b"\1\0", 4: b"\2\0"}.get(len(frame.components), body[11:12])
         if body[11] in known:
             return written, ""
@@ -110,7 +105,7 @@ def _correct(written: bytes, segment: jpeg.Segment, frame: jpeg.Frame) -> tuple[
 
 
 def _is_whole_profile(segments: list[jpeg.Segment]) -> bool:
-    """Return whether the pieces of any ICC profile are numbered 1 to their count (ICC.1:2022, annex B.4)."""
+    """Return whether an ICC profile's pieces are numbered 1 to their count (ICC.1:2022, annex B.4)."""
     name = b"ICC_PROFILE\0"
     pieces = [part.body for part in segments if part.marker == jpeg.APP2 and part.body.startswith(name)]
     numbers = sorted((body[12], body[13]) for body in pieces if len(body) > 13)

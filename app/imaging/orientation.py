@@ -1,6 +1,6 @@
-"""Which way is up: the orientation in the metadata of an image, wherever it stands.
+"""The orientation in an image's metadata.
 
-Pillow, ExifRead and piexif each miss some of these places; OpenCV returns such blocks unread, with the decoded pixels.
+Pillow, ExifRead and piexif each miss some of its places; OpenCV returns the blocks unread.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ _EXIF, _PROFILE, _XMP = range(3)
 """In order of precedence."""
 
 _ORIENTATION = 0x0112
-# Number formats by TIFF type (TIFF 6.0, section 2): it should be a SHORT, and any is found.
+# Formats by TIFF type (TIFF 6.0, section 2); SHORT is right, others occur.
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I"}
 _UNREADABLE = 0
-# The TIFF header behind what writers put before it: "Exif\\0\\0", the same again, padding.
+# The TIFF header behind "Exif\\0\\0", once or twice, and padding.
 _TIFF = re.compile(rb".{0,32}?(II|MM)", re.DOTALL)
 _EXIF_PREFIX = re.compile(rb".{0,8}?Exif\0", re.DOTALL | re.IGNORECASE)
 _DIGITS = tuple(b"%d" % number for number in range(1, 9))
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/"
 _XMP_NAMESPACE = re.compile(rb"""xmlns:([\w.-]{1,64})\s*=\s*["']http://ns\.adobe\.com/tiff/1\.0/["']""")
-# ImageMagick's: name of the profile, length, bytes in hexadecimal.
+# ImageMagick's: profile name, length, bytes in hexadecimal.
 _RAW_PROFILE = re.compile(rb"\s*[\w-]{1,32}\s+\d{1,10}\s+([0-9A-Fa-f\s]*)")
 
 
 class Orientation:
-    """The orientation in the metadata of one image, collected block by block.
+    """One image's orientation, collected block by block.
 
-    The first valid number counts, as in libexif and Pillow: EXIF before an EXIF profile in a PNG's text before XMP.
+    The first valid number counts, as in libexif and Pillow: EXIF, then an EXIF profile in a PNG's text, then XMP.
     Programs that turn a picture set the first and forget the last.
     """
 
@@ -46,18 +46,18 @@ class Orientation:
         self._blocks = 0
 
     def add_app1(self, body: bytes) -> None:
-        """Read an APP1 segment of a JPEG: EXIF or XMP."""
+        """Read a JPEG's APP1 segment: EXIF or XMP."""
         if _EXIF_PREFIX.match(body):
             self._add(_EXIF, _read_exif, body)
         elif body.startswith(_XMP_PREFIX):
             self._add(_XMP, _read_xmp, body)
 
     def add_exif(self, body: bytes) -> None:
-        """Read an eXIf chunk of a PNG, with or without `Exif` before its content."""
+        """Read a PNG's eXIf chunk, with or without leading `Exif`."""
         self._add(_EXIF, _read_exif, body)
 
     def add_png_text(self, kind: bytes, body: bytes) -> None:
-        """Read a tEXt, zTXt or iTXt chunk of a PNG."""
+        """Read a PNG's tEXt, zTXt or iTXt chunk."""
         keyword = body[:80].partition(b"\0")[0]
         rank, read, is_hexadecimal = _PNG_TEXTS.get(keyword.lower(), (0, None, False))
         if read is None:
@@ -74,7 +74,7 @@ class Orientation:
         self._add(rank, read, text)
 
     def settle(self) -> tuple[int, tuple[str, ...]]:
-        """Return 1 to 8 (1: as stored), and what was wrong with the metadata."""
+        """Return 1 to 8 (1: as stored), and the metadata's fault."""
         found = [number for _, number in sorted(self._found, key=itemgetter(0))]
         valid = [number for number in found if number != _UNREADABLE]
         if not valid:
@@ -91,10 +91,7 @@ class Orientation:
 
 
 def _read_exif(block: bytes) -> int | None:
-    """Return the orientation in the first directory: None where there is none, 0 where it cannot be read.
-
-    Source: Exif 2.32, section 4.6.4; TIFF 6.0, section 2.
-    """
+    """Return the first directory's orientation (Exif 2.32, section 4.6.4); None: absent, 0: unreadable."""
     if not block.upper().strip(b"EXIF\0\xff"):
         return None
     header = _TIFF.match(block)
@@ -117,7 +114,7 @@ def _read_exif(block: bytes) -> int | None:
 
 
 def _read_number(tiff: bytes, position: int, order: str, kind: int, values: int) -> int:
-    """Return the first value of a tag; values of over four bytes stand at an offset."""
+    """Return a tag's first value; over four bytes stand at an offset."""
     if kind not in _NUMBERS:
         return _UNREADABLE
     number = struct.Struct(order + _NUMBERS[kind])
@@ -143,7 +140,7 @@ def _read_xmp(packet: bytes) -> int | None:
 
 
 def _read_png_text(kind: bytes, body: bytes) -> bytes:
-    """Return the text behind the keyword of a chunk (PNG, third edition, section 11.3.3), as far as it is readable."""
+    """Return the readable text behind a chunk's keyword (PNG, third edition, section 11.3.3)."""
     if kind == b"tEXt":
         return body[:MAX_TEXT_BYTES]
     if kind == b"iTXt":

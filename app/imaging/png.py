@@ -1,4 +1,4 @@
-"""The chunks of a PNG: checked before decoding, and repacked for the decoder."""
+"""A PNG's chunks, checked before decoding and repacked for the decoder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS = 100_000
 _LAST_FILTER = 4
 _INFLATE_BYTES = 1 << 18
-# Over this, pixels stay deflated and are inflated twice: stored, they would fill the memory once more.
+# Larger pixels stay deflated and are inflated twice, to save the memory of a stored copy.
 _STORED_BYTES = 1 << 26
 # Bit depths of each colour type (PNG, third edition, table 12), and samples a pixel.
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-# First row, first column, row step, column step of the passes of an interlaced PNG (section 8.2).
+# Interlaced passes (section 8.2): first row, first column, row step, column step.
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
@@ -33,7 +33,7 @@ class PngHeader:
     interlaced: bool
 
     def passes(self) -> list[tuple[int, int]]:
-        """Return (rows, bytes a row with its filter byte) of every pass, before compression."""
+        """Return (rows, bytes a row with its filter byte) of every pass, inflated."""
         bits = self.bit_depth * _SAMPLES[self.color_type]
         sizes = []
         for row, column, row_step, column_step in _ADAM7 if self.interlaced else ((0, 0, 1, 1),):
@@ -46,17 +46,17 @@ class PngHeader:
 
 @dataclass(frozen=True)
 class Packed:
-    """A PNG of nothing but pixels; `transparent_gray` is the sample that tRNS makes transparent."""
+    """A PNG of pixels alone; tRNS makes the sample `transparent_gray` transparent."""
 
     data: bytearray
     transparent_gray: int | None
 
 
 def walk_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, bool]]:
-    """Yield (kind, body, whether its checksum fits) of every chunk to IEND; bytes after it are ignored.
+    """Yield (kind, body, whether its checksum fits) of every chunk to IEND.
 
     Raises:
-        UndecodableImage: the file ends early, a critical chunk is unknown or broken, or there are over `MAX_CHUNKS`.
+        UndecodableImage: an early end, an unknown or broken critical chunk, or over `MAX_CHUNKS`.
     """
     position, view = len(SIGNATURE), memoryview(data)
     for _ in range(MAX_CHUNKS):
@@ -84,7 +84,7 @@ def read_ihdr(body: bytes) -> PngHeader:
     """Read the IHDR chunk.
 
     Raises:
-        UndecodableImage: it is broken, or none of the standard's combinations.
+        UndecodableImage: broken, or no combination of the standard.
     """
     if len(body) != 13:
         raise UndecodableImage(f"Expected a PNG header of 13 bytes. Received {len(body)}.")
@@ -97,10 +97,10 @@ def read_ihdr(body: bytes) -> PngHeader:
 
 
 def pack_pixels(data: bytes) -> Packed:
-    """Return a PNG of this one's pixels, inflated and checked, without other chunks.
+    """Return a PNG of the checked pixels alone.
 
-    libpng prints words from a faulty file to stderr, and inflates without end what holds more than its header promises:
-    only what was found whole here reaches it. Pixels are stored, since inflating them twice would cost more.
+    libpng prints words from a faulty file to stderr, and inflates without end what exceeds its header: it gets whole
+    files only. Pixels are stored: inflating them twice would cost more.
 
     Raises:
         UndecodableImage: the pixels are corrupt, or not as many as the header promises.
@@ -146,7 +146,7 @@ def pack_pixels(data: bytes) -> Packed:
 
 
 def _store(pixels: list[memoryview], passes: list[tuple[int, int]]) -> Iterator[bytes]:
-    """Yield the rows of all passes, inflated and deflated again at level 0, piece by piece."""
+    """Yield the rows of all passes, inflated and stored (level 0), piece by piece."""
     expected = sum(rows * size for rows, size in passes)
     inflating, storing, received = zlib.decompressobj(), zlib.compressobj(0), 0
     for part in pixels:
@@ -168,7 +168,7 @@ def _store(pixels: list[memoryview], passes: list[tuple[int, int]]) -> Iterator[
 
 
 def _check_filters(inflated: bytes, offset: int, passes: list[tuple[int, int]]) -> None:
-    """Check the filter byte of every row that begins in this piece."""
+    """Check the filter byte of each row that begins in a piece."""
     begin = 0
     for rows, size in passes:
         end = begin + rows * size
@@ -180,6 +180,6 @@ def _check_filters(inflated: bytes, offset: int, passes: list[tuple[int, int]]) 
 
 
 def append_chunk(packed: bytearray, kind: bytes, body: bytes) -> None:
-    """Append a chunk; an empty one only where it is the end."""
+    """Append a chunk unless empty; IEND always."""
     if body or kind == b"IEND":
         packed += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -1,4 +1,4 @@
-"""Images → PNG, cheaply: each is for one answer."""
+"""Images → PNG, cheaply: each serves one answer."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _GRAY, _RGB, _PALETTE = 0, 2, 3
 
 
 def encode_png(picture: NDArray[np.uint8], palette: bytes = b"") -> bytes:
-    """Return an image as PNG (third edition), every row as its difference from the one above.
+    """Return an image as PNG (third edition), each row as its difference from the one above.
 
     OpenCV writes no palettes, and its zlib takes four times as long as ISA-L for larger files.
 
     Args:
-        picture: uint8, gray (rows, columns) or RGB (rows, columns, 3), neither side 0.
-        palette: for gray, the colours of levels 0 to 255, three bytes each: a third of the bytes and time of RGB.
+        picture: uint8, gray (rows, columns) or RGB (rows, columns, 3), not empty.
+        palette: RGB of gray levels 0 to 255: a third of the bytes and time of RGB.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: another picture.
     """
     is_drawable = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)
     if picture.dtype != np.uint8 or picture.size == 0 or not is_drawable:

@@ -1,4 +1,4 @@
-"""JPEG and PNG bytes → gray pixels, with a notice where they were not plain 8-bit gray."""
+"""JPEG and PNG bytes → gray pixels and notices."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ COLOUR_DIFFERENCE = 24
 COLOUR_PROPORTION = 0.01
 _JPEG_COLOURS = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _SAMPLE_BITS = (8, 10, 12, 14, 16)
-# Colour is turned to gray in bands of so many pixels, to bound the memory of the steps between.
+# Colour becomes gray in bands of so many pixels, to bound memory.
 _BAND_PIXELS = 1 << 20
 
-# Stored rows and columns → the upright image, by EXIF orientation (Exif 2.32, section 4.6.4).
+# As stored → upright, by EXIF orientation (Exif 2.32, section 4.6.4).
 _ORIENT: dict[int, Callable[[Gray], Gray]] = {
     1: lambda pixels: pixels,
     2: lambda pixels: pixels[:, ::-1],
@@ -41,21 +41,13 @@ _ORIENT: dict[int, Callable[[Gray], Gray]] = {
 
 
 def decode(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, ...]]:
-    """Decode an image to gray.
+    """Decode a whole file to upright gray, uint8 (height, width), 0 black to 255 white, with notices.
 
-    EXIF orientation is applied, alpha lies over black, colour becomes luma (ITU-R BT.601), and 16-bit samples are
-    scaled by the smallest of 8, 10, 12, 14 and 16 bits that holds their maximum.
-
-    Args:
-        data: the whole file; bytes after the end of the image are ignored.
-        header: from `read_header`.
-
-    Returns:
-        uint8 (height, width), upright, 0 black to 255 white; and notices (`sloppy-file`, `colour-image`,
-        `few-gray-levels`).
+    Alpha lies over black, colour becomes luma (ITU-R BT.601), and 16-bit samples are scaled by the smallest of 8, 10,
+    12, 14 and 16 bits that holds their maximum. Bytes behind the image are ignored.
 
     Raises:
-        UndecodableImage: the image is truncated, corrupt, or not decodable to one gray frame.
+        UndecodableImage: truncated, corrupt, or not decodable to one gray frame.
     """
     gray, warnings, sloppy = _decode_jpeg(data, header) if header.format == "JPEG" else _decode_png(data, header)
     if sloppy := header.sloppy + sloppy:
@@ -93,7 +85,7 @@ def _decode_whole(data: bytes, decode: Decode) -> tuple[Gray, tuple[str, ...]]:
 
 
 def _decode_strictly(channels: int, data: bytes) -> Gray:
-    """Decode a JPEG strictly: one that was cut and closed again is an error, not a film with a gray rest."""
+    """Decode a JPEG; one cut and closed again is an error, not a film with a gray rest."""
     pixels: Gray = simplejpeg.decode_jpeg(data, _JPEG_COLOURS[channels], strict=True)
     return pixels
 
@@ -109,7 +101,7 @@ def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, .
         raise UndecodableImage("Expected a whole PNG. Received one that the decoder refused.")
     pixels: Samples = decoded  # type: ignore[assignment]  # OpenCV names no dtype; PNG has these two
     if packed.transparent_gray is not None:
-        # Samples of fewer than 8 bits were spread over 0 to 255.
+        # Samples under 8 bits were spread over 0 to 255.
         spread = 255 // ((1 << header.bit_depth) - 1) if header.bit_depth < 8 else 1
         pixels[pixels == packed.transparent_gray * spread] = 0
     bits, warnings = _bits_used(pixels)
@@ -120,10 +112,10 @@ def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, .
 
 
 def _bits_used(samples: Samples) -> tuple[int, tuple[Notice, ...]]:
-    """Return how many bits hold the largest sample: 8 to 16 where 16 are stored."""
+    """Return how many bits hold the largest sample: 8 to 16 of 16 stored."""
     if samples.dtype != np.uint16:
         return 8, ()
-    # Without alpha, which is always in full range.
+    # Alpha is always in full range.
     picture = samples[..., :3] if samples.ndim == 3 else samples
     maximum = int(picture.max())
     bits = next(bits for bits in _SAMPLE_BITS if maximum < 1 << bits)
@@ -146,7 +138,7 @@ def _scale_to_8_bit(samples: Samples, bits: int) -> Gray:
 def _turn_gray(pixels: Samples, conversion: int, bits: int = 8) -> tuple[Gray, tuple[Notice, ...]]:
     """Return (rows, columns, 3 or 4) as 8-bit gray, the fourth as alpha over black.
 
-    With a notice where the channels differ by over `COLOUR_DIFFERENCE` in over `COLOUR_PROPORTION` of the pixels.
+    A notice follows where channels differ by over `COLOUR_DIFFERENCE` in over `COLOUR_PROPORTION` of the pixels.
     """
     rows, columns, channels = pixels.shape
     gray = np.empty((rows, columns), np.uint8)

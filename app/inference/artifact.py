@@ -24,7 +24,7 @@ DEFAULT_FILE = "DEFAULT"
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a model store: its folder and its `model.json`."""
+    """An entry's folder and `model.json`."""
 
     folder: Path
     manifest: Manifest
@@ -36,7 +36,7 @@ class Entry:
 
 
 def list_entries(store: Path) -> list[str]:
-    """Return every `name/version` of a store, sorted by name, then by number."""
+    """Return every `name/version` of a store, by name, then number."""
     found = [
         (folder.parent.name, int(folder.name))
         for folder in store.glob("*/*")
@@ -46,15 +46,13 @@ def list_entries(store: Path) -> list[str]:
 
 
 def find_entry(store: Path, wanted: str | None = None) -> Entry:
-    """Read the manifest of an entry; the network itself is neither loaded nor verified.
+    """Read an entry's manifest, without loading or verifying its network.
 
-    Args:
-        store: the folder of the model store.
-        wanted: `name/version`, or `name` for its highest version; None: what the file `DEFAULT` names.
+    `wanted` is `name/version`, or `name` for its highest version; None: what the file `DEFAULT` names.
 
     Raises:
-        ModelNotFound: there is no such entry; the message lists those there are.
-        ArtifactRefused: its `model.json` cannot be read or contradicts itself.
+        ModelNotFound: no such entry; the message lists those there are.
+        ArtifactRefused: an unreadable or contradictory `model.json`.
     """
     entries = list_entries(store)
     if not entries:
@@ -89,14 +87,10 @@ def find_entry(store: Path, wanted: str | None = None) -> Entry:
 
 
 def open_verified(entry: Entry, engine_name: EngineName = DEFAULT_ENGINE) -> Engine:
-    """Load an entry's network and check that it is the one that was saved.
-
-    The hashes of its files must match. Its golden films are computed again: every logit must be within
-    `LOGIT_TOLERANCE`, every calibrated probability within `PROBABILITY_TOLERANCE`. The manifest's maps are computed
-    once.
+    """Load an entry's network, and check its files' hashes and, by `check_golden`, its numbers.
 
     Raises:
-        ArtifactRefused: a hash, a number or the calibration does not fit; the message is one line.
+        ArtifactRefused: something does not fit; the message is one line.
         ModelError: the engine is not installed.
     """
     for name, expected, found in (
@@ -113,7 +107,7 @@ def open_verified(entry: Entry, engine_name: EngineName = DEFAULT_ENGINE) -> Eng
 
 
 def hash_file(path: Path) -> str:
-    """Return the sha256 of a file's content.
+    """Return a file's sha256.
 
     Raises:
         ArtifactRefused: it cannot be read.
@@ -126,7 +120,7 @@ def hash_file(path: Path) -> str:
 
 
 def hash_folder(folder: Path) -> str:
-    """Return the hash of the names and contents of a folder's files, by name."""
+    """Return the sha256 of the names and contents of a folder's files."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*")):
         digest.update(f"{path.name}\0{hash_file(path)}\n".encode())

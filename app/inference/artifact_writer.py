@@ -1,4 +1,4 @@
-"""Write one model_store entry: aside, verified by loading it as the service does, then renamed."""
+"""Writing of a model_store entry: aside, verified as the service does, then renamed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from app.names import DEFAULT_ENGINE
 
 @dataclass(frozen=True)
 class StagedEntry:
-    """An entry that is being written aside, with its later name and version."""
+    """An entry being written aside, with its later name and version."""
 
     folder: Path
     name: str
@@ -33,11 +33,7 @@ class StagedEntry:
 
 
 def check_name(name: str) -> None:
-    """Check the name of an entry.
-
-    Raises:
-        ArtifactRefused: it is none; the message says what is.
-    """
+    """Raise ArtifactRefused for a name that no entry can have."""
     try:
         TypeAdapter(EntryName).validate_python(name)
     except ValidationError as error:
@@ -46,18 +42,18 @@ def check_name(name: str) -> None:
 
 @contextmanager
 def staged_entry(store: Path, name: str) -> Iterator[StagedEntry]:
-    """Yield an entry to be written aside; at the end it is verified and becomes the next version of `name`.
+    """Yield an entry to be written aside; verified, it becomes the next version of `name`.
 
     Raises:
-        ArtifactRefused: the name is none for an entry, or the service could not load what was written.
+        ArtifactRefused: a name that no entry can have, or an entry that the service could not load.
     """
     check_name(name)
     home = store / name
     home.mkdir(parents=True, exist_ok=True)
-    # Folders that are no entries count too: a rename onto one would fail.
+    # Folders that are no entries count: a rename onto one would fail.
     versions = [int(folder.name) for folder in home.iterdir() if re.fullmatch(r"[0-9]+", folder.name)]
     version = str(max(versions, default=0) + 1)
-    # In the store: a rename is atomic within one file system only.
+    # In the store: renames are atomic within one file system only.
     aside = Path(tempfile.mkdtemp(prefix=f".{version}-", dir=home))
     try:
         yield StagedEntry(aside, name, version)
@@ -72,12 +68,9 @@ def staged_entry(store: Path, name: str) -> Iterator[StagedEntry]:
 
 
 def finish_entry(staged: StagedEntry, draft: ManifestDraft, golden_films: Films) -> Manifest:
-    """Write `golden.json` and `model.json`, with the hashes of what was written.
+    """Write `golden.json` and `model.json` beside `model.keras` and `serving/`.
 
-    Args:
-        staged: with `model.keras` and `serving/`.
-        draft: what training knows of the model.
-        golden_films: uint8 (N, height, width), drawn, never a patient's.
+    `golden_films`, uint8 (N, height, width), are drawn, never a patient's.
     """
     weights = hash_file(staged.folder / "model.keras")
     calibration = Calibration(**draft.calibration, weights_sha256=weights)
@@ -97,7 +90,7 @@ def finish_entry(staged: StagedEntry, draft: ManifestDraft, golden_films: Films)
 
 
 def set_default(store: Path, label: str) -> None:
-    """Write which entry is served where none is asked for."""
+    """Write which entry is served by default."""
     aside = store / f".{DEFAULT_FILE}"
     aside.write_text(label + "\n")
     aside.replace(store / DEFAULT_FILE)

@@ -12,10 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Calibration(BaseModel):
-    """How a model's logit becomes a probability: sigmoid(slope × logit + intercept), Platt's form.
+    """Platt's form: P(PNEUMONIA) = sigmoid(slope × logit + intercept).
 
-    `prevalence` is the proportion of PNEUMONIA among the films that it was fitted on; `weights_sha256` binds it to the
-    weights that it was fitted for.
+    `prevalence` is PNEUMONIA's among the films of the fit; `weights_sha256` binds it to the weights.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,12 +26,10 @@ class Calibration(BaseModel):
     weights_sha256: str
 
     def probability(self, logit: float, prevalence: float | None = None) -> float:
-        """Return P(PNEUMONIA) in 0..1 for a logit.
+        """Return P(PNEUMONIA), 0 to 1, for the network's logit.
 
-        Args:
-            logit: the network's, before calibration.
-            prevalence: of another site; shifts the log-odds by the difference of the priors' log-odds (Saerens,
-                Latinne, Decaestecker 2002, equation 2.4). None: as fitted.
+        Another site's `prevalence` shifts the log-odds by the difference of the priors' (Saerens, Latinne, Decaestecker
+        2002, equation 2.4).
         """
         log_odds = self.slope * logit + self.intercept
         if prevalence is not None:
@@ -44,7 +41,7 @@ class Calibration(BaseModel):
 
 @dataclass(frozen=True)
 class AbstentionBand:
-    """The logits strictly between `low` and `high`, for which the model abstains and refers the film to a human."""
+    """Logits strictly between `low` and `high`: the model abstains and refers the film to a human."""
 
     low: float
     high: float
@@ -56,13 +53,13 @@ class AbstentionBand:
     def contains(self, logit: NDArray[np.floating]) -> NDArray[np.bool_]: ...
 
     def contains(self, logit: float | NDArray[np.floating]) -> bool | NDArray[np.bool_]:
-        """Return whether a logit is within the band, of an array element by element."""
+        """Return whether a logit, or each of an array, is within."""
         return (self.low < logit) & (logit < self.high)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The class of one logit at one operating point; `probability` and `threshold` are calibrated."""
+    """A logit's class at an operating point; `probability` and `threshold` are calibrated."""
 
     label: str
     probability: float
@@ -81,19 +78,10 @@ def decide(
     refer_band: AbstentionBand | None = None,
     prevalence: float | None = None,
 ) -> Decision:
-    """Return the class of a logit at an operating point.
+    """Return the class of an uncalibrated logit at an operating point; `labels`: negative, positive.
 
-    It is decided on the logit, so that no class changes with the prevalence. Calibration rises with the logit: the
-    class is PNEUMONIA exactly where the probability reaches the threshold.
-
-    Args:
-        logit: before calibration.
-        calibration: of the same weights.
-        labels: the negative and the positive class.
-        operating_point: its name.
-        threshold_logit: its threshold.
-        refer_band: where to refer; None: nowhere.
-        prevalence: see `Calibration.probability`.
+    The logit decides, so no class changes with the prevalence. Calibration is increasing: the class is PNEUMONIA
+    exactly where the probability reaches the threshold. Without `refer_band` nothing is referred.
     """
     return Decision(
         label=labels[int(logit >= threshold_logit)],

@@ -1,4 +1,4 @@
-"""What an inference engine is: a saved network → logits and maps."""
+"""The protocol of inference engines: a saved network → logits and maps."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Maps:
-    """The logits and maps of N films, all float32.
+    """Logits and maps of N films, float32.
 
-    `cam` (N, rows, columns) is in logits and, with `cam_bias` (N,), sums to the logit; both are None where the head has
-    no such form. `layers` holds activations (N, rows, columns, channels) by layer name.
+    `cam` (N, rows, columns), in logits, and `cam_bias` (N,) sum to the logit, or are None where the head has no such
+    form. `layers`: activations (N, rows, columns, channels) by layer name.
     """
 
     logits: Floats
@@ -30,28 +30,28 @@ class Maps:
 
 
 class Engine(Protocol):
-    """An inference engine; any thread may call it at any time.
+    """An inference engine, callable from any thread.
 
-    A new one answers within 1e-3 of the others, raises ValueError or TypeError for films of another size, and is named
-    in `app.names` and `open_engine`.
+    Engines agree within 1e-3, raise ValueError or TypeError for films of another size, and are named in `app.names` and
+    `open_engine`.
     """
 
     name: EngineName
 
     def logits(self, films: Films) -> Floats:
-        """Return (N,) float32 logits of uint8 films (N, height, width), each from its own film."""
+        """Return float32 logits (N,) of uint8 films (N, height, width)."""
         ...
 
     def maps(self, films: Films, *, cam: bool, layers: bool) -> Maps:
-        """Return the logits and the maps that are asked for; the others are None or empty."""
+        """Return logits and the wanted maps; others are None or empty."""
         ...
 
 
 def check_rows(films: Films, logits: Floats) -> Floats:
-    """Return one logit a film. A graph with a fixed batch gives only the first film's, silently.
+    """Return logits (N,); a graph with a fixed batch silently gives only the first film's.
 
     Raises:
-        ArtifactRefused: there are more or fewer.
+        ArtifactRefused: not one a film.
     """
     flat = logits.reshape(-1)
     if flat.shape != (len(films),):

@@ -1,4 +1,4 @@
-"""An engine's name → the engine; its library is imported when it is opened."""
+"""An engine's name → the engine, its library imported on opening."""
 
 from __future__ import annotations
 
@@ -12,16 +12,11 @@ from app.names import EngineName
 
 
 def open_engine(name: EngineName, folder: Path, maps: MapsSpec) -> Engine:
-    """Load a model_store entry's network.
-
-    Args:
-        name: `openvino` reads `serving/`; `tensorflow` reads `model.keras` and needs the extra `train`.
-        folder: the entry.
-        maps: from its manifest.
+    """Load an entry's network: `openvino` reads `serving/`, `tensorflow` (extra `train`) `model.keras`.
 
     Raises:
         ModelError: the engine's package is not installed.
-        ArtifactRefused: the files cannot be read by the engine.
+        ArtifactRefused: the engine cannot read the files.
     """
     if name == "openvino":
         return OpenVINOEngine(folder / "serving" / "model.xml", maps)

@@ -1,4 +1,4 @@
-"""Arrays → images of what drove a logit, and of the activations of layers."""
+"""Images of activation maps and of layers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from app.inference.engine import Engine, Films, Floats
 
 CHANNELS_A_ROW = 16
 OCCLUSION_CELLS = 10
-# Towards the positive class and away from it, RGB, for the colour-blind too (Okabe and Ito 2008).
+# RGB towards PNEUMONIA and away, for the colour-blind too (Okabe and Ito 2008).
 _TOWARDS, _AWAY = (213, 94, 0), (0, 114, 178)
-# (Bare film, towards, away) → RGB; a half, since fractions are cut off.
+# (Bare film, towards, away) → RGB; plus a half, since fractions are cut off.
 _COLOURS = np.array([(1, towards, away, 0.5) for towards, away in zip(_TOWARDS, _AWAY, strict=True)], np.float32)
 _STRONGEST_COVER = 0.65
 
 
 @dataclass(frozen=True)
 class ActivationMap:
-    """One image of an answer.
+    """One image; `width` and `height` are the PNG's, in pixels.
 
-    `width` and `height` are the PNG's, in pixels. A cam's `values` are its map in logits, at its layer's resolution;
-    `bias` is the rest of the logit, None where the method is not exact.
+    A cam's `values` are logits at its layer's resolution; `bias` is the rest of the logit, None where the method is not
+    exact.
     """
 
     kind: Literal["cam", "layer"]
@@ -40,14 +40,10 @@ class ActivationMap:
 
 
 def plot_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: float | None) -> ActivationMap:
-    """Return a map of logits over its film: orange towards PNEUMONIA, blue away from it, bare at zero.
+    """Return a map over its film: orange towards PNEUMONIA, blue away, bare at zero.
 
-    Args:
-        film: uint8 (height, width).
-        cam: float32 (rows, columns), in logits; the strongest value of either sign is covered most.
-        method: its name.
-        layer: whose features it attributes the logit to, if any.
-        bias: see `ActivationMap`.
+    `film` is uint8 (height, width); `cam` float32 (rows, columns), in logits, its strongest value covered most; `layer`
+    the one, if any, whose features are attributed.
     """
     height, width = film.shape
     rows, columns = cam.shape
@@ -62,33 +58,25 @@ def plot_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: 
 
 
 def plot_layer(name: str, activations: Floats) -> ActivationMap:
-    """Return every channel of a layer side by side in plasma colours; see `lay_out`.
-
-    Args:
-        name: of the layer.
-        activations: float32 (rows, columns, channels).
-    """
+    """Return a layer's channels, laid out by `lay_out`, in plasma colours."""
     sheet = lay_out(activations)
     height, width = sheet.shape
     return ActivationMap("layer", "activations", name, width, height, encode_png(sheet, _plasma()))
 
 
 def lay_out(activations: Floats) -> Films:
-    """Return every channel of a layer side by side, `CHANNELS_A_ROW` a row, in gray.
+    """Return float32 (rows, columns, channels) as gray tiles, `CHANNELS_A_ROW` a band.
 
-    Each channel is standardised, times 64, plus 128, and clipped to 0..255 (Chollet, "Deep Learning with Python",
-    section 5.4.1); a constant channel is 128.
-
-    Args:
-        activations: float32 (rows, columns, channels).
+    Each channel is standardised, times 64, plus 128, clipped to 0..255 (Chollet, "Deep Learning with Python", section
+    5.4.1); a constant one is 128.
 
     Returns:
-        uint8 of shape (bands × rows, channels a band × columns); what is left over is 0.
+        uint8 (bands × rows, channels a band × columns); spare tiles are 0.
     """
     rows, columns, channels = activations.shape
     # Channel by channel in memory: a third of the time.
     flat = cv2.transpose(activations.reshape(-1, channels)).reshape(channels, -1)
-    # Rounding gives a constant channel a deviation too, and would make it 64 or 192.
+    # Rounding gives a constant channel a deviation, which would make it 64 or 192.
     varies = flat.max(axis=1) > flat.min(axis=1)
     gray = flat - flat.mean(axis=1, keepdims=True)
     deviation = np.sqrt(np.einsum("ij,ij->i", gray, gray) / (rows * columns))
@@ -103,14 +91,10 @@ def lay_out(activations: Floats) -> Films:
 
 
 def occlude(engine: Engine, film: Films) -> Floats:
-    """Return by how much the logit falls where a part of the film is covered with its mean gray.
+    """Return by how much the logit falls where part of a film is covered with its mean gray.
 
-    The map of Zeiler and Fergus 2014, for heads without an exact one: it needs no gradient, and its values do not sum
-    to the logit. Each cover reaches half a cell beyond its cell.
-
-    Args:
-        engine: of the network.
-        film: uint8 (height, width).
+    Zeiler and Fergus 2014, for heads without an exact map: values do not sum to the logit. A cover reaches half a cell
+    beyond its cell. `film` is uint8 (height, width).
 
     Returns:
         float32 (`OCCLUSION_CELLS`, `OCCLUSION_CELLS`), in logits.
@@ -133,13 +117,13 @@ def _cover(cell: int, side: int) -> slice:
 
 @cache
 def _enlarging(size: int, larger: int) -> Floats:
-    """Return the matrix (larger, size) that enlarges a column as OpenCV's cubic does, in a sixth of its time."""
+    """Return the matrix (larger, size) that enlarges as OpenCV's cubic does, in a sixth of its time."""
     unit = np.eye(size, dtype=np.float32)
     return np.asarray(cv2.resize(unit, (size, larger), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 @cache
 def _plasma() -> bytes:
-    """Return the colours of the gray levels 0 to 255, three bytes each."""
+    """Return the RGB of gray levels 0 to 255."""
     levels = np.arange(256, dtype=np.uint8)[np.newaxis]
     return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_PLASMA), cv2.COLOR_BGR2RGB).tobytes()

@@ -1,4 +1,4 @@
-"""The golden films of an entry: drawn films with the answers they must give again, in `golden.json`."""
+"""An entry's `golden.json`: drawn films with the answers to reproduce."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROBABILITY_TOLERANCE = 1e-4
 
 
 class GoldenFilm(BaseModel):
-    """One film as base64 PNG, and its answer when the network was saved."""
+    """A film as base64 PNG, and its answer when the network was saved."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,7 +38,7 @@ class Golden(BaseModel):
 
 
 def compute_golden(films: Films, engine: Engine, calibration: Calibration) -> Golden:
-    """Compute the answers for uint8 films (N, height, width)."""
+    """Return uint8 films (N, height, width) with their answers."""
     return Golden(
         films=[
             GoldenFilm(png=_encode_png(film), logit=logit, probability=calibration.probability(logit))
@@ -48,11 +48,11 @@ def compute_golden(films: Films, engine: Engine, calibration: Calibration) -> Go
 
 
 def check_golden(path: Path, manifest: Manifest, engine: Engine) -> None:
-    """Check that an engine reproduces the logits and probabilities of golden films, and compute the maps of one.
+    """Check an engine's answers to golden films, and compute the maps of one.
 
     Raises:
-        ArtifactRefused: a number differs by more than `LOGIT_TOLERANCE` or `PROBABILITY_TOLERANCE`, or the file, a
-            film or a map is not as expected.
+        ArtifactRefused: a number differs by over `LOGIT_TOLERANCE` or `PROBABILITY_TOLERANCE`, or a film or map is not
+            as expected.
     """
     try:
         golden = Golden.model_validate_json(path.read_bytes())
@@ -67,7 +67,7 @@ def check_golden(path: Path, manifest: Manifest, engine: Engine) -> None:
     films = np.stack(pictures)
     for film, logit in zip(golden.films, engine.logits(films).tolist(), strict=True):
         probability = manifest.calibration.probability(logit)
-        # Not >: every comparison with NaN is false.
+        # NaN fails every comparison, so not >.
         fits = abs(logit - film.logit) <= LOGIT_TOLERANCE
         if not (fits and abs(probability - film.probability) <= PROBABILITY_TOLERANCE):
             raise ArtifactRefused(

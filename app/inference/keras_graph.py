@@ -1,6 +1,6 @@
-"""A Keras network → the same network with its maps as further outputs.
+"""A Keras network → the same network with its maps as outputs.
 
-Only the TensorFlow engine and training, which have Keras, import this file.
+Only the TensorFlow engine and training import this file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import keras
 from app.errors import ArtifactRefused
 from app.inference.manifest import MapsSpec
 
-# Keras ships no types: its objects are Any here.
+# Keras ships no types.
 Network = Any
 Layer = Any
 Tensor = Any
@@ -29,10 +29,10 @@ _INERT = (
 
 @dataclass(frozen=True)
 class Head:
-    """What stands between the last feature maps and the logit, where that is piecewise linear.
+    """A piecewise linear head.
 
-    `features` are the maps (N, rows, columns, channels); `pooled` by global average, or else flattened; `dense` are the
-    Dense layers in order, all but the last with ReLU; `hidden` the outputs of all but the last.
+    `features` (N, rows, columns, channels) are `pooled` by global average, or flattened, into `dense`: Dense layers,
+    all but the last with ReLU. `hidden` are those layers' outputs.
     """
 
     features: Tensor
@@ -42,10 +42,9 @@ class Head:
 
 
 def origin_of(tensor: Tensor) -> tuple[Layer, Tensor | None]:
-    """Return the operation that a symbolic tensor comes from, and its input; None for several.
+    """Return the operation behind a symbolic tensor, and its input; None for several.
 
-    A layer's own `input` and `output` fail for a layer that is used twice, and those of a nested network belong to its
-    inside.
+    A layer's own `input` and `output` fail where it is used twice, and a nested network's belong to its inside.
     """
     history = tensor._keras_history
     given = history.operation._inbound_nodes[history.node_index].input_tensors
@@ -53,7 +52,7 @@ def origin_of(tensor: Tensor) -> tuple[Layer, Tensor | None]:
 
 
 def skip_inert(tensor: Tensor) -> Tensor:
-    """Return the tensor before operations that change nothing at inference, such as Dropout."""
+    """Return the tensor before operations, such as Dropout, that change nothing at inference."""
     operation, given = origin_of(tensor)
     while _is_inert(operation):
         tensor = given
@@ -64,15 +63,15 @@ def skip_inert(tensor: Tensor) -> Tensor:
 def _is_inert(operation: Layer) -> bool:
     if isinstance(operation, keras.layers.Activation):
         return operation.activation is keras.activations.linear
-    # Keras adds the latter where a network is called on a symbolic tensor; its class has no public name.
+    # Keras adds ConvertToTensor, which has no public name, where a network is called on a symbolic tensor.
     return isinstance(operation, _INERT) or type(operation).__name__ == "ConvertToTensor"
 
 
 def find_head(network: Network) -> Head | None:
-    """Return what lies between the feature maps and the layer `logit`; None where it is not piecewise linear.
+    """Return the head between feature maps and `logit`; None where it is not piecewise linear.
 
     Raises:
-        ArtifactRefused: the network has no layer `logit` that is Dense(1) without an activation.
+        ArtifactRefused: no layer `logit` that is Dense(1) without an activation.
     """
     try:
         layer = network.get_layer("logit")
@@ -101,13 +100,13 @@ def find_head(network: Network) -> Head | None:
 
 
 def has_pixels(tensor: Tensor) -> bool:
-    """Return whether a symbolic tensor is (N, rows, columns, channels) with more than one place to tell apart."""
+    """Return whether a symbolic tensor is (N, rows, columns, channels) with several pixels."""
     shape = tensor.shape
     return len(shape) == 4 and None not in shape[1:] and shape[1] * shape[2] > 1
 
 
 class NetworkWithMaps(keras.Model):  # type: ignore[misc]  # Keras ships no types
-    """A network with the outputs [logit, cam, cam_bias, *layers]; without cam and bias where it has none."""
+    """A network with outputs [logit, cam, cam_bias, *layers], or [logit, *layers]."""
 
     def __init__(self, network: Network, maps: MapsSpec) -> None:
         super().__init__(name="network_with_maps")
@@ -121,7 +120,7 @@ class NetworkWithMaps(keras.Model):  # type: ignore[misc]  # Keras ships no type
 
     def call(self, films: Any) -> list[Any]:
         """Return the outputs for films (N, height, width, 1), 0 to 255."""
-        # Of a single output Keras returns no list.
+        # For a single output Keras returns no list.
         logit, *rest = keras.tree.flatten(self.taps(films, training=False))
         if self._head is None:
             return [logit, *rest]
@@ -132,10 +131,10 @@ class NetworkWithMaps(keras.Model):  # type: ignore[misc]  # Keras ships no type
 
 
 def _attribute(head: Head, features: Any, hidden: list[Any]) -> Any:
-    """Attribute the logit to the feature maps: activation × gradient, summed over the channels.
+    """Return activation × gradient of the logit, summed over channels.
 
-    A head of Dense and ReLU is piecewise linear, so the attributions and a bias sum to the logit exactly; with one
-    Dense on pooled features this is the class activation map of Zhou et al. 2016. `hidden`: see `Head`.
+    The head is piecewise linear, so map and bias sum to the logit exactly; with one Dense on pooled features this is
+    the class activation map of Zhou et al. 2016.
     """
     ops = keras.ops
     _, rows, columns, channels = features.shape

@@ -1,4 +1,4 @@
-"""What `model.json` holds; the one home of sizes, labels and thresholds."""
+"""The content of `model.json`: the one home of sizes, labels and thresholds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Strict(BaseModel):
 
 
 class InputSpec(_Strict):
-    """The input of the network: one gray channel of `height` × `width`, float32 in 0 to 255."""
+    """One gray channel of `height` × `width` pixels, float32, 0 to 255."""
 
     width: int = Field(gt=0, le=4096)
     height: int = Field(gt=0, le=4096)
@@ -32,7 +32,7 @@ class InputSpec(_Strict):
 
 
 class CamSpec(_Strict):
-    """How the class activation map is had, and from which layer's features."""
+    """The class activation map's method, and the layer whose features it reads."""
 
     method: str
     layer: str
@@ -40,14 +40,14 @@ class CamSpec(_Strict):
 
 
 class MapsSpec(_Strict):
-    """Which maps the serving graph answers besides the logit; `cam` None: by occlusion."""
+    """Maps that the serving graph gives beside the logit; without `cam`: by occlusion."""
 
     layers: list[str] = []
     cam: CamSpec | None = None
 
 
 class Digests(_Strict):
-    """sha256 of the two forms of the network, which binds them to each other."""
+    """sha256 of the network's two forms, which binds them."""
 
     model_keras: Sha256 = Field(alias="model.keras")
     serving: Sha256
@@ -56,7 +56,7 @@ class Digests(_Strict):
 
 
 class _Described(_Strict):
-    """All that training knows of a model. Thresholds of `operating_points` and of `refer_band` are logits."""
+    """What training knows of a model; thresholds of `operating_points` and `refer_band` are logits."""
 
     keras_version: str
     input: InputSpec
@@ -72,7 +72,7 @@ class _Described(_Strict):
 
 
 class ManifestDraft(_Described):
-    """A manifest before its files are hashed; `calibration` has all but the hash of its weights."""
+    """A manifest before hashing; `calibration` lacks its weights' hash."""
 
     calibration: dict[str, Any]
 
@@ -109,5 +109,5 @@ class Manifest(_Described, _Identified):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns of the input, in pixels."""
+        """Input rows and columns, in pixels."""
         return self.input.height, self.input.width

@@ -1,4 +1,4 @@
-"""How much address space there has to be before OpenVINO is started."""
+"""The address space that OpenVINO needs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,12 @@ THREAD_BYTES = 64 * 2**20
 
 
 def check_room(size: int) -> None:
-    """Check that the system has address space, by asking for it and returning it.
+    """Check for `size` bytes of address space by mapping and releasing them.
 
-    With less, OpenVINO ends the process, or answers nothing at all; at best it says which of its files failed.
-
-    Args:
-        size: in bytes.
+    With less, OpenVINO ends the process or never answers; at best it names the file that failed.
 
     Raises:
-        OSError: there is not so much, as under `ulimit -v`.
+        OSError: there is less, as under `ulimit -v`.
     """
     if sys.platform == "linux":
         mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE).close()

@@ -1,4 +1,4 @@
-"""What `model.json` records of a model's evaluation; the content of `GET /model`'s `metrics`."""
+"""A model's evaluation in `model.json`; `metrics` of `GET /model`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.inference.record import Record
 
 
 class Estimate(Record):
-    """A metric with the ends of its 95 % interval; the note says why there is no value."""
+    """A metric with its 95 % interval, or a note why it has no value."""
 
     value: float | None
     low: float | None = None
@@ -19,14 +19,14 @@ class Estimate(Record):
 
 
 class PredictiveValues(Record):
-    """Positive and negative predictive value at one prevalence."""
+    """PPV and NPV at one prevalence."""
 
     ppv: Estimate
     npv: Estimate
 
 
 class PointMetrics(Record):
-    """The metrics at one operating point; rows of the confusion matrix are labels, columns predictions."""
+    """Metrics at one operating point; confusion matrix rows are labels, columns predictions."""
 
     threshold: float
     confusion_matrix: list[list[int]]
@@ -41,7 +41,7 @@ class PointMetrics(Record):
 
 
 class ChanceEce(Record):
-    """The calibration error of a perfectly calibrated model on so few films, with its 95 % interval."""
+    """ECE of a perfectly calibrated model on so few films, with its 95 % interval."""
 
     mean: float
     low: float
@@ -49,14 +49,14 @@ class ChanceEce(Record):
 
 
 class RiskCoverage(Record):
-    """Accuracy of the answered films at falling coverage."""
+    """Accuracy of answered films at falling coverage."""
 
     coverage: list[float]
     accuracy: list[float]
 
 
 class Abstention(Record):
-    """The proportion of films in the abstention band, and the metrics of the answered ones."""
+    """Proportion of films in the abstention band; metrics of answered films."""
 
     referred: Estimate
     accuracy: Estimate
@@ -72,7 +72,7 @@ class Rates(Record):
 
 
 class PerturbationMetrics(Record):
-    """One perturbed set alone. In the file the operating points stand beside `auc`."""
+    """One perturbed set; in the file the operating points stand beside `auc`."""
 
     auc: float | None
     operating_points: dict[str, Rates]
@@ -99,14 +99,14 @@ class _FilmMetrics(Record):
 
 
 class PerturbedMetrics(_FilmMetrics):
-    """All perturbed sets together, and each alone; `perturbations` names them."""
+    """All perturbed sets together, and each of `perturbations` alone."""
 
     perturbations: list[str]
     by_perturbation: dict[str, PerturbationMetrics]
 
 
 class Evaluation(_FilmMetrics):
-    """The unperturbed films of one set, and the same films perturbed."""
+    """One set's unperturbed films, and the same perturbed."""
 
     chance_ece: ChanceEce | None = None
     perturbed: PerturbedMetrics | None = None
@@ -122,14 +122,14 @@ class TestEvaluation(Evaluation):
 
 
 class OutOfFoldEce(Record):
-    """The calibration error on patients left out of the fit."""
+    """ECE on patients left out of the fit."""
 
     unperturbed: Estimate
     perturbed: Estimate | None = None
 
 
 class CalibrationFit(Record):
-    """How the calibration was fitted, and how it does on patients left out."""
+    """The calibration's fit, and its ECE on patients left out."""
 
     fitted_on: list[str]
     folds: int
@@ -139,14 +139,14 @@ class CalibrationFit(Record):
 
 
 class OutOfFoldAbstention(Record):
-    """Abstention on patients that the band was chosen without."""
+    """Abstention on patients left out of the band's choice."""
 
     unperturbed: Abstention
     perturbed: Abstention | None = None
 
 
 class BandChoice(Record):
-    """What the abstention band had to reach, and what it does on patients left out; None: no band reached it."""
+    """The abstention band's targets, and its metrics on patients left out; None: no band reached them."""
 
     wanted_accuracy: float
     least_referred: float
@@ -154,7 +154,7 @@ class BandChoice(Record):
 
 
 class Choices(Record):
-    """The evidence for calibration, operating points and abstention band."""
+    """Evidence for calibration, operating points and abstention band."""
 
     perturbations: list[str] = Field(default_factory=list)
     calibration: CalibrationFit | None = None

@@ -16,7 +16,7 @@ from app.names import EngineName
 
 
 class _Copies(threading.local):
-    """The infer requests of one thread, by their outputs."""
+    """One thread's infer requests, by outputs."""
 
     def __init__(self) -> None:
         # Any: OpenVINO ships no types.
@@ -26,9 +26,8 @@ class _Copies(threading.local):
 class OpenVINOEngine:
     """OpenVINO on the CPU, float32.
 
-    Every calling thread has its own single-threaded compiled copy, which on two cores was faster than one copy with two
-    streams. The graph is cut to the outputs that a call needs: an output within a network keeps OpenVINO from fusing
-    the layers around it.
+    Each calling thread compiles its own single-threaded copy: on two cores faster than one with two streams. A copy has
+    only the outputs that a call needs: inner outputs keep OpenVINO from fusing layers.
     """
 
     name: EngineName = "openvino"
@@ -49,8 +48,8 @@ class OpenVINOEngine:
             # bfloat16, the default where the CPU has it, moved probabilities by up to 0.011.
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        # The first access to any tensor initialises OpenVINO's binding without the interpreter's lock: two threads that
-        # do it at once can wait for each other for ever.
+        # The first access to a tensor initialises OpenVINO's binding without the interpreter's lock: two threads at
+        # once can deadlock.
         _ = self._request(("logit",)).get_input_tensor().data
 
     def logits(self, films: Films) -> Floats:
@@ -73,10 +72,10 @@ class OpenVINOEngine:
 
     def _infer(self, films: Films, outputs: tuple[str, ...]) -> list[Floats]:
         request = self._request(outputs)
-        # Into the request's own tensor: faster than OpenVINO's handling of arguments.
+        # Faster than OpenVINO's handling of arguments.
         tensor, shape = request.get_input_tensor(), [*films.shape, 1]
         if list(tensor.data.shape) != shape:
-            # OpenVINO itself would silently answer for the film before.
+            # OpenVINO would silently answer for the previous film.
             if not request.model_inputs[0].partial_shape.compatible(self._openvino.PartialShape(shape)):
                 raise ValueError(f"Expected films of the network's size. Received {films.shape}.")
             tensor.shape = shape

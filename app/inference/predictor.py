@@ -1,4 +1,4 @@
-"""The bytes of one film → everything that is answered about it, for server and command line."""
+"""Bytes of one film → its prediction, for server and command line."""
 
 from __future__ import annotations
 
@@ -31,10 +31,7 @@ MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
 
 @dataclass(frozen=True)
 class FilmPrediction:
-    """What a model predicts for one film.
-
-    `warnings` are the film's, then the model's; `seconds` are by phase: decode, infer, explain.
-    """
+    """One film's prediction: its `warnings`, then the model's; `seconds` of decode, infer, explain."""
 
     decision: Decision
     logit: float
@@ -61,10 +58,10 @@ class Predictor:
         self._one_large_film = threading.Lock()
 
     def point(self, wanted: str | None) -> str:
-        """Return the name of the wanted operating point, or of the model's default.
+        """Return the wanted operating point's name, or the model's default.
 
         Raises:
-            InvalidParameter: there is no such point; the message lists those there are.
+            InvalidParameter: no such point; the message lists them.
         """
         points = self.manifest.operating_points
         if wanted is None:
@@ -74,12 +71,7 @@ class Predictor:
         return wanted
 
     def predict(self, data: bytes, *, operating_point: str, maps: MapKind = "none") -> FilmPrediction:
-        """Predict one film.
-
-        Args:
-            data: the bytes of a JPEG or PNG.
-            operating_point: one of the model's, see `point`.
-            maps: which activation maps to compute.
+        """Predict a JPEG or PNG at one of the model's operating points.
 
         Raises:
             ImageError: see `app.imaging.preprocess`.
@@ -136,10 +128,10 @@ def open_predictor(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     prevalence: float | None = None,
 ) -> Predictor:
-    """Find a model in a store, verify it and make it ready; see `find_entry` and `open_verified` for the arguments.
+    """Find and verify a model; see `find_entry` and `open_verified`.
 
     Raises:
-        ModelError: it cannot be had; the message is one line.
+        ModelError: the message is one line.
     """
     entry = find_entry(store, wanted)
     return Predictor(entry, open_verified(entry, engine), max_pixels=max_pixels, prevalence=prevalence)

@@ -1,4 +1,4 @@
-"""The form of what `model.json` records: the one home of format 1's key names."""
+"""The form of `model.json`'s records, and format 1's key names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ OrEmpty = Annotated[T | None, BeforeValidator(_read_empty), WrapSerializer(_writ
 
 
 class Record(BaseModel):
-    """A part of `model.json`, read and written by format 1's keys. Other keys are kept, unset ones left out."""
+    """A part of `model.json`, by format 1's keys; others are kept, unset ones left out."""
 
     model_config = ConfigDict(
         extra="allow",

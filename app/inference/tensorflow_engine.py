@@ -24,7 +24,7 @@ from app.names import EngineName
 
 
 class TensorFlowEngine:
-    """Traced once for any batch size; slower than OpenVINO, and what it is checked against."""
+    """Traced once for any batch size; slower than OpenVINO, its reference."""
 
     name: EngineName = "tensorflow"
 

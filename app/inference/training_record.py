@@ -1,4 +1,4 @@
-"""What `model.json` records of the films and the training."""
+"""Films and training, as recorded in `model.json`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Part(Record):
 
 
 class Split(Record):
-    """How validation films were split off."""
+    """The validation split."""
 
     rule: str
     validation_proportion: float
@@ -36,7 +36,7 @@ class MedianFile(Record):
 
 
 class TrainingData(Record):
-    """The films that a model was trained and validated on; `file_size_auc` is that of bytes per pixel alone."""
+    """Films of training and validation; `file_size_auc` is that of bytes per pixel alone."""
 
     set: str
     films: dict[str, int]
@@ -95,7 +95,7 @@ class Training(Record):
 
 
 class ImportedTraining(Record):
-    """All that is known of the training of a network from elsewhere."""
+    """The training of a foreign network."""
 
     parameters: int
     imported: Literal[True]

@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 class WorkQueue(Generic[T]):
-    """First come, first served; of idle workers, the one that became idle last is served first.
+    """First come, first served; of idle workers, the latest to become idle.
 
-    A single client's films thus go to one worker, whose network is in the caches.
+    A lone client's films thus meet one worker's warm caches.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class WorkQueue(Generic[T]):
         worker.put(item)
 
     def get(self, mine: SimpleQueue[T]) -> T:
-        """Return the first item, or wait for one; `mine` is the calling worker's own queue."""
+        """Return the first item, or wait; `mine` is the calling worker's queue."""
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()
@@ -39,7 +39,7 @@ class WorkQueue(Generic[T]):
         return mine.get()
 
     def take_all(self) -> list[T]:
-        """Remove and return all items that wait."""
+        """Remove and return all waiting items."""
         with self._lock:
             taken = list(self._waiting)
             self._waiting.clear()

@@ -11,11 +11,9 @@ from app.inference.manifest import CamSpec, MapsSpec
 
 
 def maps_of(network: Network, layers: Sequence[str] | None = None) -> MapsSpec:
-    """Return which maps a network has.
+    """Return the maps of a Keras functional model with a layer `logit`.
 
-    Args:
-        network: a Keras functional model with a layer `logit`.
-        layers: with activation maps; None: every Conv2D layer of several places that is used once.
+    `layers` get activation maps; None: every Conv2D layer of several pixels that is used once.
     """
     if layers is None:
         found = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
