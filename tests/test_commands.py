@@ -1,4 +1,4 @@
-"""The command line itself: its commands, their help, and what a wrong call is told."""
+"""The command line: its commands, their help, and the line after a wrong call."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_shell_may_complete_the_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said", "helped"),
+    ("arguments", "reason", "helped"),
     [
         (["scor"], "'score'", "--help"),
         (["models", "expor"], "'export'", "models --help"),
@@ -48,12 +48,12 @@ def test_a_shell_may_complete_the_commands() -> None:
         (["audit"], "--data", "audit --help"),
     ],
 )
-def test_a_wrong_call_is_one_line_that_names_the_next_step(arguments: list[str], said: str, helped: str) -> None:
+def test_a_wrong_call_is_one_line_that_names_the_next_step(arguments: list[str], reason: str, helped: str) -> None:
     """And status 2."""
     status, output, errors = call(*arguments)
 
     assert (status, output, errors.count("\n")) == (2, "", 1)
-    assert said in errors
+    assert reason in errors
     assert errors.endswith(f"{helped}`.\n")
 
 

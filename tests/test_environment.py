@@ -1,4 +1,4 @@
-"""Whose a variable is: ours, Kubernetes', Docker's, or nobody's."""
+"""Whether a variable is ours, Kubernetes', Docker's or unknown."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EXPLAINED = {"app/environment.py"}
 
 
 def injected(service: str, port: int, protocol: str, address: str, port_name: str) -> dict[str, str]:
-    """What the kubelet sets for a Service: its own seven variables, and one for a named port."""
+    """What the kubelet sets for a Service: seven variables, and one for a named port."""
     service = service.upper().replace("-", "_")
     host = f"[{address}]" if ":" in address else address
     each = f"{service}_PORT_{port}_{protocol.upper()}"
@@ -68,14 +68,14 @@ def injected(service: str, port: int, protocol: str, address: str, port_name: st
 def test_what_kubernetes_injects_is_neither_ours_nor_unknown(
     service: str, port: int, protocol: str, address: str
 ) -> None:
-    """For a Service of any such name, on any port, by any protocol."""
+    """For any such name, port and protocol."""
     environment = injected(service, port, protocol, address, "http-metrics")
     assert own_variables(environment) == {}
     assert find_unknown(environment, SETTINGS) == {}
 
 
 def test_what_docker_links_inject_is_neither_ours_nor_unknown() -> None:
-    """A link's name, the variables of the container behind it, and a range of ports."""
+    """A link's name, its container's variables, a range of ports."""
     environment = {
         "PNEUMOSERVE_NAME": "/web/pneumoserve",
         "PNEUMOSERVE_PORT": "tcp://172.17.0.5:8000",
@@ -90,12 +90,12 @@ def test_what_docker_links_inject_is_neither_ours_nor_unknown() -> None:
 
 @pytest.mark.parametrize("value", ["9000", "abc", "http://10.96.0.12:8000", "tcp://10.96.0.12", "10.96.0.12:8000"])
 def test_a_port_that_somebody_wrote_is_ours_right_or_wrong(value: str) -> None:
-    """Only what Kubernetes would write is taken for Kubernetes'."""
+    """Only what Kubernetes would write is Kubernetes'."""
     assert own_variables({"PNEUMOSERVE_PORT": value}) == {"PORT": value}
 
 
 def test_an_injected_port_does_not_hide_ours_in_small_letters() -> None:
-    """Settings are read whatever the case, in whatever order the variables stand."""
+    """In whatever order they stand."""
     both = {"PNEUMOSERVE_PORT": "tcp://10.96.0.12:8000", "pneumoserve_port": "9000"}
     assert own_variables(both) == {"PORT": "9000"}
     assert own_variables(dict(reversed(both.items()))) == {"PORT": "9000"}
@@ -120,19 +120,19 @@ def test_an_injected_port_does_not_hide_ours_in_small_letters() -> None:
     ],
 )
 def test_an_unknown_variable_is_named_with_the_nearest_that_there_is(written: str, nearest: str | None) -> None:
-    """None where it looks like no other."""
+    """None where none is near."""
     assert find_unknown({written: "5"}, SETTINGS) == {written: nearest}
 
 
 def test_known_variables_and_others_are_not_named() -> None:
-    """The settings, in any case; those of other commands; one that is set to nothing; one of another prefix."""
+    """Settings in any case, other commands', empty ones, other prefixes."""
     names = [*SETTINGS, *BESIDE_SETTINGS, "max_pixels"]
     environment = {f"PNEUMOSERVE_{name}": "5" for name in names} | {"PNEUMOSERVE_MAX_PIXEL": "", "PNEUMO_PORT": "5"}
     assert find_unknown(environment, SETTINGS) == {}
 
 
 def test_the_list_holds_every_variable_of_the_repository_and_no_other() -> None:
-    """A variable that is written anywhere, in a command, a compose file or the README, is one that serve knows."""
+    """In commands, compose files and README."""
     written = {
         name
         for path in WRITTEN_IN
@@ -150,7 +150,7 @@ def test_compose_hands_on_every_setting_that_the_image_leaves_open() -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    """One row each of the table of settings."""
+    """A row each of the table of settings."""
     page = (ROOT / "docs" / "settings.md").read_text("utf-8")
     rows = re.findall(r"^\| `PNEUMOSERVE_([A-Z_]+)` \|", page, re.MULTILINE)
     assert sorted(rows) == sorted(SETTINGS)

@@ -1,4 +1,4 @@
-"""The house stands as it is drawn: which part may know which, and what is loaded to serve."""
+"""The architecture: which part may import which, and what serving loads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 STORE = ROOT / "model_store"
 MAX_ENTRY_BYTES = 18_000_000
 HEAVY = ["cv2", "fastapi", "keras", "matplotlib", "numpy", "openvino", "pyarrow", "sklearn", "tensorflow", "uvicorn"]
-# What each part may import of this repository, itself apart: arrows point one way.
+# What each part may import of this repository beside itself.
 ARROWS = {
     "app/errors.py": set(),
     "app/names.py": set(),
@@ -39,12 +39,12 @@ ARROWS = {
     "app/server.py": {"app.protocol", "app.settings"},
     "app/process.py": set(),
     "app/serve.py": {"app"},
-    # What a labelled film is, and the figures of such films, are worked out in one place.
+    # Labelled films and their metrics have one home.
     "batch": {"app.errors", "app.names", "app.api.problems", "app.api.schemas", "app.inference"}
     | {f"training.{module}" for module in ("data.kinds", "data.layout", "data.patients", "evaluation.metrics")},
     "training": {"app.cli", "app.errors", "app.names", "app.notice", "app.version", "app.imaging", "app.inference"},
 }
-# Where a library may be imported, at the top of a file or within a function.
+# Where a library may be imported, also within a function.
 PLACES = {
     ("fastapi", "starlette"): ["app/main.py", "app/api"],
     ("keras", "tensorflow"): ["app/inference/keras_graph.py", "app/inference/tensorflow_engine.py", "training"],
@@ -68,7 +68,7 @@ def sources(*places: str) -> list[Path]:
 
 
 def imports(path: Path) -> set[str]:
-    """The modules that a file imports anywhere, by their full names; of `from a import b`, `a` and `a.b`."""
+    """Return the modules that a file imports anywhere, by full name; of `from a import b`, `a` and `a.b`."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -86,7 +86,7 @@ def within(name: str, packages: Iterable[str]) -> bool:
 
 @pytest.mark.parametrize("part", ARROWS)
 def test_arrows_point_one_way(part: str) -> None:
-    """From api to inference to imaging to errors; training knows the models, batch speaks HTTP, app knows neither."""
+    """From api to inference to imaging to errors; app knows neither training nor batch."""
     own = part.removesuffix(".py").replace("/", ".")
     allowed = ARROWS[part] | {own}
     wrong = []
@@ -119,7 +119,7 @@ def test_every_part_of_training_has_its_room() -> None:
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    """Within the service, imports inside of functions included."""
+    """Imports within functions included."""
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sources("app")}
     known = {name: imports(path) & modules.keys() for name, path in modules.items()}
     while ends := {name for name, others in known.items() if not others & known.keys()}:
@@ -129,7 +129,6 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 @pytest.mark.parametrize("libraries", PLACES, ids=lambda libraries: libraries[0])
 def test_a_library_is_known_in_its_place_only(libraries: tuple[str, ...]) -> None:
-    """FastAPI in `api`, Keras in the TensorFlow engine and `training`, and so on."""
     allowed = {path for place in PLACES[libraries] if (ROOT / place).exists() for path in sources(place)}
     assert any(within(name, libraries) for path in allowed for name in imports(path))
     wrong = [
@@ -142,13 +141,12 @@ def test_a_library_is_known_in_its_place_only(libraries: tuple[str, ...]) -> Non
 
 
 def test_no_module_is_made_of_leftovers() -> None:
-    """Nothing is named utils, helpers, common or manager."""
     names = {path.stem for path in sources("app", "batch", "training")}
     assert names & {"util", "utils", "helper", "helpers", "common", "manager", "misc"} == set()
 
 
 def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run code in a fresh interpreter; what it prints."""
+    """Run code in a fresh interpreter."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
@@ -164,7 +162,7 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_serving_with_openvino_imports_neither_keras_nor_tensorflow(tiny_store: Path, tmp_path: Path) -> None:
-    """The whole service, a model opened and verified, and films read with every map: nothing of either is loaded."""
+    """For the whole service, a verified model, and films with every map."""
     film = tmp_path / "film.jpeg"
     film.write_bytes(encode(film_pixels()))
     code = """if True:
@@ -188,7 +186,6 @@ def test_serving_with_openvino_imports_neither_keras_nor_tensorflow(tiny_store: 
 
 
 def test_the_command_imports_no_heavy_library() -> None:
-    """`pneumoserve --help` costs no second: each part is imported when it is called."""
     code = f"import sys, pneumoserve; print(sorted(set({HEAVY}) & set(sys.modules)))"
     assert run(code).stdout.strip() == "[]"
 
@@ -203,13 +200,13 @@ def committed() -> list[str]:
     )
     paths = [Path(line).parts for line in listed.stdout.splitlines()]
     tracked = {f"{parts[1]}/{parts[2]}" for parts in paths if len(parts) > 3}
-    # Where there is no git, as in an unpacked archive, all that is in the store came with it.
+    # Without git, as in an unpacked archive, the whole store came with it.
     return [label for label in list_entries(STORE) if label in tracked or listed.returncode]
 
 
 @pytest.fixture(params=committed() or [None])
 def bundled(request: pytest.FixtureRequest) -> Entry:
-    """Every entry that the repository holds."""
+    """Every committed entry."""
     if request.param is None:
         pytest.skip("no entry is committed in model_store yet")
     return find_entry(STORE, request.param)
@@ -219,7 +216,7 @@ def bundled(request: pytest.FixtureRequest) -> Entry:
 def test_a_bundled_model_opens_and_gives_each_film_of_a_batch_its_own_answer(
     bundled: Entry, engine: EngineName
 ) -> None:
-    """Its files and numbers are verified; different films have different rows, in the order of the films."""
+    """Different films have different rows, in their order."""
     opened = open_verified(bundled, engine)
     films = np.stack([film_pixels(seed, *bundled.manifest.shape) for seed in range(4)])
     together = opened.logits(films)
@@ -230,12 +227,11 @@ def test_a_bundled_model_opens_and_gives_each_film_of_a_batch_its_own_answer(
 
 
 def test_a_bundled_model_is_under_18_megabytes(bundled: Entry) -> None:
-    """The whole entry, with its plots."""
+    """With its plots."""
     assert sum(path.stat().st_size for path in bundled.folder.rglob("*") if path.is_file()) < MAX_ENTRY_BYTES
 
 
 def test_the_bundled_default_is_a_bundled_model() -> None:
-    """What is served where nothing is asked for came with the repository."""
     if not committed():
         pytest.skip("no entry is committed in model_store yet")
     assert find_entry(STORE).label in committed()

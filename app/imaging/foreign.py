@@ -9,6 +9,7 @@ HEAD_BYTES = 4096
 
 _EXPORT = "export the film as JPEG or PNG"
 _UNPACK = "unpack it, and send one film in one request"
+_UNCOMPRESSED = "send the film uncompressed"
 _AS_BYTES = 'send the bytes of the file, or {"image": "<base64>"} as application/json'
 _AS_FORM = "send it as multipart/form-data and name its boundary in the header Content-Type"
 _UNCHANGED = "read, copy and send the file as bytes, never as text"
@@ -35,14 +36,14 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (rb"%PDF", "a PDF document", _EXPORT),
     (rb"PK\x03\x04", "a ZIP archive", _UNPACK),
     (rb"7z\xbc\xaf|Rar!|.{257}ustar", "an archive", _UNPACK),
-    (rb"\x1f\x8b", "gzip data", "send the film uncompressed"),
-    (rb"\x28\xb5\x2f\xfd|\xfd7zXZ|BZh[1-9]", "compressed data", "send the film uncompressed"),
+    (rb"\x1f\x8b", "gzip data", _UNCOMPRESSED),
+    (rb"\x28\xb5\x2f\xfd|\xfd7zXZ|BZh[1-9]", "compressed data", _UNCOMPRESSED),
     (rb"\0\x05\x16[\0\x07]", "the companion that macOS keeps beside a file (._NAME)", _THE_FILE),
     (rb"version https://git-lfs", "a pointer of Git LFS", "fetch the file with git lfs pull"),
     (rb"\0+\Z", "nothing but zeros", "look whether the file was copied or downloaded whole"),
     # Each byte became a character, or U+FFFD, or line ends were changed.
-    (rb"(?:\xef\xbf\xbd){2}|\xc3\xbf\xc3\x98", "an image that a program took for text", _UNCHANGED),
-    (rb"(?:\xef\xbf\xbd|\xc2\x89|\x89)?PNG\r?\n", "an image that a program took for text", _UNCHANGED),
+    (rb"(?:\xef\xbf\xbd){2}|\xc3\xbf\xc3\x98|(?:\xef\xbf\xbd|\xc2\x89|\x89)?PNG\r?\n",
+     "an image that a program took for text", _UNCHANGED),
     (rb"--[^\r\n]{1,200}\r?\n(?i:content-)", "a form", _AS_FORM),
     (rb".{1,512}?(?:\xff\xd8\xff|\x89PNG\r\n\x1a\n)", "an image behind other bytes", "send it without these"),
     (rb"[\s\"']*data:", "a data: URL", _AS_BYTES),

@@ -32,7 +32,7 @@ class Head:
     """A piecewise linear head.
 
     `features` (N, rows, columns, channels) are `pooled` by global average, or flattened, into `dense`: Dense layers,
-    all but the last with ReLU. `hidden` are those layers' outputs.
+    all but the last with ReLU. `hidden` are the ReLU layers' outputs.
     """
 
     features: Tensor

@@ -28,7 +28,7 @@ def open_to_viewer(tiny_store: Path) -> Iterator[Running]:
 
 
 def assert_readable(answer: httpx.Response, origin: str = VIEWER) -> None:
-    """A browser lets the page read the answer, and the headers that tell of it."""
+    """A browser lets the page read the answer, and its headers."""
     assert answer.headers["Access-Control-Allow-Origin"] == origin
     exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
     assert exposed == {"X-Request-ID", "Retry-After", "Server-Timing"}
@@ -56,9 +56,9 @@ def test_a_preflight_is_answered_logged_and_counted_apart(tiny_store: Path, capl
     allowed = answer.headers["Access-Control-Allow-Headers"].lower()
     assert {"content-type", "x-request-id"} <= set(allowed.split(","))
     lines = [record.fields for record in caplog.records if record.message == "request"]  # type: ignore[attr-defined]
-    (told,) = [line for line in lines if line["method"] == "OPTIONS"]
-    assert (told["method"], told["path"], told["outcome"]) == ("OPTIONS", "/predict", "preflight")
-    assert told["request_id"] == answer.headers["X-Request-ID"]
+    (logged,) = [line for line in lines if line["method"] == "OPTIONS"]
+    assert (logged["method"], logged["path"], logged["outcome"]) == ("OPTIONS", "/predict", "preflight")
+    assert logged["request_id"] == answer.headers["X-Request-ID"]
     assert 'outcome="preflight"' in metrics
     assert 'outcome="ok"' not in metrics
 
@@ -103,7 +103,7 @@ def test_a_refusal_and_a_failure_of_ours_can_be_read(tiny_store: Path, monkeypat
     "origin", ["https://evil.example.org", "https://viewer.example.org.evil.org", "null", VIEWER + ":8443"]
 )
 def test_another_origin_cannot_read(open_to_viewer: Running, origin: str) -> None:
-    """It is told of none that can; and caches keep the answers apart."""
+    """It is logged of none that can; and caches keep the answers apart."""
     answer = open_to_viewer.client.get("/model", headers={"Origin": origin})
     assert "Access-Control-Allow-Origin" not in answer.headers
     assert "Origin" in answer.headers["Vary"]

@@ -23,7 +23,7 @@ from tests.running import Running, running, wait_until
 
 
 def test_health_names_model_and_engine(client: httpx.Client, tiny_store: Path) -> None:
-    """What is running can be told without sending a film."""
+    """Without sending a film."""
     health = client.get("/health").json()
     sha256 = artifact.find_entry(tiny_store).manifest.sha256.model_keras
 
@@ -150,19 +150,19 @@ def test_an_unexpected_failure_while_loading_is_told(
     def fail(*_arguments: object, **_settings: object) -> None:
         raise KeyError("a path, perhaps")
 
-    told: list[Exception] = []
+    refused: list[Exception] = []
     monkeypatch.setattr(main, "open_predictor", fail)
-    app = main.create_app(Settings(model_store=tiny_store), refused=told.append)
+    app = main.create_app(Settings(model_store=tiny_store), refused=refused.append)
 
     async def start() -> None:
         async with app.router.lifespan_context(app):
-            while not told:
+            while not refused:
                 await asyncio.sleep(0.01)
 
     with caplog.at_level("ERROR", "pneumoserve"):
         asyncio.run(asyncio.wait_for(start(), 15))
 
-    assert [type(error) for error in told] == [KeyError]
+    assert [type(error) for error in refused] == [KeyError]
     assert [record.fields["reason"] for record in caplog.records] == ["unexpected KeyError"]  # type: ignore[attr-defined]
 
 
@@ -189,6 +189,6 @@ def test_the_log_holds_json_alone() -> None:
         "try: 1 / 0\n"
         "except ZeroDivisionError: logging.getLogger('asyncio').exception('Exception in callback')\n"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr
 
-    assert [json.loads(line)["message"] for line in told.splitlines()] == ["Exception in callback"]
+    assert [json.loads(line)["message"] for line in printed.splitlines()] == ["Exception in callback"]

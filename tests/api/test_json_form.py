@@ -1,4 +1,4 @@
-"""A film as base64 in JSON: whatever a JSON library writes is read, and nothing is guessed."""
+"""A film as base64 in JSON: any JSON library's output is read, nothing is guessed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def find(sent: bytes | str, content_type: str = "application/json") -> Upload:
 
 
 def test_the_film_has_every_kind_of_character() -> None:
-    """Else the cases below would show nothing: both that base64 has beside letters and digits, and padding."""
+    """Both that base64 has beside letters and digits, and padding: else the cases below show nothing."""
     assert {"/", "+", "="} <= set(BASE64)
 
 
@@ -52,7 +52,7 @@ def test_the_film_has_every_kind_of_character() -> None:
     ],
 )  # fmt: skip
 def test_the_film_comes_out_byte_by_byte(sent: str) -> None:
-    """However a client writes the one field, and without a file name."""
+    """However the field is written, without a file name."""
     assert find(sent) == Upload(FILM, None)
 
 
@@ -64,13 +64,12 @@ def test_parameters_of_the_content_type_play_no_part(declared: str) -> None:
 
 @pytest.mark.parametrize("image", [FILM, encode(film_pixels(1), ".png"), bytes(128) + b"DICM", b"[1]", b'"x"', b"\xff"])
 def test_what_is_no_json_object_is_the_image_itself(image: bytes) -> None:
-    """The first byte decides, not the declared type."""
+    """The first byte decides."""
     assert find(image) == Upload(image)
 
 
 @pytest.mark.parametrize("declared", ["", "text/json", "application/vnd.api+json", "application/octet-stream"])
 def test_json_of_another_type_is_left_to_the_decoder(declared: str) -> None:
-    """One type is the form; of any other the bytes decide, as the contract has it."""
     assert find(WHOLE, declared) == Upload(WHOLE.encode())
 
 
@@ -79,7 +78,7 @@ def test_json_of_another_type_is_left_to_the_decoder(declared: str) -> None:
              '{"image": "data:image/jpeg;base64,"}', '{"instances": [{"image": "x"}]}', ""],
 )  # fmt: skip
 def test_json_without_an_image_is_a_missing_file(sent: str) -> None:
-    """Also where the field is empty, or stands elsewhere."""
+    """Also where the field is empty or nested."""
     with pytest.raises(MissingFile, match=r"Expected .*\. Received .*\."):
         find(sent)
 
@@ -121,7 +120,7 @@ def deep(depth: int) -> str:
     ],
 )  # fmt: skip
 def test_json_that_is_not_the_form_is_refused_with_what_came(sent: bytes | str, words: str) -> None:
-    """Broken, of other fields, of other types, too large once parsed, or in another encoding."""
+    """Broken, of other fields or types, too large once parsed, or in another encoding."""
     with pytest.raises(MalformedForm, match=words):
         find(sent)
 
@@ -153,14 +152,14 @@ def test_broken_base64_is_refused(image: str) -> None:
 
 
 def test_base64_that_was_cut_between_two_groups_gives_a_film_that_was_cut() -> None:
-    """It is whole base64: that the film is not, its decoder sees."""
+    """Whole base64: the image decoder sees the cut."""
     cut = find(f'{{"image": "{BASE64[:-8]}"}}').data
     assert FILM.startswith(cut)
     assert len(cut) < len(FILM)
 
 
 def test_a_body_of_many_values_is_refused_before_it_is_parsed() -> None:
-    """A list of empty lists takes twenty times its own size in memory."""
+    """Empty lists take twenty times their size in memory."""
     sent = b'{"image": [' + b"[]," * 500_000 + b"0]}"
     tracemalloc.start()
     try:
@@ -172,7 +171,7 @@ def test_a_body_of_many_values_is_refused_before_it_is_parsed() -> None:
 
 
 def test_a_film_is_never_held_more_than_three_times() -> None:
-    """Beside the body: its text and the string in it, then the string and the image."""
+    """Body, text and its string; then string and image."""
     sent = b'{"image": "' + b"A" * 4_000_000 + b'"}'
     tracemalloc.start()
     try:

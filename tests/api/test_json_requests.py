@@ -55,10 +55,10 @@ COLOUR = np.dstack([film_pixels(6), film_pixels(7), film_pixels(8)])
 def test_json_is_answered_as_the_bytes_themselves(client: httpx.Client, film: bytes, query: str) -> None:
     """Probability, class, warnings, maps: all but the moment."""
     raw = client.post(f"/predict{query}", content=film)
-    told = client.post(f"/predict{query}", json={"image": base64.b64encode(film).decode()})
+    answer = client.post(f"/predict{query}", json={"image": base64.b64encode(film).decode()})
 
-    assert (told.status_code, told.json()) == (200, raw.json())
-    assert told.json()["filename"] is None
+    assert (answer.status_code, answer.json()) == (200, raw.json())
+    assert answer.json()["filename"] is None
 
 
 def test_an_image_under_the_type_of_json_is_read_as_an_image(client: httpx.Client) -> None:
@@ -71,8 +71,8 @@ def test_an_image_that_cannot_be_read_is_refused_as_a_raw_one(client: httpx.Clie
     """With the same words, once the base64 is undone."""
     for film in (b"GIF89a" + bytes(50), FILM[: len(FILM) // 2], encode(film_pixels(0, 63, 100), ".png")):
         raw = client.post("/predict", content=film).json()
-        told = client.post("/predict", json={"image": base64.b64encode(film).decode()}).json()
-        assert told | {"request_id": ""} == raw | {"request_id": ""}
+        answer = client.post("/predict", json={"image": base64.b64encode(film).decode()}).json()
+        assert answer | {"request_id": ""} == raw | {"request_id": ""}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,6 @@ def test_an_image_that_cannot_be_read_is_refused_as_a_raw_one(client: httpx.Clie
     ],
 )
 def test_what_is_wrong_with_the_json_is_400(client: httpx.Client, sent: bytes, slug: str) -> None:
-    """And said."""
     response = client.post("/predict", content=sent, headers={"Content-Type": "application/json"})
     assert_problem(response, slug, 400, "Expected", "Received")
 
@@ -181,11 +180,11 @@ def test_json_is_read_by_a_worker(server: Running, monkeypatch: pytest.MonkeyPat
     threads = []
     read = upload.read_encoded
 
-    def look(body: bytes) -> str:
+    def watch(body: bytes) -> str:
         threads.append(threading.current_thread().name)
         return read(body)
 
-    monkeypatch.setattr(upload, "read_encoded", look)
+    monkeypatch.setattr(upload, "read_encoded", watch)
     assert server.client.post("/predict", json={"image": base64.b64encode(FILM).decode()}).status_code == 200
     assert [name.rpartition("_")[0] for name in threads] == ["film"]
 

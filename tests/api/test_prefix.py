@@ -113,8 +113,8 @@ def test_the_log_knows_paths_behind_the_prefix(tiny_store: Path, caplog: pytest.
     with caplog.at_level("INFO", "pneumoserve"), running(tiny_store, root_path=PREFIX) as server:
         for path in ("/xray/livez", "/livez", "/xrays/livez", "/xray/xray/livez"):
             server.client.get(path)
-    told = [record.fields for record in caplog.records if record.message == "request"]  # type: ignore[attr-defined]
-    assert [(line["path"], line["status"]) for line in told if line["path"] != "/readyz"] == [
+    logged = [record.fields for record in caplog.records if record.message == "request"]  # type: ignore[attr-defined]
+    assert [(line["path"], line["status"]) for line in logged if line["path"] != "/readyz"] == [
         ("/livez", 200),
         ("/livez", 200),
         ("other", 404),

@@ -38,7 +38,7 @@ PIECES = st.sampled_from(
 
 
 def tell(sent: bytes, boundary: bytes = BOUNDARY) -> Upload | str:
-    """Answer the upload, or why there is none."""
+    """Return the upload, or the refusal as text."""
     try:
         return find_upload(sent, f"multipart/form-data; boundary={boundary.decode()}", "")
     except PneumoServeError as error:

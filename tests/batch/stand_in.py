@@ -18,7 +18,7 @@ connection, without an answer), or "garbage" (a page of another server)."""
 
 
 class StandIn:
-    """Answers like the contract; `plan[film]` lists what happens first to that film instead.
+    """A server that keeps the contract; `plan[film]` lists what first happens to that film instead.
 
     A film's bytes decide: those that contain `positive` are PNEUMONIA. With `hold_after`, films are received and not
     answered once that many came, until `release`.
@@ -52,7 +52,7 @@ class StandIn:
         self._server.server_close()
 
     def release(self) -> None:
-        """Answer what is held, and hold nothing more."""
+        """Send the held answers, and hold no more."""
         self.hold_after = None
         self._released.set()
 

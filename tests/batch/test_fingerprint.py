@@ -55,7 +55,6 @@ def test_a_film_that_is_written_meanwhile_is_read_again(film: Path, monkeypatch:
 
 
 def test_a_film_that_keeps_growing_is_not_taken(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A film that does not come to rest has no bytes to send."""
     growing(monkeypatch, film, 9)
     with pytest.raises(UnreadableFilm, match="changed while it was read"):
         read_film(str(film))

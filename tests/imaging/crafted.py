@@ -1,4 +1,4 @@
-"""PNG and JPEG files put together by hand, byte by byte, so that each can be wrong in one place."""
+"""PNG and JPEG files made byte by byte, each wrong in one place."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ihdr(width: int, height: int, depth: int = 8, color_type: int = GRAY, interl
 
 
 def raw_rows(samples: np.ndarray, depth: int = 8) -> bytes:
-    """The rows of samples (rows, columns[, channels]) before compression, each behind a filter byte 0."""
+    """Rows of samples (rows, columns[, channels]), uncompressed, each behind a filter byte 0."""
     if depth == 16:
         rows = [row.astype(">u2").tobytes() for row in samples]
     elif depth == 8:
@@ -49,7 +49,7 @@ def png(
     compressed: bytes | None = None,
     interlace: int = 0,
 ) -> bytes:
-    """A PNG of these samples; `compressed` stands in for what IDAT would hold."""
+    """A PNG of these samples; `compressed` replaces IDAT's content."""
     height, width = samples.shape[:2]
     if compressed is None:
         compressed = zlib.compress((interlaced_rows if interlace else raw_rows)(samples, depth))
@@ -64,26 +64,26 @@ def png(
 
 
 def gradient(height: int = 64, width: int = 64, top: int = 256) -> np.ndarray:
-    """Samples that count up from 0 to `top` - 1 along the rows, and begin again."""
+    """Samples that count from 0 to `top` - 1 along the rows, again and again."""
     return (np.arange(height * width, dtype=np.uint32).reshape(height, width) % top).astype(np.uint16)
 
 
 def tiff(orientation: int, order: str = "MM") -> bytes:
-    """An EXIF block with one entry: the orientation."""
+    """An EXIF block with the orientation alone."""
     sign = ">" if order == "MM" else "<"
     entry = struct.pack(sign + "HHIHH", 0x0112, 3, 1, orientation, 0)
     return order.encode() + struct.pack(sign + "HIH", 42, 8, 1) + entry + struct.pack(sign + "I", 0)
 
 
 def tiff_of(*entries: Any, order: str = "MM", rest: bytes = b"") -> bytes:
-    """An EXIF block of a directory with these entries, each of tag, TIFF type, count and four bytes of value."""
+    """An EXIF block of these entries: tag, TIFF type, count, four bytes of value."""
     sign = ">" if order == "MM" else "<"
     packed = b"".join(struct.pack(sign + "HHI4s", tag, kind, count, value) for tag, kind, count, value in entries)
     return order.encode() + struct.pack(sign + "HIH", 42, 8, len(entries)) + packed + bytes(4) + rest
 
 
 def raw_profile(name: bytes, content: bytes) -> bytes:
-    """The text in which ImageMagick keeps a profile in a PNG."""
+    """ImageMagick's text of a profile in a PNG."""
     digits = content.hex()
     lines = "\n".join(digits[start : start + 72] for start in range(0, len(digits), 72))
     return f"\n{name}\n{len(content):8}\n{lines}\n".encode()
@@ -94,7 +94,7 @@ def segment(marker: int, body: bytes = b"") -> bytes:
 
 
 def insert_segments(jpeg: bytes, *segments: bytes) -> bytes:
-    """Put segments straight after the start of a JPEG."""
+    """Insert segments behind a JPEG's start."""
     return jpeg[:2] + b"".join(segments) + jpeg[2:]
 
 
@@ -106,7 +106,7 @@ def with_frame(
     precision: int | None = None,
     components: bytes | None = None,
 ) -> bytes:
-    """Change what the frame header of a baseline JPEG says."""
+    """Change a baseline JPEG's frame header."""
     start = jpeg.index(b"\xff\xc0") + 4
     frame = list(struct.unpack(">BHHB", jpeg[start : start + 6]))
     for place, value in enumerate((precision, height, width, components)):
@@ -115,7 +115,7 @@ def with_frame(
 
 
 def lossless_jpeg(samples: np.ndarray) -> bytes:
-    """A lossless JPEG (ITU-T T.81, annex H) of gray samples, each as its difference from the one to its left."""
+    """A lossless gray JPEG (ITU-T T.81, annex H), each sample as its difference from its left one."""
     height, width = samples.shape
     before = np.roll(samples.astype(int), 1, axis=1)
     before[1:, 0] = samples[:-1, 0]
@@ -142,7 +142,7 @@ def lossless_jpeg(samples: np.ndarray) -> bytes:
 
 
 def jpeg_in_scans(*gray_jpegs: bytes) -> bytes:
-    """A sequential JPEG of several components, each in a scan of its own: those of gray JPEGs with the same tables."""
+    """A sequential JPEG with a scan for each component, from gray JPEGs with the same tables."""
     first = gray_jpegs[0]
     frame, scan = first.index(b"\xff\xc0"), first.rindex(b"\xff\xda")
     numbers = range(1, len(gray_jpegs) + 1)
@@ -157,5 +157,5 @@ def jpeg_in_scans(*gray_jpegs: bytes) -> bytes:
 
 
 def one_scan(jpeg: bytes) -> bytes:
-    """The last scan of a JPEG, with its header: the only one of a baseline JPEG."""
+    """A JPEG's last scan with its header."""
     return jpeg[jpeg.rindex(b"\xff\xda") : -2]

@@ -1,4 +1,4 @@
-"""What is no JPEG and no PNG is called by its name, and its sender told what to do."""
+"""What is neither JPEG nor PNG is named, with what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of an image, and refused, by its header alone."""
+"""What an image's header alone shows, and what it refuses."""
 
 from __future__ import annotations
 
@@ -43,17 +43,15 @@ def read(data: bytes) -> Film:
 
 
 def test_a_baseline_jpeg_tells_its_size_and_one_scan() -> None:
-    """Width, height, components, depth and scans come from the frame and scan headers."""
     assert read_header(JPEG) == ImageHeader("JPEG", 100, 80, 1, 8, 1, 1)
 
 
 def test_a_progressive_jpeg_tells_its_scans() -> None:
-    """Every scan of a progressive JPEG is counted: six, as libjpeg writes gray ones."""
+    """Six, as libjpeg writes gray ones."""
     assert read_header(PROGRESSIVE) == ImageHeader("JPEG", 100, 80, 1, 8, 6, 1)
 
 
 def test_a_colour_jpeg_tells_three_components() -> None:
-    """The components are counted as stored."""
     assert read_header(encode(np.dstack([film_pixels(0, 80, 100)] * 3))).channels == 3
 
 
@@ -62,25 +60,22 @@ def test_a_colour_jpeg_tells_three_components() -> None:
     [(1, 0, 1, 1), (16, 0, 1, 16), (8, RGB, 3, 8), (4, PALETTE, 3, 8), (16, GRAY_ALPHA, 2, 16), (8, RGBA, 4, 8)],
 )
 def test_a_png_tells_its_samples(depth: int, color_type: int, channels: int, bit_depth: int) -> None:
-    """Channels and depth come from IHDR; a palette counts as 8-bit colour."""
+    """A palette counts as 8-bit colour."""
     data = SIGNATURE + ihdr(100, 80, depth, color_type) + chunk(b"IDAT", b"x") + chunk(b"IEND")
     assert read_header(data) == ImageHeader("PNG", 100, 80, channels, bit_depth, 1, 1)
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8", b"II*\0", b"%PDF-1.7", b"\x89PNG\r\n\x1a"])
 def test_other_bytes_are_refused_with_the_accepted_formats(data: bytes) -> None:
-    """What begins as no accepted format is unsupported, and the message lists those that are."""
     with pytest.raises(UnsupportedFormat, match=f"JPEG or PNG image. Received {len(data)} bytes"):
         read_header(data)
 
 
 def test_fill_bytes_before_a_marker_are_skipped() -> None:
-    """Any number of FF bytes may stand before a marker."""
     assert read_header(insert_segments(JPEG, b"\xff" * 5)) == read_header(JPEG)
 
 
 def test_a_hundred_scans_are_read_and_one_more_is_refused() -> None:
-    """The limit on scans is exact, and counted before any decoding."""
     closed, left = PROGRESSIVE[:-2], MAX_JPEG_SCANS - read_header(PROGRESSIVE).scans
     scan = one_scan(PROGRESSIVE)
     hundred = closed + scan * left + b"\xff\xd9"
@@ -92,7 +87,6 @@ def test_a_hundred_scans_are_read_and_one_more_is_refused() -> None:
 
 
 def test_an_end_marker_in_a_comment_hides_no_scans() -> None:
-    """Between scans a comment may hold any bytes: those of an end marker end nothing."""
     hidden = PROGRESSIVE[:-2] + segment(0xFE, b"\xff\xd9") + one_scan(PROGRESSIVE) * 200 + b"\xff\xd9"
     with pytest.raises(TooManyPixels, match="scans"):
         check_dimensions(read_header(hidden), 10**6)
@@ -100,7 +94,7 @@ def test_an_end_marker_in_a_comment_hides_no_scans() -> None:
 
 @pytest.mark.parametrize("picture", [GRAY, np.dstack([GRAY] * 3)], ids=["gray", "RGB"])
 def test_scans_behind_a_whole_one_are_not_looked_for_and_refused(picture: np.ndarray) -> None:
-    """No decoder takes another one there, so they need no walk through the file."""
+    """No decoder takes another there: they need no walk through the file."""
     jpeg = encode(picture)
     data = jpeg[:-2] + one_scan(jpeg) * 200 + b"\xff\xd9"
     assert read_header(data) == read_header(jpeg)
@@ -109,7 +103,7 @@ def test_scans_behind_a_whole_one_are_not_looked_for_and_refused(picture: np.nda
 
 
 def test_three_components_of_one_name_are_not_whole_after_one() -> None:
-    """To a decoder they are three, and it takes scan after scan of them."""
+    """A decoder sees three, and takes scan after scan of them."""
     colour = encode(np.dstack([GRAY] * 3))
     frame = colour.index(b"\xff\xc0")
     same = bytearray(colour)
@@ -121,19 +115,17 @@ def test_three_components_of_one_name_are_not_whole_after_one() -> None:
 
 
 def test_scan_markers_in_a_comment_are_no_scans() -> None:
-    """Bytes in a comment that look like scans are not counted."""
     data = PROGRESSIVE.replace(b"\xff\xda", segment(0xFE, b"\xff\xda" * 200) + b"\xff\xda", 3)
     assert read_header(data).scans == 6
 
 
 def test_scans_of_a_second_image_do_not_count() -> None:
-    """What stands behind the end of the image belongs to no image."""
     assert read_header(JPEG + PROGRESSIVE * 50).scans == 1
 
 
 @pytest.mark.parametrize("junk", [b"\xff\0", b"\0", b"\xff\0\xff"])
 def test_the_frame_that_decoders_see_is_the_frame_that_is_checked(junk: bytes) -> None:
-    """FF 00 is no marker: taken for one, the length behind it would hide a frame from us, but not from decoders."""
+    """FF 00 is no marker: the length behind it would hide a frame from us, not from decoders."""
     frame = segment(0xC0, struct.pack(">BHHB3B", 8, 40_000, 40_000, 1, 1, 0x11, 0))
     data = insert_segments(JPEG, segment(0xFE), junk + struct.pack(">H", len(frame) + 2) + frame)
     assert (read_header(data).width, read_header(data).height) == (40_000, 40_000)
@@ -155,7 +147,7 @@ def test_the_frame_that_decoders_see_is_the_frame_that_is_checked(junk: bytes) -
     ],
 )
 def test_a_kind_of_jpeg_that_is_not_read_is_refused_by_its_name(marker: int, precision: int, kind: str) -> None:
-    """With what to do. Decoders would read the arithmetic-coded one, and would not notice where it was cut."""
+    """Decoders would read an arithmetic-coded one, and not notice a cut."""
     data = with_frame(JPEG, precision=precision).replace(b"\xff\xc0", bytes((0xFF, marker)))
     with pytest.raises(UndecodableImage, match=f"Received {kind}: save it as one of these, or as PNG"):
         read_header(data)
@@ -163,27 +155,24 @@ def test_a_kind_of_jpeg_that_is_not_read_is_refused_by_its_name(marker: int, pre
 
 @pytest.mark.parametrize("cut", [3, 10, 30, 200])
 def test_a_jpeg_that_ends_in_its_header_is_refused(cut: int) -> None:
-    """A header needs a frame and a scan."""
     with pytest.raises(UndecodableImage, match="ends early"):
         read_header(JPEG[:cut])
 
 
 def test_a_jpeg_with_a_scan_before_its_frame_is_refused() -> None:
-    """A scan needs a frame."""
     with pytest.raises(UndecodableImage, match="before its first scan"):
         read_header(b"\xff\xd8" + one_scan(JPEG) + b"\xff\xd9")
 
 
 @pytest.mark.parametrize("size", [{"width": 0}, {"height": 0}])
 def test_a_jpeg_without_a_side_is_refused(size: dict[str, Any]) -> None:
-    """A height of 0, which is told after the first scan, is not accepted either."""
+    """Nor is a height of 0, given after the first scan, accepted."""
     with pytest.raises(UndecodableImage, match="with a width and a height"):
         read_header(with_frame(JPEG, **size))
 
 
 @pytest.mark.parametrize("stuffing", [segment(0xFE), b"\xff\xd0", b"\xff\x01"])
 def test_millions_of_tiny_segments_are_refused_at_once(stuffing: bytes) -> None:
-    """A JPEG of segments without content costs no walk through all of them."""
     data = insert_segments(JPEG, stuffing * 2_000_000)
     begun = time.process_time()
     with pytest.raises(UndecodableImage, match=f"at most {MAX_SEGMENTS} segments"):
@@ -192,7 +181,6 @@ def test_millions_of_tiny_segments_are_refused_at_once(stuffing: bytes) -> None:
 
 
 def test_a_run_of_fill_bytes_in_a_scan_costs_one_pass() -> None:
-    """The search for the end of a scan does not try each byte of such a run again."""
     data = JPEG[:-2] + b"\xff" * 2_000_000 + b"\0" + b"\xff\xd9"
     begun = time.process_time()
     assert read_header(data).scans == 1
@@ -200,7 +188,6 @@ def test_a_run_of_fill_bytes_in_a_scan_costs_one_pass() -> None:
 
 
 def test_millions_of_empty_chunks_are_refused_at_once() -> None:
-    """Nor does a PNG of empty chunks."""
     data = SIGNATURE + ihdr(64, 64) + chunk(b"teSt") * 2_000_000
     begun = time.process_time()
     with pytest.raises(UndecodableImage, match="at most 100000 chunks"):
@@ -230,13 +217,11 @@ def test_millions_of_empty_chunks_are_refused_at_once() -> None:
     ],
 )
 def test_a_png_that_contradicts_the_standard_is_refused(data: bytes, message: str) -> None:
-    """Each with what was expected."""
     with pytest.raises(UndecodableImage, match=message):
         read_header(data)
 
 
 def test_a_changed_byte_in_the_pixels_of_a_png_is_refused() -> None:
-    """The checksum of what carries pixels is checked."""
     data = bytearray(png(gradient()))
     data[data.index(b"IDAT") + 20] ^= 1
     with pytest.raises(UndecodableImage, match="checksums"):
@@ -244,13 +229,13 @@ def test_a_changed_byte_in_the_pixels_of_a_png_is_refused() -> None:
 
 
 def test_a_png_of_one_frame_is_no_animation() -> None:
-    """A file that calls itself an animation of one frame is one picture."""
+    """Even where it calls itself one."""
     assert read_header(png(gradient(), before=[chunk(b"acTL", struct.pack(">II", 1, 0))])).width == 64
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 64), (64, 256), (256, 64), (100, 400), (400, 2500 // 25)])
 def test_sizes_at_the_limits_are_read(width: int, height: int) -> None:
-    """64 pixels a side, and four times as long as wide, are still films."""
+    """64 pixels a side, and four times as long as wide."""
     assert check_dimensions(ImageHeader("PNG", width, height, 1, 8), width * height) is None
 
 
@@ -265,13 +250,12 @@ def test_sizes_at_the_limits_are_read(width: int, height: int) -> None:
     ],
 )
 def test_sizes_past_the_limits_are_unsuitable(width: int, height: int, message: str) -> None:
-    """One pixel more, or less, is refused."""
+    """By one pixel."""
     with pytest.raises(UnsuitableImage, match=message):
         check_dimensions(ImageHeader("PNG", width, height, 1, 8), 10**6)
 
 
 def test_one_pixel_row_over_the_limit_is_too_many() -> None:
-    """The limit itself is accepted."""
     check_dimensions(ImageHeader("JPEG", 100, 100, 1, 8), 10_000)
     with pytest.raises(TooManyPixels, match=r"at most 10000 pixels\. Received 100 × 101 = 10100"):
         check_dimensions(ImageHeader("JPEG", 100, 101, 1, 8), 10_000)
@@ -285,7 +269,7 @@ def test_one_pixel_row_over_the_limit_is_too_many() -> None:
     ],
 )
 def test_a_promise_of_a_thousand_million_pixels_costs_neither_time_nor_memory(data: bytes) -> None:
-    """Sizes are refused from the header, before anything is decoded."""
+    """It is refused before decoding."""
     tracemalloc.start()
     begun = time.process_time()
     with pytest.raises(TooManyPixels):

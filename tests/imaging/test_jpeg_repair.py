@@ -1,4 +1,4 @@
-"""Whole JPEGs that are sloppily written are read; cut ones are not, whatever is put in the place of what is missing."""
+"""Sloppily written JPEGs are read where whole, and refused where cut, whatever replaces what is missing."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def without_jfif(data: bytes) -> bytes:
 
 
 def assert_whole(sloppy: bytes, original: bytes, message: str) -> None:
-    """The pixels are the original's, and the one warning says what was noticed."""
+    """Assert the original's pixels, and one warning of the fault."""
     pixels, warnings = read(sloppy)
     assert np.array_equal(read(original)[0], pixels)
     assert list(warnings) == ["sloppy-file"]
@@ -84,7 +84,7 @@ def assert_whole(sloppy: bytes, original: bytes, message: str) -> None:
 
 @all_films
 def test_a_well_written_film_needs_no_second_look(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is decoded once, and nothing is said about it."""
+    """It is decoded once, without a warning."""
     monkeypatch.setattr(raster, "repair", None)
     assert read(data)[1] == {}
 
@@ -92,27 +92,24 @@ def test_a_well_written_film_needs_no_second_look(data: bytes, monkeypatch: pyte
 @pytest.mark.parametrize("version", [(2, 1), (0, 0), (3, 2), (255, 255)])
 @pytest.mark.parametrize("data", [film("baseline"), film("progressive"), film("colour restarts")])
 def test_an_unknown_version_of_jfif_is_overlooked(data: bytes, version: tuple[int, ...]) -> None:
-    """No decoder does anything with it."""
     assert_whole(with_version(data, *version), data, "its JFIF version is unknown")
 
 
 @all_films
 @pytest.mark.parametrize("padding", [b"", b"\0", b"\0" * 40, b"\0" * 5000, b"\0\0\0\xff\xff", b"\xff"])
 def test_a_film_is_whole_without_its_end_marker(data: bytes, padding: bytes) -> None:
-    """Also where zeros and fill bytes follow; or half of the marker."""
+    """Also behind zeros and fill bytes, or with half the marker."""
     assert_whole(data[:-2] + padding, data, "its end marker is missing")
 
 
 @all_films
 @pytest.mark.parametrize("padding", [b"\0" * 12, b"\0" * 4096, b"\0" * 20 + b"\xff" * 3])
 def test_zeros_before_the_end_marker_are_padding(data: bytes, padding: bytes) -> None:
-    """However many."""
     assert_whole(data[:-2] + padding + END, data, "zeros stand before a marker")
 
 
 @all_films
 def test_fill_bytes_before_the_end_marker_are_as_the_standard_allows(data: bytes) -> None:
-    """No warning is due."""
     pixels, warnings = read(data[:-2] + b"\xff" * 40 + END)
     assert np.array_equal(read(data)[0], pixels)
     assert warnings == {}
@@ -121,7 +118,7 @@ def test_fill_bytes_before_the_end_marker_are_as_the_standard_allows(data: bytes
 @pytest.mark.parametrize("name", ["restarts", "colour restarts", "colour 4:4:4", "colour optimised"])
 @pytest.mark.parametrize("padding", [b"\0", b"\0\0", b"\0" * 9, b"\0\xff", b"\0" * 64])
 def test_zeros_before_every_restart_marker_are_padding(name: str, padding: bytes) -> None:
-    """Also where the data before them end with a zero themselves, as of a gray film in colour they often do."""
+    """Also where the data end with a zero, as those of a gray film in colour often do."""
     data = FILMS[name]
     ends_with_zero = [part.endswith(b"\0") for part in RESTART.split(data[scan_start(data) : -2])]
     assert any(ends_with_zero) == (name in ("colour restarts", "colour 4:4:4"))
@@ -129,14 +126,12 @@ def test_zeros_before_every_restart_marker_are_padding(name: str, padding: bytes
 
 
 def test_zeros_before_one_restart_marker_are_padding() -> None:
-    """Whichever it is."""
     data = FILMS["colour restarts"]
     for marker in list(RESTART.finditer(data, scan_start(data)))[::9]:
         assert_whole(data[: marker.start()] + b"\0" * 10 + data[marker.start() :], data, "zeros stand before a marker")
 
 
 def test_zeros_between_the_scans_of_a_progressive_film_are_padding() -> None:
-    """Before whichever marker follows."""
     data = FILMS["progressive"]
     between = data.index(b"\xff\xc4", scan_start(data))
     assert_whole(data[:between] + b"\0" * 50 + data[between:], data, "zeros stand before a marker")
@@ -144,7 +139,7 @@ def test_zeros_between_the_scans_of_a_progressive_film_are_padding() -> None:
 
 @pytest.mark.parametrize("transform", [2, 3, 7, 255])
 def test_an_unknown_adobe_transform_is_taken_as_all_decoders_take_it(transform: int) -> None:
-    """Colour of three components for YCbCr, of four for YCCK."""
+    """Three components are YCbCr, four YCCK."""
     adobe = segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes((transform,)))
     plain = without_jfif(FILMS["colour"])
     assert_whole(insert_segments(plain, adobe), plain, "its Adobe segment names unknown colours")
@@ -157,14 +152,14 @@ def test_an_unknown_adobe_transform_is_taken_as_all_decoders_take_it(transform: 
 @pytest.mark.parametrize("data", [film("baseline"), film("restarts"), film("colour")])
 @pytest.mark.parametrize("spectrum", [b"\0\0\0", b"\1\x3f\0", b"\0\x3f\1"])
 def test_the_spectrum_of_a_sequential_scan_is_overlooked(data: bytes, spectrum: bytes) -> None:
-    """Such a scan brings all coefficients, whatever it says."""
+    """Such a scan brings all coefficients."""
     start = scan_start(data)
     assert_whole(data[: start - 3] + spectrum + data[start:], data, "not that of a sequential JPEG")
 
 
 @pytest.mark.parametrize("pieces", [[(2, 1)], [(1, 2)], [(1, 1), (1, 1)], [(0, 1)]])
 def test_a_broken_colour_profile_is_overlooked(pieces: list[Any]) -> None:
-    """Colours are not managed here; a whole profile is no reason for a warning."""
+    """A whole profile brings no warning."""
     data = FILMS["colour"]
     profile = [segment(0xE2, b"ICC_PROFILE\0" + bytes(piece) + b"x" * 200) for piece in pieces]
     assert_whole(insert_segments(data, *profile), data, "its colour profile is broken")
@@ -175,13 +170,13 @@ def test_a_broken_colour_profile_is_overlooked(pieces: list[Any]) -> None:
 @pytest.mark.parametrize("junk", [b"\0", b"\0\0", b"words", b"\xff\0", b"\0\xff\xff"])
 @pytest.mark.parametrize("data", [film("baseline"), film("progressive"), film("colour"), film("CMYK")])
 def test_bytes_between_the_segments_of_a_header_are_overlooked(data: bytes, junk: bytes) -> None:
-    """As a segment leaves them behind whose length is too small."""
+    """A segment with too small a length leaves them."""
     for marker in (b"\xff\xdb", b"\xff\xc4", b"\xff\xda"):
         place = data.index(marker)
         assert_whole(data[:place] + junk + data[place:], data, "bytes that belong to nothing stand in its header")
 
 
-def test_all_of_it_at_once_is_read_and_all_of_it_is_said() -> None:
+def test_all_faults_at_once_are_read_and_reported() -> None:
     """One warning with several clauses."""
     data = FILMS["colour restarts"]
     sloppy = before_restarts(with_version(data, 2, 1), b"\0\0")[:-2] + b"\0" * 30
@@ -195,7 +190,7 @@ ENDINGS = (b"", b"\0", b"\0" * 8, b"\0" * 1000, b"\0" * 100_000, b"\xff" * 50, b
 
 
 def is_taken(data: bytes, colours: str) -> bool:
-    """Whether the strict decoder takes it as it is."""
+    """Whether the strict decoder reads it."""
     try:
         return simplejpeg.decode_jpeg(data, colours, strict=True) is not None
     except ValueError:
@@ -204,10 +199,10 @@ def is_taken(data: bytes, colours: str) -> bool:
 
 @all_films
 def test_a_cut_film_stays_cut_whatever_stands_in_the_place_of_the_rest(data: bytes) -> None:
-    """Nothing, an end marker, zeros, fill bytes: what the strict decoder refuses is not made whole.
+    """Nothing, an end marker, zeros, fill bytes: what the strict decoder refuses stays refused.
 
-    It takes some that were cut a few bytes before their end where just as many zeros follow, as it always did. One
-    changed byte is beyond what anybody can know: a zero in the place of the very last one, read to its last bit.
+    It reads some that were cut a few bytes before their end where as many zeros follow. One changed byte cannot be
+    known: a zero in place of the very last, read to its last bit.
     """
     colours = {1: "GRAY", 3: "RGB", 4: "CMYK"}[read_header(data).channels]
     start = scan_start(data)
@@ -228,7 +223,7 @@ def test_a_cut_film_stays_cut_whatever_stands_in_the_place_of_the_rest(data: byt
 
 
 def test_a_film_without_one_of_its_restart_intervals_is_refused() -> None:
-    """Any one, or eight of them, after which the numbers fit again; or a piece of one with zeros in its place."""
+    """One, or eight, after which the numbers fit again; or zeros in place of a piece."""
     data = FILMS["restarts"]
     markers = [marker.start() for marker in RESTART.finditer(data, scan_start(data))]
     damaged = [data[: markers[3]] + data[markers[3 + lost] :] for lost in (1, 2, 8)]
@@ -242,7 +237,7 @@ def test_a_film_without_one_of_its_restart_intervals_is_refused() -> None:
 
 @pytest.mark.parametrize("rest", [b"rest", b"\1" * 20, b"\0\0\1" * 9])
 def test_other_bytes_than_zeros_before_a_marker_are_the_rest_of_a_damaged_film(rest: bytes) -> None:
-    """Data that are left over when every block was read are the mark of a stream that lost its place."""
+    """Data left over behind the last block show that the stream lost its place."""
     with pytest.raises(UndecodableImage, match="extraneous bytes"):
         read(FILMS["noise"][:-2] + rest + rest + END)
     data = before_restarts(FILMS["restarts"], rest)
@@ -251,7 +246,6 @@ def test_other_bytes_than_zeros_before_a_marker_are_the_rest_of_a_damaged_film(r
 
 
 def test_a_sloppy_header_hides_no_lost_data() -> None:
-    """What is put right in the header makes no cut film whole."""
     for data in (FILMS["restarts"], FILMS["progressive"]):
         sloppy = insert_segments(with_version(data, 2, 1), segment(0xFE) + b"\0\0")
         with pytest.raises(UndecodableImage):
@@ -259,14 +253,14 @@ def test_a_sloppy_header_hides_no_lost_data() -> None:
 
 
 def test_a_film_whose_second_scan_repeats_the_first_stays_refused() -> None:
-    """What follows a whole scan is kept, for the decoder to judge."""
+    """What follows a whole scan is left to the decoder."""
     data = with_version(FILMS["baseline"], 2, 1)
     with pytest.raises(UndecodableImage, match="decoder refused"):
         read(data[:-2] + one_scan(data) + END)
 
 
 def test_a_zero_that_no_bit_was_read_of_to_the_last_is_no_data() -> None:
-    """Writers fill a byte with ones: a zero that only in part was needed stands for data that were cut off."""
+    """Writers fill with ones: a zero needed only in part replaces lost data."""
     data = FILMS["colour"]
     head, end = data[2 : scan_start(data)], data[scan_start(data) : -2]
 
@@ -288,7 +282,7 @@ def test_a_zero_that_no_bit_was_read_of_to_the_last_is_no_data() -> None:
 
 
 def test_intervals_are_tried_one_by_one_within_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not where there are too many, or too much stands before them, or where their number is not the header's."""
+    """Not with too many, too long a head, or another number than the header's."""
     data = before_restarts(FILMS["restarts"], b"\0\0")
     head = data[2 : scan_start(data)]
     intervals = tuple(RESTART.split(data[scan_start(data) : -2]))
@@ -302,7 +296,7 @@ def test_intervals_are_tried_one_by_one_within_limits(monkeypatch: pytest.Monkey
 
 
 def test_a_padded_film_whose_header_makes_no_sense_is_refused() -> None:
-    """Sampling by nothing, a scan header of no byte, or of one."""
+    """Sampling by nothing, a scan header of no or one byte."""
     for data in (FILMS["colour restarts"], FILMS["restarts"]):
         padded = data[:-2] + b"\0" * 30 + END
         frame, scan = padded.index(b"\xff\xc0"), padded.index(b"\xff\xda")
@@ -318,7 +312,6 @@ def test_a_padded_film_whose_header_makes_no_sense_is_refused() -> None:
 
 
 def test_millions_of_fill_bytes_in_a_scan_cost_one_pass() -> None:
-    """The search for restart markers tries no run of them again from each of its places."""
     data = FILMS["restarts"]
     with pytest.raises(UndecodableImage):
         read(data[: len(data) // 2] + b"\xff" * 3_000_000 + b"\0" + data[len(data) // 2 :])

@@ -1,4 +1,4 @@
-"""Which way is up, wherever the metadata of an image tell it."""
+"""The orientation, wherever an image's metadata hold it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def in_png(*chunks: bytes, after: Iterable[bytes] = ()) -> bytes:
 
 
 def orientation_of(data: bytes) -> tuple[int, tuple[str, ...]]:
-    """The orientation that was found, and what was said against the metadata."""
+    """The orientation and the reported fault."""
     header = read_header(data)
     return header.orientation, header.sloppy
 
@@ -58,7 +58,7 @@ def orientation_of(data: bytes) -> tuple[int, tuple[str, ...]]:
 @pytest.mark.parametrize("order", ["MM", "II"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_read_in_both_byte_orders(orientation: int, order: str) -> None:
-    """All eight values are read, from JPEG and from PNG."""
+    """All eight values, in JPEG and PNG."""
     assert orientation_of(in_jpeg(exif(tiff(orientation, order)))) == (orientation, ())
     assert orientation_of(in_png(chunk(b"eXIf", tiff(orientation, order)))) == (orientation, ())
 
@@ -69,7 +69,7 @@ def test_exif_orientation_is_read_in_both_byte_orders(orientation: int, order: s
 )
 @pytest.mark.parametrize("order", ["MM", "II"])
 def test_the_tag_is_read_as_whatever_number_it_is_stored(kind: int, form: str, order: str) -> None:
-    """BYTE, SHORT, LONG, their signed forms, UNDEFINED, FLOAT and IFD, in both byte orders."""
+    """BYTE, SHORT, LONG, signed, UNDEFINED, FLOAT and IFD, in both byte orders."""
     value = struct.pack((">" if order == "MM" else "<") + form, 6)
     assert orientation_of(in_jpeg(exif(tiff_of((TAG, kind, 1, value), order=order)))) == (6, ())
 
@@ -77,7 +77,7 @@ def test_the_tag_is_read_as_whatever_number_it_is_stored(kind: int, form: str, o
 @pytest.mark.parametrize("order", ["MM", "II"])
 @pytest.mark.parametrize("count", [0, 2, 3, 1000])
 def test_the_first_of_several_values_counts(count: int, order: str) -> None:
-    """Up to four bytes stand in the entry, more behind an offset; so does a DOUBLE."""
+    """Over four bytes, as in a DOUBLE, they stand behind an offset."""
     sign = ">" if order == "MM" else "<"
     offset = len(tiff_of((TAG, 3, 1, bytes(4))))
     here, there = struct.pack(sign + "HH", 6, 1), struct.pack(sign + "I", offset)
@@ -101,7 +101,7 @@ def test_the_first_of_several_values_counts(count: int, order: str) -> None:
     ],
 )
 def test_exif_is_read_behind_every_prefix_that_writers_put_before_it(prefix: bytes) -> None:
-    """Doubled, padded, of other last bytes; in PNG too, where none belongs."""
+    """Doubled, padded, with other last bytes; in PNG too, where none belongs."""
     for order in ("MM", "II"):
         assert orientation_of(in_jpeg(exif(tiff(6, order), prefix))) == (6, ())
         assert orientation_of(in_png(chunk(b"eXIf", prefix + tiff(6, order)))) == (6, ())
@@ -123,12 +123,10 @@ def test_exif_is_read_behind_every_prefix_that_writers_put_before_it(prefix: byt
     ],
 )
 def test_the_first_segment_that_has_a_valid_tag_counts(segments: list[bytes], orientation: int) -> None:
-    """Wherever it stands before the first scan; one without the tag says nothing."""
     assert orientation_of(in_jpeg(*segments)) == (orientation, ())
 
 
 def test_exif_behind_the_tables_and_the_frame_is_read() -> None:
-    """Segments may come in any order before the first scan."""
     scan = JPEG.index(b"\xff\xda")
     assert orientation_of(JPEG[:scan] + exif(tiff(8)) + JPEG[scan:]) == (8, ())
 
@@ -147,7 +145,7 @@ def test_exif_behind_the_tables_and_the_frame_is_read() -> None:
 )
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_xmp_is_read_where_there_is_no_exif(form: str, namespace: str, orientation: int) -> None:
-    """As attribute or element, under any prefix of its namespace, in JPEG and PNG."""
+    """Attribute or element, any prefix of its namespace, JPEG and PNG."""
     how = {"form": form, "namespace": namespace}
     assert orientation_of(in_jpeg(xmp(orientation, **how))) == (orientation, ())
     text = b"XML:com.adobe.xmp\0\0\0\0\0" + packet(orientation, **how)
@@ -173,7 +171,7 @@ APP1_PROFILE = raw_profile("APP1", XMP + packet(6))
     ],
 )
 def test_every_place_in_a_png_is_looked_at(body: bytes) -> None:
-    """Texts, compressed or not, as ImageMagick and Adobe write them, before the pixels or behind them."""
+    """Texts of ImageMagick and Adobe, compressed or not, before or behind the pixels."""
     assert orientation_of(in_png(body)) == (6, ())
     assert orientation_of(in_png(after=[body])) == (6, ())
 
@@ -191,8 +189,8 @@ def test_every_place_in_a_png_is_looked_at(body: bytes) -> None:
         ),
     ],
 )
-def test_exif_wins_over_what_contradicts_it_and_that_is_said(data: bytes) -> None:
-    """EXIF before a profile in a text before XMP, the first before later ones; where all agree there is no warning."""
+def test_exif_wins_over_what_contradicts_it_with_a_warning(data: bytes) -> None:
+    """EXIF, then a text's profile, then XMP, the first of each; without a warning where all agree."""
     orientation, sloppy = orientation_of(data)
     agree = b"Raw profile type exif\0" + EXIF_PROFILE in data and b"eXIf" + NO_TAG in data
     assert (orientation, sloppy) == (6, () if agree else ("its metadata contradict each other on how to turn it",))
@@ -215,8 +213,8 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("block", BROKEN)
-def test_metadata_that_cannot_be_read_leave_the_image_as_stored_and_that_is_said(block: bytes) -> None:
-    """No broken metadata make an image unreadable; its reader should know that it may lie on its side."""
+def test_unreadable_metadata_leave_the_image_as_stored_with_a_warning(block: bytes) -> None:
+    """The warning says that the film may lie on its side."""
     for data in (in_jpeg(exif(block)), in_png(chunk(b"eXIf", block))):
         pixels, warnings = decode(data, read_header(data))
         assert orientation_of(data)[0] == 1
@@ -247,12 +245,11 @@ def test_metadata_without_the_tag_say_nothing(block: bytes) -> None:
     ],
 )
 def test_broken_texts_make_no_image_unreadable(body: bytes) -> None:
-    """They are passed over."""
     assert orientation_of(in_png(body)) == (1, ())
 
 
 def test_a_film_on_its_side_stands_upright_in_the_pixels() -> None:
-    """The sample that was lost: the tag as LONG in big-endian order."""
+    """The tag is LONG in big-endian order."""
     data = in_jpeg(exif(tiff_of((TAG, 4, 1, b"\0\0\0\6"))))
     assert np.array_equal(
         cv2.rotate(decode(JPEG, read_header(JPEG))[0], cv2.ROTATE_90_CLOCKWISE), decode(data, read_header(data))[0]
@@ -271,13 +268,11 @@ def test_a_film_on_its_side_stands_upright_in_the_pixels() -> None:
     ids=["entries", "bomb", "comments", "tags", "digits"],
 )
 def test_hostile_metadata_cost_little(data: bytes) -> None:
-    """Blocks, entries and inflated bytes are counted."""
     begun = time.process_time()
     assert orientation_of(data)[0] == 1
     assert time.process_time() - begun < 0.5
 
 
 def test_blocks_beyond_the_limit_are_passed_over() -> None:
-    """The limit is exact."""
     assert orientation_of(in_jpeg(*[exif(NO_TAG)] * (MAX_BLOCKS - 1), exif(tiff(6)))) == (6, ())
     assert orientation_of(in_jpeg(*[exif(NO_TAG)] * MAX_BLOCKS, exif(tiff(6)))) == (1, ())

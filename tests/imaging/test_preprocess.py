@@ -15,7 +15,7 @@ from tests.imaging.crafted import chunk, png, tiff
 
 
 def differ(one: np.ndarray, other: np.ndarray) -> int:
-    """Answer by how many gray levels two films differ at most."""
+    """Return the largest difference of two films, in gray levels."""
     return int(np.abs(one.astype(int) - other).max())
 
 
@@ -71,7 +71,7 @@ def test_orientation_is_obeyed_before_the_film_is_squeezed() -> None:
 
 
 def test_the_limits_of_a_film_are_those_as_stored_and_come_before_its_pixels() -> None:
-    """Format, then dimensions, then pixels: the first that does not hold is told."""
+    """Format, then dimensions, then pixels: the first refusal is reported."""
     cut = encode(film_pixels(0, 80, 100))[:-40]
     for data, limit, error in (
         (b"no film", 1, UnsupportedFormat),

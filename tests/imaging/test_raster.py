@@ -37,7 +37,7 @@ from tests.imaging.crafted import (
 FILM = film_pixels(0, 80, 100)
 JPEG = encode(FILM)
 COUNTING = gradient().astype(np.uint8)
-# A corner that tells every way to turn and mirror it from every other, as stored, and how each orientation shows it.
+# A corner that differs under every rotation and mirroring, as stored and as each orientation shows it.
 MARK = np.array([[1, 2, 3], [4, 5, 6]])
 UPRIGHT = {
     1: [[1, 2, 3], [4, 5, 6]],
@@ -78,20 +78,18 @@ def stacked(*channels: Any) -> np.ndarray:
     ],
 )
 def test_every_gray_jpeg_gives_the_pixels_that_opencv_gives(options: tuple[Any, ...]) -> None:
-    """Baseline, progressive, with restart markers: identical to cv2's gray decoding."""
+    """Baseline, progressive and with restart markers."""
     data = encode(FILM, ".jpg", *options)
     expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert np.array_equal(expected, pixels(data))
 
 
 def test_fill_bytes_and_comments_change_no_pixel() -> None:
-    """What stands between the markers of a header is not the picture."""
     dressed = insert_segments(JPEG, b"\xff\xff", segment(0xFE, b"a comment"), segment(0xED, b"\xff\xd9\xff\xda"))
     assert np.array_equal(pixels(JPEG), pixels(dressed))
 
 
 def test_bytes_after_the_end_of_an_image_are_ignored() -> None:
-    """For JPEG and for PNG, whatever they are."""
     flat = png(COUNTING)
     assert np.array_equal(pixels(JPEG), pixels(JPEG + b"\0more" + JPEG))
     assert np.array_equal(COUNTING, pixels(flat + b"\0more" + flat))
@@ -99,7 +97,7 @@ def test_bytes_after_the_end_of_an_image_are_ignored() -> None:
 
 @pytest.mark.parametrize("kind", [(), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1), (cv2.IMWRITE_JPEG_RST_INTERVAL, 3)])
 def test_a_jpeg_cut_at_any_point_is_refused(kind: tuple[Any, ...]) -> None:
-    """Down to a missing last byte, closed again with an end marker or not."""
+    """Down to a missing last byte, closed again or not."""
     data = encode(FILM, ".jpg", *kind)
     start = data.index(b"\xff\xda") + 20
     points = [*range(start, len(data) - 40, len(data) // 25), *range(len(data) - 12, len(data) - 1)]
@@ -126,13 +124,13 @@ def test_a_jpeg_cut_at_any_point_is_refused(kind: tuple[Any, ...]) -> None:
     ],
 )
 def test_a_jpeg_that_gives_no_gray_frame_is_refused(data: bytes, message: str) -> None:
-    """Of two components, of a size that its data do not fill, of another kind than its data, or without its tables."""
+    """Two components, a wrong size, another kind than its data, or no tables."""
     with pytest.raises(UndecodableImage, match=message):
         pixels(data)
 
 
 def test_a_lossless_jpeg_gives_its_samples_back() -> None:
-    """To the last bit; where it is cut it is refused."""
+    """A cut one is refused."""
     data = lossless_jpeg(FILM)
     assert np.array_equal(FILM, pixels(data))
     with pytest.raises(UndecodableImage, match="premature end"):
@@ -140,12 +138,12 @@ def test_a_lossless_jpeg_gives_its_samples_back() -> None:
 
 
 def cmyk_jpeg(ink: np.ndarray, black: np.ndarray, *options: int) -> bytes:
-    """A JPEG as Photoshop writes it, of cyan, magenta and yellow alike: 255 is no ink."""
+    """A JPEG as Photoshop writes it, of equal cyan, magenta and yellow: 255 is no ink."""
     return simplejpeg.encode_jpeg(np.dstack([255 - ink] * 3 + [255 - black]), quality=100, colorspace="CMYK")
 
 
 def test_a_cmyk_jpeg_is_read_as_the_light_that_its_inks_let_through() -> None:
-    """Gray in black ink alone, or in three colours, is the same gray, and no colour picture."""
+    """Gray in black ink or in three colours is the same gray, and no colour."""
     for data in (cmyk_jpeg(0 * FILM, 255 - FILM), cmyk_jpeg(255 - FILM, 0 * FILM)):
         assert np.abs(FILM.astype(int) - pixels(data)).max() <= 3
         assert codes(data) == []
@@ -155,7 +153,6 @@ def test_a_cmyk_jpeg_is_read_as_the_light_that_its_inks_let_through() -> None:
 
 
 def test_a_coloured_cmyk_jpeg_is_a_colour_picture() -> None:
-    """With the warning that others have."""
     inks = np.dstack([FILM, FILM[::-1], FILM[:, ::-1], np.full_like(FILM, 255)])
     data = simplejpeg.encode_jpeg(inks, colorspace="CMYK")
     assert codes(data) == ["colour-image"]
@@ -164,7 +161,7 @@ def test_a_coloured_cmyk_jpeg_is_a_colour_picture() -> None:
 
 
 def test_four_components_without_a_word_on_their_inks_are_refused() -> None:
-    """Read the wrong way round, a film would be its own negative."""
+    """Inverted, a film would be its own negative."""
     data = cmyk_jpeg(0 * FILM, FILM)
     assert data[2:4] == b"\xff\xee"
     with pytest.raises(UndecodableImage, match="whether 0 is full ink or none"):
@@ -174,7 +171,7 @@ def test_four_components_without_a_word_on_their_inks_are_refused() -> None:
 @pytest.mark.parametrize("order", ["MM", "II"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_picture_stands_upright_whatever_its_orientation(orientation: int, order: str) -> None:
-    """Each of the eight orientations is obeyed once, in PNG and in JPEG."""
+    """PNG and JPEG."""
     upright = blocks(UPRIGHT[orientation])
     block = tiff(orientation, order)
     assert np.array_equal(upright, pixels(png(blocks(MARK), before=[chunk(b"eXIf", block)])))
@@ -185,7 +182,7 @@ def test_a_picture_stands_upright_whatever_its_orientation(orientation: int, ord
 @pytest.mark.parametrize(("depth", "step"), [(1, 255), (2, 85), (4, 17), (8, 1)])
 @pytest.mark.parametrize("interlace", [0, 1])
 def test_gray_png_of_few_bits_spreads_over_the_whole_range(depth: int, step: int, interlace: int) -> None:
-    """A sample's largest value is white, whatever its bits, interlaced or not."""
+    """Interlaced or not."""
     samples = gradient(65, 71, 1 << depth)
     assert np.array_equal(samples * step, pixels(png(samples, depth, interlace=interlace)))
 
@@ -206,13 +203,13 @@ def test_a_filter_that_there_is_not_is_found_in_every_row_of_every_pass(capfd: p
 
 
 def test_interlaced_png_is_read_to_the_last_pass() -> None:
-    """16 bits a sample in seven passes, of a size that fills none of them evenly."""
+    """16 bits; no pass is filled evenly."""
     samples = gradient(67, 69, 65536) * 14
     assert np.array_equal(pixels(png(samples, 16)), pixels(png(samples, 16, interlace=1)))
 
 
 def test_a_palette_is_looked_up() -> None:
-    """Colours, their transparency, and turned to gray as any colour is."""
+    """With transparency, then turned to gray."""
     palette = [chunk(b"PLTE", bytes((200, 200, 200, 100, 100, 100, 10, 10, 10))), chunk(b"tRNS", b"\0\xff")]
     data = png(gradient(top=3), 2, PALETTE, before=palette)
     assert np.array_equal(np.array([0, 100, 10])[gradient(top=3)], pixels(data))
@@ -220,7 +217,7 @@ def test_a_palette_is_looked_up() -> None:
 
 @pytest.mark.parametrize("depth", [8, 16])
 def test_alpha_lies_over_black(depth: int) -> None:
-    """Half transparent is half as bright; gray with alpha and colour with alpha alike."""
+    """Half transparent is half as bright, in gray and colour."""
     full = (1 << depth) - 1
     gray, half = COUNTING.astype(int) * full // 255, (1 << (depth - 1))
     expected = (COUNTING * 128.0 + 127) // 255
@@ -231,7 +228,7 @@ def test_alpha_lies_over_black(depth: int) -> None:
 
 
 def test_wholly_transparent_is_black() -> None:
-    """What stands under it does not show, and makes no colour picture."""
+    """Hidden colour makes no colour picture."""
     data = png(stacked(255, 0, 0, np.zeros((64, 64))), 8, RGBA)
     assert (pixels(data).max(), codes(data)) == (0, [])
 
@@ -249,14 +246,14 @@ def test_wholly_transparent_is_black() -> None:
 def test_the_colour_named_as_transparent_is_black(
     depth: int, color_type: int, key: tuple[int, ...], samples: np.ndarray
 ) -> None:
-    """A tRNS chunk names one gray or colour that is transparent: white here."""
+    """The tRNS chunk names white here."""
     before = [chunk(b"tRNS", struct.pack(f">{len(key)}H", *key))]
     plain, keyed = pixels(png(samples, depth, color_type)), pixels(png(samples, depth, color_type, before=before))
     assert np.array_equal(np.where(plain == 255, 0, plain), keyed)
 
 
 def test_colour_becomes_luma() -> None:
-    """ITU-R BT.601: 0.299 red, 0.587 green, 0.114 blue; in PNG and, within its rounding, in JPEG."""
+    """ITU-R BT.601: 0.299 red, 0.587 green, 0.114 blue; in JPEG within its rounding."""
     colour = np.zeros((64, 64, 3), np.uint8)
     colour[:] = (200, 100, 50)
     luma = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
@@ -276,7 +273,7 @@ def test_colour_becomes_luma() -> None:
 def test_a_colour_picture_differs_by_more_than_24_in_over_1_percent(
     difference: int, coloured: int, expected: list[Any]
 ) -> None:
-    """Both limits are exact: 100 of 10,000 pixels, and a difference of 24, are no colour yet."""
+    """100 of 10,000 pixels, and a difference of 24, are no colour yet."""
     for channel in range(3):
         picture = np.zeros((10_000, 3), np.uint8)
         picture[:coloured, channel] = difference
@@ -284,14 +281,13 @@ def test_a_colour_picture_differs_by_more_than_24_in_over_1_percent(
 
 
 def test_a_gray_picture_stored_as_colour_is_no_colour_picture() -> None:
-    """Neither as JPEG nor as PNG; a really coloured JPEG is one."""
     gray = np.dstack([FILM] * 3)
     assert [codes(encode(gray)), codes(encode(gray, ".png"))] == [[], []]
     assert codes(encode(np.dstack([FILM, FILM[::-1], FILM[:, ::-1]]))) == ["colour-image"]
 
 
 def test_colour_is_counted_over_the_whole_of_a_large_picture() -> None:
-    """A picture that is turned gray in several bands gives what it gives in one."""
+    """Bands change nothing."""
     film = film_pixels(1, 1500, 1400)
     colour = np.dstack([film, film[::-1], film])
     data = encode(colour, ".png")
@@ -321,7 +317,7 @@ def test_colour_is_counted_over_the_whole_of_a_large_picture() -> None:
 def test_16_bit_samples_are_scaled_by_the_bits_that_hold_their_maximum(
     maximum: int, bits: int, color_type: int
 ) -> None:
-    """The smallest of 8, 10, 12, 14, 16, with a warning below 16; alpha has no part in it, all black is no error."""
+    """With a warning below 16; alpha has no part, all black is no error."""
     ramp = np.linspace(0, maximum, 64 * 64).reshape(64, 64).astype(np.uint16)
     channels = {GRAY: [ramp], RGB: [ramp] * 3, GRAY_ALPHA: [ramp, 65535], RGBA: [ramp] * 3 + [65535]}[color_type]
     samples = ramp if color_type == GRAY else stacked(*channels)
@@ -329,8 +325,8 @@ def test_16_bit_samples_are_scaled_by_the_bits_that_hold_their_maximum(
     expected = ramp * (255 / (2**bits - 1))
     assert np.abs(expected - pixels(data)).max() <= 0.5 + 1e-6
     (_, warnings) = decode(data, read_header(data))
-    told = [(w.code, f"largest value is {maximum}: it was read as {bits}-bit" in w.detail) for w in warnings]
-    assert told == ([] if bits == 16 else [("few-gray-levels", True)])
+    found = [(w.code, f"largest value is {maximum}: it was read as {bits}-bit" in w.detail) for w in warnings]
+    assert found == ([] if bits == 16 else [("few-gray-levels", True)])
 
 
 WHOLE = zlib.compress(raw_rows(COUNTING))
@@ -357,14 +353,13 @@ CORRUPT = WHOLE[: len(WHOLE) // 2] + bytes([WHOLE[len(WHOLE) // 2] ^ 0x55]) + WH
 def test_a_png_whose_pixels_are_not_what_its_header_promises_is_refused(
     compressed: bytes, message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Too few, too many, cut or corrupt; and the decoder prints nothing about it."""
+    """Too few, too many, cut or corrupt; nothing is printed."""
     with pytest.raises(UndecodableImage, match=message):
         pixels(png(COUNTING, compressed=compressed))
     assert capfd.readouterr() == ("", "")
 
 
 def test_pixels_that_inflate_without_end_are_refused_at_the_promised_size() -> None:
-    """A bomb is left where it exceeds what the header promises."""
     bomb = zlib.compressobj(9)
     packed = b"".join(bomb.compress(b"\0" * (1 << 20)) for _ in range(100)) + bomb.flush()
     with pytest.raises(UndecodableImage, match="Received more"):
@@ -379,7 +374,7 @@ def test_a_palette_image_needs_a_palette(palette: list[Any]) -> None:
 
 
 def test_words_from_a_file_never_reach_the_log(capfd: pytest.CaptureFixture[str]) -> None:
-    """What libpng would print of a broken profile, a text or a checksum could name a patient: it never sees them."""
+    """They could name a patient, and libpng would print them."""
     named = [chunk(b"iCCP", b"Doe, Jane\0\0" + zlib.compress(b"x")), chunk(b"zTXt", b"Doe, Jane\0\0bad")]
     damaged = chunk(b"tEXt", b"Doe\0Jane")[:-1] + b"?"
     assert np.array_equal(COUNTING, pixels(png(COUNTING, before=[*named, damaged])))
@@ -388,7 +383,7 @@ def test_words_from_a_file_never_reach_the_log(capfd: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("kind", [b"tEXt", b"gAMA", b"sBIT", b"pHYs", b"tIME"])
 def test_a_chunk_beside_the_pixels_may_not_fit_its_checksum(kind: bytes) -> None:
-    """The picture is whole without it; that it was changed is said."""
+    """The picture is whole; a warning reports the change."""
     damaged = chunk(kind, b"Doe\0Jane")[:-1] + b"?"
     for data in (png(COUNTING, before=[damaged]), png(COUNTING, after=[damaged])):
         decoded, warnings = decode(data, read_header(data))
@@ -399,14 +394,14 @@ def test_a_chunk_beside_the_pixels_may_not_fit_its_checksum(kind: bytes) -> None
 
 
 def test_pixels_in_many_chunks_are_one_picture() -> None:
-    """Pixels may be split over IDAT chunks anywhere, empty ones among them."""
+    """Empty ones among them."""
     whole = chunk(b"IDAT", WHOLE)
     split = chunk(b"IDAT", WHOLE[:1]) + chunk(b"IDAT") + chunk(b"IDAT", WHOLE[1:50]) + chunk(b"IDAT", WHOLE[50:])
     assert np.array_equal(COUNTING, pixels(png(COUNTING).replace(whole, split)))
 
 
 def test_a_large_png_is_read_as_a_small_one_is() -> None:
-    """Beyond 64 MiB of pixels they are inflated twice and not kept: the picture is the same."""
+    """Over 64 MiB of pixels are inflated twice."""
     film = np.zeros((4200, 16200), np.uint8)
     film[:64, :64], film[-64:, -64:] = COUNTING, COUNTING
     ok, encoded = cv2.imencode(".png", film, [cv2.IMWRITE_PNG_COMPRESSION, 1])
@@ -417,7 +412,7 @@ def test_a_large_png_is_read_as_a_small_one_is() -> None:
 
 
 def test_every_png_that_opencv_writes_comes_back_as_it_was() -> None:
-    """All row filters, in gray, against the pixels that were written."""
+    """All row filters, in gray."""
     for strategy in range(5):
         for filters in (cv2.IMWRITE_PNG_FILTER_SUB, cv2.IMWRITE_PNG_FILTER_UP, cv2.IMWRITE_PNG_FILTER_PAETH):
             options = (cv2.IMWRITE_PNG_STRATEGY, strategy, cv2.IMWRITE_PNG_FILTER, filters)
@@ -426,7 +421,7 @@ def test_every_png_that_opencv_writes_comes_back_as_it_was() -> None:
 
 @pytest.mark.parametrize("colour", [False, True])
 def test_a_progressive_jpeg_cut_between_two_scans_and_closed_is_refused(colour: bool) -> None:
-    """Without its last scans it would be read as a coarser film, and the decoder warns of nothing."""
+    """Decoded, it would be a coarser film without a warning."""
     film = np.dstack([FILM, FILM[::-1], FILM]) if colour else FILM
     data = encode(film, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
     starts = [at for at in range(len(data)) if data.startswith(b"\xff\xda", at)]

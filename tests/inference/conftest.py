@@ -10,5 +10,5 @@ import pytest
 
 @pytest.fixture
 def store(tiny_store: Path, tmp_path: Path) -> Path:
-    """A store of one's own, to break."""
+    """Return a copy of the tiny store, to break."""
     return shutil.copytree(tiny_store, tmp_path / "store")

@@ -1,4 +1,4 @@
-"""What the tests of model stores share."""
+"""Changes to a copied model store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def edit(path: Path, change: Callable[[Any], Any]) -> None:
-    """Change what a JSON file says."""
+    """Change a JSON file's content."""
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))

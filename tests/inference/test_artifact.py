@@ -47,7 +47,7 @@ def test_a_name_alone_finds_its_highest_version(store: Path) -> None:
 
 
 def test_without_a_name_the_default_is_found(store: Path) -> None:
-    """What the file DEFAULT names, with or without a version."""
+    """With or without a version in the file DEFAULT."""
     assert find_entry(store).label == "pooled/1"
     set_default(store, "tanh")
     assert find_entry(store).label == "tanh/1"
@@ -56,7 +56,7 @@ def test_without_a_name_the_default_is_found(store: Path) -> None:
 
 @pytest.mark.parametrize("wanted", ["article", "pooled/2", "pooled/", "pooled/01", "../store/pooled/1", "", "/"])
 def test_an_unknown_name_lists_what_there_is(store: Path, wanted: str) -> None:
-    """No path gets out of the store."""
+    """No path leaves the store."""
     with pytest.raises(ModelNotFound) as caught:
         find_entry(store, wanted)
     there_are = f"Expected one of the models in {store}: dense/1, pooled/1, tanh/1."
@@ -65,7 +65,6 @@ def test_an_unknown_name_lists_what_there_is(store: Path, wanted: str) -> None:
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
 def test_without_a_readable_default_the_name_is_asked_for(store: Path, content: bytes | None) -> None:
-    """Absent, or no text."""
     (store / "DEFAULT").unlink()
     if content is not None:
         (store / "DEFAULT").write_bytes(content)
@@ -77,7 +76,7 @@ def test_without_a_readable_default_the_name_is_asked_for(store: Path, content: 
 def test_an_empty_store_names_its_whole_path_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None
 ) -> None:
-    """And so does a folder that there is not, wherever the command was called."""
+    """So does an absent folder."""
     monkeypatch.chdir(tmp_path)
     for folder, reason in ((Path(), "There is no model in it"), (Path("absent"), "There is no such folder")):
         assert list_entries(folder) == []
@@ -91,7 +90,6 @@ def test_an_empty_store_names_its_whole_path_and_what_to_do(
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
 @pytest.mark.parametrize("name", ["pooled", "dense", "tanh"])
 def test_what_was_written_opens_under_both_engines(tiny_store: Path, name: str, engine: EngineName) -> None:
-    """The golden films give their logits again."""
     assert open_verified(find_entry(tiny_store, name), engine).name == engine
 
 
@@ -127,7 +125,6 @@ def test_a_manifest_that_contradicts_itself_is_refused(store: Path, change: Call
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null"])
 def test_a_manifest_that_is_no_json_object_is_refused(store: Path, content: bytes) -> None:
-    """Cut, empty or something else."""
     (store / "pooled" / "1" / "model.json").write_bytes(content)
     with pytest.raises(ArtifactRefused, match=r"model\.json of pooled/1 is refused"):
         find_entry(store, "pooled")
@@ -139,7 +136,7 @@ def test_a_manifest_that_is_no_json_object_is_refused(store: Path, content: byte
 )
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
 def test_one_changed_byte_is_refused(store: Path, name: str, message: str, engine: EngineName) -> None:
-    """In either form of the network, whichever engine reads it."""
+    """In either form, whichever engine reads it."""
     path = store / "pooled" / "1" / name
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -149,7 +146,6 @@ def test_one_changed_byte_is_refused(store: Path, name: str, message: str, engin
 
 @pytest.mark.parametrize("change", ["added", "renamed", "folder", "gone", "other's"])
 def test_serving_files_of_another_number_or_name_are_refused(store: Path, change: str) -> None:
-    """The hash of the folder holds names and contents."""
     serving = store / "pooled" / "1" / "serving"
     match change:
         case "added":
@@ -175,14 +171,13 @@ def test_a_missing_file_is_refused(store: Path, name: str) -> None:
 
 
 def test_an_entry_without_a_manifest_is_none(store: Path) -> None:
-    """It is not listed, so it can't be asked for."""
     (store / "pooled" / "1" / "model.json").unlink()
     with pytest.raises(ModelNotFound):
         find_entry(store, "pooled")
 
 
 def test_swapped_networks_with_their_hashes_are_refused_by_their_numbers(store: Path) -> None:
-    """Whoever changes the hash too still can't have the golden logits."""
+    """A changed hash does not bring the golden logits."""
     other = json.loads((store / "dense" / "1" / "model.json").read_text())["sha256"]["serving"]
     shutil.rmtree(store / "pooled" / "1" / "serving")
     shutil.copytree(store / "dense" / "1" / "serving", store / "pooled" / "1" / "serving")
@@ -214,13 +209,13 @@ def set_film(**changed: object) -> Callable[[Any], None]:
 def test_golden_films_that_are_not_reproduced_are_refused(
     store: Path, change: Callable[..., Any], message: str
 ) -> None:
-    """A logit more than 1e-3 off, a probability more than 1e-4, or no film at all."""
+    """By over 1e-3 in a logit or 1e-4 in a probability; or no film at all."""
     edit(store / "pooled" / "1" / "golden.json", change)
     assert message in refused(store)
 
 
 def test_golden_films_of_another_size_are_refused(store: Path) -> None:
-    """Also where only one of them is."""
+    """Also where only one is."""
     small = json.loads((store / "pooled" / "1" / "golden.json").read_text())
     ok, png = cv2.imencode(".png", film_pixels(0, 100, 150))
     assert ok
@@ -230,7 +225,7 @@ def test_golden_films_of_another_size_are_refused(store: Path) -> None:
 
 
 def test_a_logit_that_is_no_number_is_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NaN is farther than 1e-3 from everything, though no comparison says so."""
+    """Though every comparison with NaN is false."""
 
     class Undefined:
         name = "openvino"
@@ -243,7 +238,6 @@ def test_a_logit_that_is_no_number_is_refused(store: Path, monkeypatch: pytest.M
 
 
 def test_another_calibration_of_the_same_weights_is_refused(store: Path) -> None:
-    """Its probabilities are not the golden ones."""
     edit(store / "pooled" / "1" / "model.json", lambda manifest: manifest["calibration"].update(intercept=0.01))
     assert "should give logit" in refused(store)
 
@@ -259,7 +253,7 @@ def test_another_calibration_of_the_same_weights_is_refused(store: Path) -> None
 def test_maps_that_the_network_does_not_answer_are_refused_when_it_is_opened(
     store: Path, name: str, change: Callable[..., Any], engine: EngineName
 ) -> None:
-    """Not at the first request that asks for them."""
+    """Not at the first request for them."""
     edit(store / name / "1" / "model.json", lambda manifest: change(manifest["maps"]))
     assert "Expected" in refused(store, name, engine)
 

@@ -25,14 +25,14 @@ def draft_like(entry: Entry) -> ManifestDraft:
 
 
 def write(staged: StagedEntry, entry: Entry) -> Manifest:
-    """Write the same network again, as a training would."""
+    """Write the same network again."""
     shutil.copy(entry.folder / "model.keras", staged.folder)
     shutil.copytree(entry.folder / "serving", staged.folder / "serving")
     return finish_entry(staged, draft_like(entry), np.stack([film_pixels(seed, 150, 150) for seed in range(2)]))
 
 
 def test_a_new_entry_takes_the_next_number(store: Path) -> None:
-    """One more than the highest, though a lower one is free, and though the highest is no entry."""
+    """One over the highest, though a lower one is free and the highest is no entry."""
     entry = find_entry(store, "pooled")
     add_versions(store, "pooled", 7)
     (store / "pooled" / "8").mkdir()
@@ -45,7 +45,7 @@ def test_a_new_entry_takes_the_next_number(store: Path) -> None:
 
 
 def test_an_entry_is_not_there_until_it_is_whole(store: Path) -> None:
-    """While it is written, nothing of it is listed, not even when its last file is there."""
+    """Not even when its last file is written."""
     entry = find_entry(store, "pooled")
     with staged_entry(store, "new") as staged:
         assert list_entries(store) == ["dense/1", "pooled/1", "tanh/1"]
@@ -55,7 +55,6 @@ def test_an_entry_is_not_there_until_it_is_whole(store: Path) -> None:
 
 
 def test_a_training_that_fails_leaves_nothing_behind(store: Path) -> None:
-    """Neither an entry nor the folder that it was written in."""
     entry, before = find_entry(store, "pooled"), files(store)
 
     def fail(name: str) -> None:
@@ -70,7 +69,6 @@ def test_a_training_that_fails_leaves_nothing_behind(store: Path) -> None:
 
 
 def test_an_entry_that_does_not_verify_is_not_kept(store: Path) -> None:
-    """What the service would refuse, training does not leave."""
     entry, before = find_entry(store, "pooled"), files(store)
 
     def spoil() -> None:
@@ -85,7 +83,7 @@ def test_an_entry_that_does_not_verify_is_not_kept(store: Path) -> None:
 
 
 def test_what_a_killed_training_leaves_is_no_entry(store: Path) -> None:
-    """The folder that it wrote in stays, whole as it may be, and is neither listed nor in the way."""
+    """Its folder is neither listed nor in the way."""
     left = shutil.copytree(store / "pooled" / "1", store / "pooled" / ".2-killed")
     assert (left / "model.json").is_file()
     entry = find_entry(store, "pooled")
@@ -97,8 +95,6 @@ def test_what_a_killed_training_leaves_is_no_entry(store: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../evil", "", "A", "a/b", ".hidden", "a" * 65])
 def test_a_name_that_no_entry_can_have_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
-    """Nothing is made outside the store, nor inside."""
-
     def stage() -> None:
         with staged_entry(tmp_path / "store", name):
             pass

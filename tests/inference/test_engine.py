@@ -1,4 +1,4 @@
-"""The two engines: alike, each film its own answer, from any thread; and the maps, worked out by hand."""
+"""The two engines agree, give each film its own answer from any thread, and their maps are right."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def engines(tiny_store: Path) -> dict[tuple[str, str], Engine]:
 
 @pytest.fixture(scope="module")
 def networks(tiny_store: Path) -> dict[str, Any]:
-    """The Keras networks themselves, read anew."""
+    """The Keras networks, read again."""
     import keras
 
     return {name: keras.saving.load_model(tiny_store / name / "1" / "model.keras") for name in NAMES}
 
 
 def graph_engine(tmp_path: Path, build: Callable[[Any], Any]) -> OpenVINOEngine:
-    """An engine of a graph of one's own; `build` makes the logit of films (N, 150, 150, 1)."""
+    """An engine of its own graph; `build` makes the logit of films (N, 150, 150, 1)."""
     films = ops.parameter([-1, 150, 150, 1], np.float32)
     logit = build(films)
     logit.output(0).tensor.set_names({"logit"})
@@ -79,7 +79,7 @@ def test_both_engines_agree(engines: dict[tuple[str, str], Engine], name: str) -
 def test_each_film_of_a_batch_has_its_own_answer(
     engines: dict[tuple[str, str], Engine], name: str, engine: EngineName
 ) -> None:
-    """As it is given alone, in the order of the films; and different films differ."""
+    """As alone, in order; different films differ."""
     engine = engines[name, engine]
     together, maps = engine.logits(FILMS), engine.maps(FILMS, cam=True, layers=True)
     alone = np.concatenate([engine.logits(film[np.newaxis]) for film in FILMS])
@@ -101,7 +101,7 @@ def test_each_film_of_a_batch_has_its_own_answer(
 def test_only_the_maps_that_are_asked_for_are_answered(
     engines: dict[tuple[str, str], Engine], name: str, engine: EngineName
 ) -> None:
-    """The others are None, or no layers; the logit is the same each time."""
+    """Others are None or empty; the logit is the same."""
     engine = engines[name, engine]
     for cam in (False, True):
         for layers in (False, True):
@@ -114,7 +114,6 @@ def test_only_the_maps_that_are_asked_for_are_answered(
 @pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
 @pytest.mark.parametrize("name", ["pooled", "dense"])
 def test_map_and_bias_sum_to_the_logit(engines: dict[tuple[str, str], Engine], name: str, engine: EngineName) -> None:
-    """Film by film."""
     maps = engines[name, engine].maps(FILMS, cam=True, layers=False)
     assert np.abs(maps.cam.sum(axis=(1, 2)) + maps.cam_bias - maps.logits).max() < 1e-4
 
@@ -123,7 +122,7 @@ def test_map_and_bias_sum_to_the_logit(engines: dict[tuple[str, str], Engine], n
 def test_the_map_of_a_pooled_head_is_its_weights_over_the_features(
     engines: dict[tuple[str, str], Engine], networks: dict[str, Any], engine: EngineName
 ) -> None:
-    """Zhou 2016, worked out by hand; the bias is the Dense layer's, whatever the film."""
+    """Zhou 2016, in NumPy; the bias is the Dense layer's."""
     maps = engines["pooled", engine].maps(FILMS, cam=True, layers=True)
     weights, bias = (np.asarray(part) for part in networks["pooled"].get_layer("logit").get_weights())
     features = maps.layers["conv2"]
@@ -136,7 +135,7 @@ def test_the_map_of_a_pooled_head_is_its_weights_over_the_features(
 def test_the_map_of_a_dense_head_is_its_piecewise_linear_form(
     engines: dict[tuple[str, str], Engine], networks: dict[str, Any], engine: EngineName
 ) -> None:
-    """In NumPy: the units that are on make one matrix of the whole head; the rest of the logit is the bias."""
+    """In NumPy: active units make one matrix of the head; the bias is what remains of the logit."""
     maps = engines["dense", engine].maps(FILMS, cam=True, layers=True)
     features = maps.layers["conv2"].astype(np.float64)
     dense = [layer for layer in networks["dense"].layers if type(layer).__name__ == "Dense"]
@@ -157,7 +156,7 @@ def test_the_map_of_a_dense_head_is_its_piecewise_linear_form(
 def test_many_threads_get_their_own_answers(
     engines: dict[tuple[str, str], Engine], name: str, engine: EngineName
 ) -> None:
-    """Each asks for other films, in other batches, with and without maps, all at once."""
+    """Different films and batches, with and without maps, at once."""
     engine = engines[name, engine]
     expected, right, wrong = engine.logits(FILMS), [], []
 
@@ -183,7 +182,7 @@ def test_many_threads_get_their_own_answers(
 def test_a_film_of_another_size_is_refused(
     engines: dict[tuple[str, str], Engine], engine: EngineName, cut: tuple[Any, ...]
 ) -> None:
-    """OpenVINO itself answers again for the film before it."""
+    """OpenVINO itself would repeat the previous film's answer."""
     engine = engines["pooled", engine]
     before = engine.logits(FILMS[:1])
     with pytest.raises((ValueError, TypeError)):
@@ -192,7 +191,6 @@ def test_a_film_of_another_size_is_refused(
 
 
 def test_an_answer_is_not_overwritten_by_the_next_one(engines: dict[tuple[str, str], Engine]) -> None:
-    """What one call answered stays what it was."""
     engine = engines["pooled", "openvino"]
     maps = engine.maps(FILMS[:1], cam=True, layers=True)
     kept = [maps.logits.copy(), maps.cam.copy(), maps.layers["conv1"].copy()]
@@ -202,7 +200,7 @@ def test_an_answer_is_not_overwritten_by_the_next_one(engines: dict[tuple[str, s
 
 
 def test_rows_out_are_films_in() -> None:
-    """One logit a film, in whatever shape; not one more, not one less."""
+    """In whatever shape."""
     logits = np.arange(4, dtype=np.float32)
     for shape in ((4,), (4, 1), (4, 1, 1)):
         assert check_rows(FILMS[:4], logits.reshape(shape)).tolist() == [0, 1, 2, 3]
@@ -212,7 +210,7 @@ def test_rows_out_are_films_in() -> None:
 
 
 def test_a_graph_that_answers_a_batch_with_one_row_is_refused(tmp_path: Path) -> None:
-    """Silently the first film's, or the mean of all: either way not the films'."""
+    """The first film's, or the mean of all."""
 
     def first_row(films: Any) -> Any:
         rows = ops.reduce_mean(films, [1, 2], keep_dims=False)
@@ -225,13 +223,13 @@ def test_a_graph_that_answers_a_batch_with_one_row_is_refused(tmp_path: Path) ->
 
 
 def test_a_film_reaches_the_network_as_it_is(tmp_path: Path) -> None:
-    """Float32 in 0 to 255: the mean of a film is the mean of its pixels."""
+    """Float32, 0 to 255: its mean is that of its pixels."""
     engine = graph_engine(tmp_path, lambda films: ops.reduce_mean(films, [1, 2], keep_dims=False))
     assert engine.logits(FILMS) == pytest.approx(FILMS.mean(axis=(1, 2)), rel=1e-5)
 
 
 def test_a_graph_without_the_outputs_is_refused(tmp_path: Path, tiny_store: Path) -> None:
-    """By the names that it lacks."""
+    """The message names them."""
     xml = tiny_store / "tanh" / "1" / "serving" / "model.xml"
     engine = OpenVINOEngine(xml, MapsSpec(layers=["absent"]))
     with pytest.raises(ArtifactRefused, match="outputs logit, layer:absent"):
@@ -252,7 +250,6 @@ def test_a_file_that_is_no_keras_model_is_refused(tmp_path: Path, tiny_store: Pa
 
 
 def test_without_tensorflow_the_engine_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one line, with the way out."""
     monkeypatch.delitem(sys.modules, "app.inference.tensorflow_engine", raising=False)
     monkeypatch.setitem(sys.modules, "keras", None)
     with pytest.raises(ModelError, match=r"needs keras, which is not installed: .*PNEUMOSERVE_ENGINE=openvino"):
@@ -260,7 +257,6 @@ def test_without_tensorflow_the_engine_says_what_to_install(tmp_path: Path, monk
 
 
 def test_the_openvino_engine_needs_no_keras_file(tiny_store: Path, tmp_path: Path) -> None:
-    """It reads `serving/` alone."""
     shutil.copytree(tiny_store / "pooled" / "1" / "serving", tmp_path / "serving")
     maps = MapsSpec(**json.loads((tiny_store / "pooled" / "1" / "model.json").read_text())["maps"])
     assert open_engine("openvino", tmp_path, maps).logits(FILMS).shape == (len(FILMS),)

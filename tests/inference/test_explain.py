@@ -1,4 +1,4 @@
-"""The pictures: their geometry, their colours, and what they show."""
+"""Maps: their geometry, colours and content."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cam_over(film: np.ndarray, cam: Any) -> np.ndarray:
     ("channels", "bands", "across"), [(1, 1, 1), (8, 1, 8), (16, 1, 16), (17, 2, 16), (20, 2, 16), (64, 4, 16)]
 )
 def test_channels_stand_sixteen_a_row_in_their_order(channels: int, bands: int, across: int) -> None:
-    """Each where its number says, standardised, × 64 + 128, clipped, in plasma; what is left over is gray 0."""
+    """Standardised, × 64 + 128, clipped, in plasma; spare tiles are gray 0."""
     rng = np.random.default_rng(0)
     activations = rng.gamma(0.3, 2.0, (5, 7, channels)).astype(np.float32)
     sheet = picture(plot_layer("conv", activations))
@@ -56,7 +56,7 @@ def test_channels_stand_sixteen_a_row_in_their_order(channels: int, bands: int, 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 3.3, -7.7, 1e-6, 1e6])
 def test_a_channel_that_is_the_same_everywhere_is_mid_gray(value: float) -> None:
-    """128 before the colours, whatever its value: rounding makes no pattern of it."""
+    """Whatever its value, rounding makes no pattern of it."""
     activations = np.full((38, 38, 3), value, np.float32)
     activations[0, 0, 1] += 1 + abs(value)
     sheet = picture(plot_layer("conv", activations))
@@ -66,14 +66,13 @@ def test_a_channel_that_is_the_same_everywhere_is_mid_gray(value: float) -> None
 
 
 def test_a_layer_tells_its_name_and_no_values() -> None:
-    """`values` and `bias` are a cam's."""
     plot = plot_layer("conv2", np.zeros((4, 4, 8), np.float32))
     assert (plot.kind, plot.method, plot.layer) == ("layer", "activations", "conv2")
     assert (plot.values, plot.bias) == (None, None)
 
 
 def test_a_cam_has_the_size_of_its_film_and_its_own_values() -> None:
-    """The picture is the film's size, the values keep the resolution of their layer, rounded to 6 digits."""
+    """Values keep their layer's resolution, rounded to 6 digits."""
     cam = np.array([[0.1234567, -1.0, 2.5], [0, 1e-9, 3]], np.float32)
     plot = plot_cam(film_pixels(0, 120, 180), cam, method="m", layer="conv", bias=-0.25)
     assert picture(plot).shape == (120, 180, 3)
@@ -82,12 +81,10 @@ def test_a_cam_has_the_size_of_its_film_and_its_own_values() -> None:
 
 
 def test_a_zero_map_leaves_the_film_bare() -> None:
-    """Every pixel as it was, in gray."""
     assert np.array_equal(cam_over(FILM, np.zeros((9, 9))), np.dstack([FILM] * 3))
 
 
 def test_a_part_without_weight_stays_bare() -> None:
-    """Only where the map is not zero is the film covered."""
     cam = np.zeros((10, 10))
     cam[:3, :3] = 1
     plot = cam_over(FILM, cam)
@@ -96,7 +93,6 @@ def test_a_part_without_weight_stays_bare() -> None:
 
 
 def test_orange_speaks_for_pneumonia_and_blue_against_it() -> None:
-    """Towards is more red than blue, away is more blue than red, on a gray film."""
     film = np.full((150, 150), 128, np.uint8)
     blue, _, red = np.moveaxis(cam_over(film, [[1, 1, -1, -1]] * 4), -1, 0)
     assert (red[:, :50] > blue[:, :50]).all()
@@ -104,7 +100,7 @@ def test_orange_speaks_for_pneumonia_and_blue_against_it() -> None:
 
 
 def test_the_strongest_place_is_covered_most_whatever_the_scale() -> None:
-    """A map and a thousandth of it look alike; the film shines through everywhere."""
+    """A thousandth of a map gives the same picture; the film shows through everywhere."""
     cam = np.random.default_rng(0).normal(size=(9, 9))
     assert np.abs(cam_over(FILM, cam) - cam_over(FILM, cam / 1000)).max() <= 1
     covered = cam_over(np.full((150, 150), 200, np.uint8), np.ones((9, 9)))
@@ -113,7 +109,7 @@ def test_the_strongest_place_is_covered_most_whatever_the_scale() -> None:
 
 
 class OnePlace:
-    """An engine whose logit is the brightness of one place of the film; it counts what it is asked."""
+    """An engine whose logit is the brightness of one place; it counts its films."""
 
     name = "openvino"
 
@@ -132,7 +128,6 @@ class OnePlace:
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (4, 7), (9, 9), (9, 0)])
 def test_occlusion_finds_the_one_place_that_matters(row: int, column: int) -> None:
-    """The logit falls most where that place is covered, and not at all where it is not."""
     film = np.full((150, 150), 40, np.uint8)
     rows, columns = (slice(at * 15, at * 15 + 15) for at in (row, column))
     film[rows, columns] = 240
@@ -149,7 +144,7 @@ def test_occlusion_finds_the_one_place_that_matters(row: int, column: int) -> No
 
 
 def test_occlusion_covers_films_of_any_size_to_the_edge() -> None:
-    """Where sides are no multiple of the cells, the last cell still reaches the end."""
+    """Also where sides are no multiple of the cells."""
     film = np.full((133, 97), 10, np.uint8)
     film[-1, -1] = 250
     fall = occlude(OnePlace(slice(-1, None), slice(-1, None)), film)
@@ -157,6 +152,5 @@ def test_occlusion_covers_films_of_any_size_to_the_edge() -> None:
 
 
 def test_occlusion_of_a_uniform_film_is_zero() -> None:
-    """Covering it with its own gray changes nothing."""
     fall = occlude(OnePlace(slice(None), slice(None)), np.full((150, 150), 77, np.uint8))
     assert np.array_equal(fall, np.zeros((10, 10)))

@@ -17,8 +17,8 @@ from training.publishing.maps import maps_of
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_every_piecewise_linear_head_is_shared_out_exactly(name: str) -> None:
-    """The map is activation × gradient as TensorFlow derives it, and with its bias sums to the logit."""
+def test_the_logit_of_every_piecewise_linear_head_is_attributed_exactly(name: str) -> None:
+    """The map is TensorFlow's activation × gradient, and with its bias sums to the logit."""
     import tensorflow as tf
 
     model = network(BODIES[name])

@@ -1,4 +1,4 @@
-"""One film, read whole: the same logit however it is explained."""
+"""One film has the same logit however it is explained."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def predictors(tiny_store: Path) -> dict[str, Predictor]:
 
 @pytest.mark.parametrize("name", ["pooled", "dense", "tanh"])
 def test_a_film_has_one_logit_whatever_maps_are_wanted(predictors: dict[str, Predictor], name: str) -> None:
-    """And one class and one probability, which are those of the engine's logit."""
+    """And one class and probability, those of the engine's logit."""
     predictor = predictors[name]
     predictions = [predictor.predict(FILM, operating_point="balanced", maps=kind) for kind in MAP_KINDS]
     expected = predictor.engine.logits(read_film(FILM, width=150, height=150).pixels[np.newaxis])[0]
@@ -57,7 +57,7 @@ def test_a_film_has_one_logit_whatever_maps_are_wanted(predictors: dict[str, Pre
 def test_the_maps_that_were_asked_for_come(
     predictors: dict[str, Predictor], name: str, kind: str, expected: list[Any]
 ) -> None:
-    """The cam first, then the layers in the order of the network."""
+    """The cam, then the layers in network order."""
     prediction = predictors[name].predict(FILM, operating_point="half", maps=kind)
     assert [(plot.kind, plot.layer) for plot in prediction.maps] == expected
     for one in prediction.maps:
@@ -67,20 +67,20 @@ def test_the_maps_that_were_asked_for_come(
 
 @pytest.mark.parametrize("name", ["pooled", "dense"])
 def test_values_and_bias_of_an_exact_map_sum_to_the_logit(predictors: dict[str, Predictor], name: str) -> None:
-    """Rounded as they are answered."""
+    """As rounded."""
     prediction = predictors[name].predict(FILM, operating_point="half", maps="cam")
     (cam,) = prediction.maps
     assert np.sum(cam.values) + cam.bias == pytest.approx(prediction.logit, abs=1e-3)
 
 
 def test_occlusion_names_itself_and_claims_no_bias(predictors: dict[str, Predictor]) -> None:
-    """A head that can't be shared out is explained without a sum."""
+    """For a head whose logit cannot be attributed."""
     (cam,) = predictors["tanh"].predict(FILM, operating_point="half", maps="cam").maps
     assert (cam.method, cam.bias, np.shape(cam.values)) == ("occlusion (Zeiler and Fergus 2014)", None, (10, 10))
 
 
 def test_the_default_operating_point_is_the_models(predictors: dict[str, Predictor]) -> None:
-    """And every point has its own threshold, calibrated as the answer is."""
+    """Each point has its own threshold, calibrated."""
     predictor = predictors["pooled"]
     assert [predictor.point(wanted) for wanted in (None, "half", "balanced")] == ["balanced", "half", "balanced"]
     decision = predictor.predict(FILM, operating_point="half").decision
@@ -89,14 +89,14 @@ def test_the_default_operating_point_is_the_models(predictors: dict[str, Predict
 
 @pytest.mark.parametrize("wanted", ["", "Half", "sensitive", "half "])
 def test_an_unknown_operating_point_lists_the_accepted_ones(predictors: dict[str, Predictor], wanted: str) -> None:
-    """In the order of the manifest, without what came."""
+    """In the manifest's order, without what came."""
     with pytest.raises(InvalidParameter) as caught:
         predictors["pooled"].point(wanted)
     assert str(caught.value) == "operating_point: expected one of half, balanced. Received another."
 
 
 def test_another_resize_rule_is_refused(tiny_store: Path, tmp_path: Path) -> None:
-    """A model trained on other geometry would be read wrongly, and silently."""
+    """Such a model would be silently wrong."""
     store = shutil.copytree(tiny_store, tmp_path / "store")
     path = store / "pooled" / "1" / "model.json"
     manifest = json.loads(path.read_text())
@@ -107,13 +107,12 @@ def test_another_resize_rule_is_refused(tiny_store: Path, tmp_path: Path) -> Non
 
 
 def test_a_model_that_is_not_there_is_not_opened(tiny_store: Path) -> None:
-    """The predictor asks the store."""
     with pytest.raises(ModelNotFound):
         open_predictor(tiny_store, "pooled/2")
 
 
 def test_the_prevalence_moves_the_probability_and_no_class(tiny_store: Path, predictors: dict[str, Predictor]) -> None:
-    """With its threshold, under another prevalence."""
+    """The threshold moves too."""
     rare = open_predictor(tiny_store, "pooled", prevalence=0.05).predict(FILM, operating_point="half").decision
     fitted = predictors["pooled"].predict(FILM, operating_point="half").decision
     assert rare.label == fitted.label
@@ -122,7 +121,7 @@ def test_the_prevalence_moves_the_probability_and_no_class(tiny_store: Path, pre
 
 
 def test_the_pixel_limit_is_the_predictors(tiny_store: Path) -> None:
-    """As it was set, not as it is by default."""
+    """Not the default."""
     entry = find_entry(tiny_store, "pooled")
     predictor = Predictor(entry, open_verified(entry), max_pixels=300 * 400 - 1)
     with pytest.raises(TooManyPixels):
@@ -130,7 +129,7 @@ def test_the_pixel_limit_is_the_predictors(tiny_store: Path) -> None:
 
 
 def test_warnings_and_seconds_come_with_the_prediction(predictors: dict[str, Predictor]) -> None:
-    """Each phase that there was, and what was noticed of the film."""
+    """The film's warnings, and each phase's seconds."""
     colour = encode(np.dstack([film_pixels(seed) for seed in range(3)]))
     prediction = predictors["pooled"].predict(colour, operating_point="half", maps="cam")
     assert [warning.code for warning in prediction.warnings] == ["colour-image"]
@@ -140,7 +139,7 @@ def test_warnings_and_seconds_come_with_the_prediction(predictors: dict[str, Pre
 
 
 def test_the_largest_films_are_decoded_one_at_a_time(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many threads read, two large films are never in memory at once; small ones pass beside them."""
+    """From however many threads; small ones pass beside them."""
     opened = open_predictor(tiny_store, None)
     monkeypatch.setattr(predictor, "LARGE_FILM_BYTES", 20_000)
     load, lock = predictor.load_film, threading.Lock()
@@ -168,7 +167,7 @@ def test_the_largest_films_are_decoded_one_at_a_time(tiny_store: Path, monkeypat
 
 
 def test_the_models_notices_stand_in_every_answer(tiny_store: Path, tmp_path: Path) -> None:
-    """After what was noticed of the film itself, with the words of model.json, over HTTP as here."""
+    """After the film's, in model.json's words, over HTTP too."""
     store = shutil.copytree(tiny_store, tmp_path / "store")
     path = store / "pooled" / "1" / "model.json"
     notice = {"code": "children-only", "detail": "Trained on children."}
@@ -183,7 +182,7 @@ def test_the_models_notices_stand_in_every_answer(tiny_store: Path, tmp_path: Pa
 
 
 def test_a_manifest_without_notices_is_as_good_as_before(tiny_store: Path, tmp_path: Path) -> None:
-    """One that was written before there were any opens, and warns of nothing by itself."""
+    """An older entry opens without warnings of its own."""
     store = shutil.copytree(tiny_store, tmp_path / "store")
     path = store / "pooled" / "1" / "model.json"
     manifest = json.loads(path.read_text())
