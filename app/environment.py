@@ -1,7 +1,7 @@
-"""Variables that begin with `PNEUMOSERVE_`: the project's, injected and mistyped ones.
+"""Variables `PNEUMOSERVE_…`: the project's, injected and mistyped ones.
 
-For a Service named `pneumoserve` or `pneumoserve-…`, Kubernetes sets `PNEUMOSERVE_PORT=tcp://10.96.0.12:8000` and more
-in every pod of its namespace; so do Docker's links.
+Kubernetes sets `PNEUMOSERVE_PORT=tcp://10.96.0.12:8000` and more in every pod beside a Service `pneumoserve` or
+`pneumoserve-…`; so do Docker's links.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Listening sockets, opened before the server runs, so that their port is known."""
+"""Listening sockets, opened before the server runs: their port is known."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Account:
     """What headers, log and metrics report of one request."""
 
     def __init__(self, service: Service, method: str, path: str, sent_id: bytes, begun: float) -> None:
-        """Begin at `begun`, by `time.monotonic()`; an acceptable `sent_id` is used."""
+        """Begin at `begun`, by `time.monotonic()`; an acceptable `sent_id` is the request's id."""
         self._service, self._method, self._path = service, method, path
         self.request_id = _request_id(sent_id)
         self.begun = begun

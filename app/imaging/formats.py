@@ -1,4 +1,4 @@
-"""An image's format and dimensions, from its header, before any decoding."""
+"""An image's format and dimensions, from its header, before decoding."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ImageHeader:
 
 
 def read_header(data: bytes) -> ImageHeader:
-    """Read the header of a whole file, whatever its name and declared type.
+    """Read a file's header, whatever its name and declared type.
 
     Raises:
         UnsupportedFormat: none of `ACCEPTED_FORMATS`; the message names the format.

@@ -1,4 +1,4 @@
-"""The segments of a JPEG, walked as decoders walk them."""
+"""JPEG segments, walked as decoders walk them."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ class Frame:
 
 
 def walk_segments(data: bytes) -> Iterator[Segment]:
-    """Yield the segments behind SOI up to EOI, or to `CUT` where a scan runs to the file's end.
+    """Yield the segments behind SOI up to EOI, or `CUT` where a scan runs to the file's end.
 
-    Bytes of no segment are skipped as by libjpeg.
+    Like libjpeg, skip bytes of no segment.
 
     Raises:
-        UndecodableImage: the header ends early, or there are over `MAX_SEGMENTS`.
+        UndecodableImage: the header ends early, or over `MAX_SEGMENTS`.
     """
     position, is_scan = 2, False
     for _ in range(MAX_SEGMENTS):
@@ -103,7 +103,7 @@ def read_frame(segment: Segment) -> Frame:
     """Read a frame header (ITU-T T.81, section B.2.2).
 
     Raises:
-        UndecodableImage: it is broken, or of a kind, named in the message, that is not read.
+        UndecodableImage: broken, or a kind of JPEG, named in the message, that is not read.
     """
     if len(segment.body) < 6:
         raise UndecodableImage("Expected a JPEG frame header of at least 6 bytes. Received a shorter one.")

@@ -99,11 +99,11 @@ def read_ihdr(body: bytes) -> PngHeader:
 def pack_pixels(data: bytes) -> Packed:
     """Return a PNG of the checked pixels alone.
 
-    libpng prints words from a faulty file to stderr, and inflates without end what exceeds its header: it gets whole
-    files only. Pixels are stored: inflating them twice would cost more.
+    libpng prints words from a faulty file to stderr, and inflates what exceeds its header without end: it gets only
+    whole files. Pixels are stored: inflating them twice would cost more.
 
     Raises:
-        UndecodableImage: the pixels are corrupt, or not as many as the header promises.
+        UndecodableImage: pixels are corrupt, or not as many as promised.
     """
     palette, transparency = b"", b""
     pixels: list[memoryview] = []

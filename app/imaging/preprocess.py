@@ -27,12 +27,11 @@ class Film:
 
 
 def read_film(data: bytes, *, width: int, height: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Film:
-    """Read a JPEG or PNG file into a model's input; sizes in pixels are in `model.json`.
-
-    Images over `max_pixels` are refused before decoding.
+    """Read a JPEG or PNG into a model's input; `model.json` has its size in pixels.
 
     Raises:
-        UnsupportedFormat, TooManyPixels, UnsuitableImage, UndecodableImage: see `formats` and `raster`.
+        UnsupportedFormat, TooManyPixels (before decoding), UnsuitableImage, UndecodableImage: see `formats` and
+            `raster`.
     """
     return load_film(data, inspect_film(data, max_pixels=max_pixels), width=width, height=height)
 

@@ -1,4 +1,4 @@
-"""Find, read and verify one model_store entry, `<store>/<name>/<version>`.
+"""Finding, reading and verifying of a model_store entry, `<store>/<name>/<version>`.
 
 It holds `model.keras`, `serving/`, `model.json`, `golden.json` and pages.
 """
@@ -46,12 +46,12 @@ def list_entries(store: Path) -> list[str]:
 
 
 def find_entry(store: Path, wanted: str | None = None) -> Entry:
-    """Read an entry's manifest, without loading or verifying its network.
+    """Read an entry's manifest; its network is neither loaded nor verified.
 
-    `wanted` is `name/version`, or `name` for its highest version; None: what the file `DEFAULT` names.
+    `wanted`: `name/version`, or `name` for its highest version; None: what the file `DEFAULT` names.
 
     Raises:
-        ModelNotFound: no such entry; the message lists those there are.
+        ModelNotFound: the message lists the entries.
         ArtifactRefused: an unreadable or contradictory `model.json`.
     """
     entries = list_entries(store)
@@ -87,10 +87,10 @@ def find_entry(store: Path, wanted: str | None = None) -> Entry:
 
 
 def open_verified(entry: Entry, engine_name: EngineName = DEFAULT_ENGINE) -> Engine:
-    """Load an entry's network, and check its files' hashes and, by `check_golden`, its numbers.
+    """Load an entry's network; check its files' hashes and, by `check_golden`, its numbers.
 
     Raises:
-        ArtifactRefused: something does not fit; the message is one line.
+        ArtifactRefused: something does not fit; in one line.
         ModelError: the engine is not installed.
     """
     for name, expected, found in (

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Calibration(BaseModel):
     """Platt's form: P(PNEUMONIA) = sigmoid(slope × logit + intercept).
 
-    `prevalence` is PNEUMONIA's among the films of the fit; `weights_sha256` binds it to the weights.
+    `prevalence` is PNEUMONIA's proportion in the films of the fit; `weights_sha256` binds it to the weights.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,7 +53,7 @@ class AbstentionBand:
     def contains(self, logit: NDArray[np.floating]) -> NDArray[np.bool_]: ...
 
     def contains(self, logit: float | NDArray[np.floating]) -> bool | NDArray[np.bool_]:
-        """Return whether a logit, or each of an array, is within."""
+        """Return whether a logit, or each of an array, is in the band."""
         return (self.low < logit) & (logit < self.high)
 
 

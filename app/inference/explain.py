@@ -25,7 +25,7 @@ _STRONGEST_COVER = 0.65
 class ActivationMap:
     """One image; `width` and `height` are the PNG's, in pixels.
 
-    A cam's `values` are logits at its layer's resolution; `bias` is the rest of the logit, None where the method is not
+    A cam's `values` are logits at its layer's resolution, `bias` the rest of the logit, None unless the method is
     exact.
     """
 
@@ -42,8 +42,8 @@ class ActivationMap:
 def plot_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: float | None) -> ActivationMap:
     """Return a map over its film: orange towards PNEUMONIA, blue away, bare at zero.
 
-    `film` is uint8 (height, width); `cam` float32 (rows, columns), in logits, its strongest value covered most; `layer`
-    the one, if any, whose features are attributed.
+    `film`: uint8 (height, width); `cam`: float32 (rows, columns), in logits, its strongest value covered most; `layer`:
+    whose features are attributed, if any.
     """
     height, width = film.shape
     rows, columns = cam.shape
@@ -94,7 +94,7 @@ def occlude(engine: Engine, film: Films) -> Floats:
     """Return by how much the logit falls where part of a film is covered with its mean gray.
 
     Zeiler and Fergus 2014, for heads without an exact map: values do not sum to the logit. A cover reaches half a cell
-    beyond its cell. `film` is uint8 (height, width).
+    beyond its cell. `film`: uint8 (height, width).
 
     Returns:
         float32 (`OCCLUSION_CELLS`, `OCCLUSION_CELLS`), in logits.

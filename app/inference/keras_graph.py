@@ -1,6 +1,6 @@
 """A Keras network → the same network with its maps as outputs.
 
-Only the TensorFlow engine and training import this file.
+Only the TensorFlow engine and training, which have Keras, import this.
 """
 
 from __future__ import annotations
