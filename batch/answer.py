@@ -1,4 +1,4 @@
-"""What the service answers: the row that it becomes, and whether asking again could change it."""
+"""The service's answer to a film, as a row."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from batch.results import Row
 
-# A film that was refused for what it is will be refused again; any other failure may pass.
+# Refused for what it is, a film is refused again; any other failure may pass.
 _SETTLED = {200, 400, 413, 415, 422}
 _UNEXPECTED = "unexpected-answer"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and a body; or no status, and the reason in `lost`, an error slug. `retry_after` is in seconds."""
+    """A status and a body; or no status, and an error slug in `lost`. `retry_after` is in seconds."""
 
     status: int | None
     body: bytes = b""
@@ -24,7 +24,7 @@ class Answer:
     detail: str | None = None
 
     def json(self) -> dict[str, Any] | None:
-        """Return the body as a JSON object, or None where it is none."""
+        """Return the body where it is a JSON object, else None."""
         try:
             value = json.loads(self.body)
         except ValueError:
@@ -33,17 +33,17 @@ class Answer:
 
 
 def is_settled(row: Row) -> bool:
-    """Return whether a further start need not send the film again."""
+    """Return whether no later start need send the film again."""
     return row.http_status in _SETTLED and row.error != _UNEXPECTED
 
 
 def must_be_sent(row: Row, *, retry_failed: bool) -> bool:
-    """Return whether a film is sent again though its bytes are the same; `retry_failed` takes all that failed."""
+    """Return whether to send an unchanged film again; `retry_failed`: every one that failed."""
     return not is_settled(row) or (retry_failed and row.error is not None)
 
 
 def row_from(answer: Answer, path: str, seconds: float) -> Row:
-    """Return the row of the film at `path` from the answer to `POST /predict`, which took `seconds`."""
+    """Return the row of the film at `path`, from the answer of `POST /predict` after `seconds`."""
     row = Row(path, http_status=answer.status, seconds=round(seconds, 6))
     if answer.status is None:
         row.error, row.error_detail = answer.lost, answer.detail

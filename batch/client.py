@@ -1,7 +1,6 @@
-"""Send one film over HTTP, and try again where that may help.
+"""Send one film over HTTP, and retry where that may help.
 
-`http.client`, not httpx: it takes 0.4 of httpx's CPU time a film, which scoring would take from a server on the same
-cores. One thread keeps one connection; redirects and proxies are not followed.
+`http.client` takes 0.4 of httpx's CPU time, on cores that a server may share. Redirects and proxies are not followed.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from batch.answer import Answer
 from batch.errors import ServiceGone
 from batch.service import Service
 
-ANSWER_TIMEOUT_SECONDS = 60.0  # longer than the service's own deadline, which answers with a problem
+ANSWER_TIMEOUT_SECONDS = 60.0  # longer than the service's own deadline
 _BUSY = {429, 503}
 _PERHAPS_THE_FILM = {408, 502, 504}
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how long to try again; times in seconds.
+    """How often and how long to retry; times in seconds.
 
     A wait is `Retry-After` plus a uniform random part of min(`longest`, `shortest` × 2^n) (full jitter:
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter). 429, 503 and a connection that cannot be
-    opened do not depend on the film: they are tried for `patience`, the last of them for `refused`. A connection lost
-    on the way, a timeout, 408, 502 and 504 may: they are tried `attempts` times, within `patience` too.
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter). 429 and 503 are retried for `patience`, a
+    refused connection for `refused`. Lost connections, timeouts, 408, 502 and 504 may be due to the film: `attempts`,
+    within `patience`.
     """
 
     attempts: int = 5
@@ -41,7 +40,7 @@ class RetryPolicy:
 
 
 class Liveness:
-    """When the service last answered any of the clients that share this, and whether they shall stop."""
+    """Shared by clients: when one was last answered, and whether they shall stop."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -49,16 +48,16 @@ class Liveness:
         self.stopped = threading.Event()
 
     def note_answer(self) -> None:
-        """Note that the service answers."""
+        """Note an answer of the service."""
         self.answered_at = self.clock()
 
     def wait(self, seconds: float) -> bool:
-        """Wait before the next try; return at once and True where the clients shall stop."""
+        """Wait; return True, at once, where the clients shall stop."""
         return self.stopped.wait(seconds)
 
 
 class Client:
-    """One thread's connection to the service, kept open from film to film."""
+    """One thread's connection to the service, kept open."""
 
     def __init__(self, service: Service, policy: RetryPolicy, liveness: Liveness) -> None:
         self._service = service
@@ -67,23 +66,23 @@ class Client:
         self._liveness = liveness
 
     def close(self) -> None:
-        """Close the connection; the next film opens another."""
+        """Close the connection; the next request opens another."""
         self._connection.close()
 
     def predict(self, film: bytes) -> Answer:
-        """Send a film as the raw body of `POST /predict`; return the answer that no further try would better.
+        """Send a film as the raw body of `POST /predict`; return the last answer.
 
         Raises:
-            ServiceGone: no film at all was answered while this one was tried.
+            ServiceGone: no client got an answer meanwhile.
         """
         headers = self._service.headers | {"Content-Type": "application/octet-stream"}
         return self._request("POST", self._service.target("/predict"), film, headers)
 
     def model(self) -> Answer:
-        """Send `GET /model`, by the same policy.
+        """Send `GET /model` likewise.
 
         Raises:
-            ServiceGone: nobody answered.
+            ServiceGone: nothing was answered.
         """
         return self._request("GET", self._service.target("/model"), None, self._service.headers)
 
@@ -108,7 +107,7 @@ class Client:
                 if liveness.answered_at <= (started if is_busy else liveness.clock() - 3 * policy.patience):
                     raise ServiceGone(answer.detail or f"status {answer.status}")
                 return answer
-            self.close()  # it would be stale after a longer wait, and what was lost is lost
+            self.close()  # stale after a longer wait
             if liveness.wait(wait):
                 return answer
 
@@ -120,14 +119,14 @@ class Client:
                 if connection.sock is not None:
                     connection.sock.settimeout(ANSWER_TIMEOUT_SECONDS)
         except OSError as error:
-            # A certificate that does not fit comes here too: once the patience is over, its own words are printed.
+            # A wrong certificate ends here too.
             return self._lost("no-connection", error)
         broken: OSError | None = None
         try:
             try:
                 connection.request(method, target, body, headers)
             except (BrokenPipeError, ConnectionResetError) as error:
-                broken = error  # refused before it was read whole; the answer may be waiting all the same
+                broken = error  # refused before it was read whole; an answer may be waiting
             response = connection.getresponse()
             content = response.read()
         except TimeoutError as error:
@@ -145,7 +144,7 @@ class Client:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Read seconds, or a date; return None for anything else."""
+    """Read seconds or a date; None for anything else."""
     if value is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Print for people: lines, and the progress of a run. A stream that cannot take them ends nothing."""
+"""Lines and progress for people; a closed stream ends nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from batch.paths import printable
 
-_SECONDS_BETWEEN_REFRESHES = 0.5  # a refresh takes milliseconds of the core that scoring wants
+_SECONDS_BETWEEN_REFRESHES = 0.5  # a refresh takes milliseconds
 _SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -29,20 +29,17 @@ def print_err(*lines: str) -> None:
 
 
 def _print(stream: TextIO | None, lines: tuple[str, ...]) -> None:
-    if stream is None:  # it was closed before the process began
+    if stream is None:  # closed before the process began
         return
     encoding = stream.encoding or "utf-8"
     text = "".join(f"{printable(line)}\n" for line in lines)
-    with suppress(OSError):  # its reader has gone away, or its disk is full
+    with suppress(OSError):  # its reader is gone, or its disk full
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
 
 
 class ScoringProgress:
-    """Films finished of `total`, with rate, remaining time and failures: a bar on a terminal, elsewhere lines.
-
-    Use it as a context manager.
-    """
+    """Context manager: films finished of `total`, rate, time left and failures; a bar on a terminal, else lines."""
 
     def __init__(self, console: Console, total: int, already: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
@@ -71,9 +68,9 @@ class ScoringProgress:
             self._bar.stop()
 
     def show(self, finished: int, failed: int, sent: int) -> None:
-        """Print how many films are finished (at earlier starts, too) and failed, when it is time.
+        """Print how many films are finished, earlier starts included, and failed, when it is time.
 
-        The rate counts films sent; the time that is left follows from all that are finished.
+        The rate counts films sent; the time left, films finished.
         """
         now = self._clock()
         between = _SECONDS_BETWEEN_REFRESHES if self._console.is_terminal else _SECONDS_BETWEEN_LINES
@@ -84,7 +81,7 @@ class ScoringProgress:
         sent_rate, finished_rate = sent / seconds, (finished - self._already) / seconds
         rate, failures = f"{sent_rate:.0f} films/s", f"{failed} failed" if failed else ""
         if self._console.is_terminal:
-            with suppress(OSError):  # the terminal is gone; the work goes on
+            with suppress(OSError):  # the terminal is gone
                 self._bar.update(self._task, completed=finished, rate=rate, failures=failures, refresh=True)
             return
         left = f"{(self._total - finished) / finished_rate:.0f} s left" if finished_rate else "waiting for the service"

@@ -1,4 +1,4 @@
-"""What ends the scoring of a set of films as a whole; a film that fails is a row, never one of these.
+"""Errors that end the scoring as a whole; a film that fails is a row, never one of these.
 
     ScoreError
     ├── CallError              exit status 2
@@ -12,16 +12,16 @@
         ├── ServiceGone
         └── ModelChanged
 
-A message says what was expected, what came, and what to do.
+A message says what was expected, what came and what to do.
 """
 
 
 class ScoreError(Exception):
-    """Anything that ends the scoring as a whole, with a sentence that says why."""
+    """What ends the scoring as a whole."""
 
 
 class CallError(ScoreError):
-    """The command cannot do what it was asked."""
+    """The call cannot be carried out."""
 
 
 class NothingNamed(CallError):
@@ -29,15 +29,15 @@ class NothingNamed(CallError):
 
 
 class WrongList(CallError):
-    """It is not clear which paths the list on standard input names."""
+    """The list on standard input is ambiguous."""
 
 
 class UnusableResult(CallError):
-    """The result cannot be written as asked."""
+    """The result cannot be written."""
 
 
 class JournalRefused(CallError):
-    """The journal belongs to another run, or to a process at work."""
+    """The journal belongs to another run or process."""
 
 
 class WrongAddress(CallError):
@@ -53,8 +53,8 @@ class ServiceError(ScoreError):
 
 
 class ServiceGone(ServiceError):
-    """Nothing was answered for so long that the other films need not be tried."""
+    """The service has not answered for too long."""
 
 
 class ModelChanged(ServiceError):
-    """The service answers with another model than at the start."""
+    """The service's model differs from the journal's."""

@@ -1,4 +1,4 @@
-"""Read a film's bytes, with the fingerprint by which a later start sees whether they changed."""
+"""A film's bytes, and the fingerprint that shows whether they changed."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from pathlib import Path
 
 from batch.paths import reason
 
-MAX_FILM_BYTES = 512 * 2**20  # a film is held whole while it is sent; no service takes one of this size
+MAX_FILM_BYTES = 512 * 2**20  # a film is held whole; no service takes more
 _READINGS = 3
 
 
 class UnreadableFilm(Exception):
-    """A film's bytes cannot be read, or not whole; the message says why, without its path."""
+    """A film cannot be read whole; the message says why, without its path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Size in bytes, time of modification in nanoseconds, and SHA-256 in hexadecimal digits, None where unknown."""
+    """Size in bytes, modification time in nanoseconds, and SHA-256 in hexadecimal, None where unknown."""
 
     size: int
     mtime_ns: int
     sha256: str | None
 
     def matches_stat(self, status: os.stat_result) -> bool:
-        """Return whether a file with this status counts as unchanged without being read."""
+        """Return whether a file of this status counts as unchanged, unread."""
         return (self.size, self.mtime_ns) == (status.st_size, status.st_mtime_ns)
 
     def matches(self, other: Fingerprint) -> bool:
-        """Return whether both are of the same bytes; where a hash is missing, size and time decide."""
+        """Return whether the hashes agree; without one, size and time."""
         if self.sha256 is None or other.sha256 is None:
             return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
         return self.sha256 == other.sha256
 
 
 def read_film(path: str) -> tuple[bytes, Fingerprint]:
-    """Read a film whole, with the fingerprint of exactly these bytes.
+    """Read a film whole, and return the fingerprint of exactly these bytes.
 
     Raises:
-        UnreadableFilm: it cannot be read, is too large, or is being written.
+        UnreadableFilm: it cannot be read, is too large or is being written.
     """
     try:
         for _ in range(_READINGS):
@@ -59,7 +59,7 @@ def read_film(path: str) -> tuple[bytes, Fingerprint]:
 
 
 def fingerprint_file(path: Path) -> Fingerprint:
-    """Return the fingerprint of a file of any size that nobody else is writing.
+    """Return the fingerprint of a file that nobody is writing.
 
     Raises:
         OSError: it cannot be read.

@@ -1,4 +1,4 @@
-"""The file of a journal: its two names, its lock, and writes that are on the disk when a call returns."""
+"""The file of a journal: two names, a lock, durable writes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LINE_BYTES = 1024  # more than most lines have
 
 
 class JournalFile:
-    """The open file, locked against a second process. It grows at its end, or is replaced as a whole.
+    """The open file, locked against a second process; it is appended to or replaced whole.
 
-    Its name is `<out>.journal` while films are scored, and `<out>.films` beside a finished result. Where both exist, a
-    start with `--restart` was cut off, and the journal is the newer one.
+    It is `<out>.journal` during scoring, `<out>.films` beside a finished result. Both exist, the journal newer, where
+    a `--restart` was cut off.
     """
 
     def __init__(self, out: Path) -> None:
-        """Open the file of the result `out`, whose folder exists, or create an empty one.
+        """Open or create the file of the result `out`.
 
         Raises:
             JournalRefused: another process has it.
@@ -34,7 +34,7 @@ class JournalFile:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it is the file beside a finished result."""
+        """Whether it stands beside a finished result."""
         return self.path == self._films
 
     @property
@@ -44,17 +44,17 @@ class JournalFile:
 
     @property
     def mtime_ns(self) -> int:
-        """When it was last written."""
+        """When it was last written, in nanoseconds."""
         return os.fstat(self._file).st_mtime_ns
 
     def close(self) -> None:
-        """Release the file; delete it where nothing was written to it."""
+        """Release the file; delete it where it is empty."""
         if not self._end and not self.is_finished:
             self.path.unlink(missing_ok=True)
         _close_locked(self._file)
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        r"""Yield each line's offset, and the line with its `\n`; the last one may lack it."""
+        r"""Yield each line's offset and the line with its `\n`, which the last may lack."""
         with self.path.open("rb") as file:
             at = 0
             for line in file:
@@ -64,7 +64,7 @@ class JournalFile:
                 at += len(line)
 
     def line(self, offset: int) -> bytes:
-        """Return the line that begins there. Several threads may call it while another appends."""
+        """Return the line that begins there; thread-safe."""
         line = b""
         while b"\n" not in line:
             read = os.pread(self._file, _LINE_BYTES, offset + len(line))
@@ -74,8 +74,8 @@ class JournalFile:
         return line[: line.find(b"\n") + 1]
 
     def append(self, data: bytes) -> int:
-        """Add whole lines; return the offset where they begin. When this returns they are on the disk."""
-        if self._torn_at is not None:  # an earlier start was killed in the middle of a line
+        """Add whole lines, on the disk when this returns; return their offset."""
+        if self._torn_at is not None:  # an earlier start was killed within a line
             os.truncate(self._file, self._torn_at)
             self._end, self._torn_at = self._torn_at, None
         begins = self._end
@@ -84,7 +84,7 @@ class JournalFile:
         return begins
 
     def replace(self, lines: Iterable[bytes]) -> None:
-        """Replace the journal by these lines at once: killed meanwhile, the old one stays."""
+        """Replace the journal atomically by these lines."""
         aside = self._journal.with_name(self._journal.name + ".part")
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         new = os.open(aside, flags, 0o666)
@@ -104,11 +104,11 @@ class JournalFile:
         self._end, self._torn_at = os.fstat(new).st_size, None
 
     def begin(self) -> None:
-        """Give it the name of an unfinished journal."""
+        """Name it an unfinished journal."""
         self._rename(self._journal)
 
     def finish(self) -> None:
-        """Give it the name of the file beside a finished result."""
+        """Name it the file beside a finished result."""
         self._rename(self._films)
 
     def _rename(self, to: Path) -> None:
@@ -131,7 +131,7 @@ class JournalFile:
             try:
                 file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | create, 0o666)
             except FileNotFoundError:
-                continue  # it was renamed in between
+                continue  # renamed meanwhile
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -144,18 +144,18 @@ class JournalFile:
             _close_locked(file)
 
     def _is_current(self, path: Path, file: int) -> bool:
-        """Return whether the locked file is still the one to go on from: another start may have ended in between."""
+        """Return whether the locked file is still current: another start may have ended."""
         if not path.exists() or not os.path.samestat(os.fstat(file), path.stat()):
             return False
         if path == self._films:
             return not self._journal.exists()
         if self._films.exists() and not os.fstat(file).st_size:
-            path.unlink()  # this process created it after another start had finished
+            path.unlink()  # created after another start had finished
             return False
         return True
 
 
 def _close_locked(file: int) -> None:
-    # Not by closing alone: what this process forked meanwhile may still have a copy of the descriptor.
+    # A forked process may still hold a copy of the descriptor.
     fcntl.flock(file, fcntl.LOCK_UN)
     os.close(file)

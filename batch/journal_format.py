@@ -1,4 +1,4 @@
-"""The lines of a journal: the first one describes its run, each further one a film."""
+"""The lines of a journal: its run, then a film each."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _FINGERPRINT = tuple(part.name for part in fields(Fingerprint))
 
 @dataclass(frozen=True)
 class Run:
-    """What all rows of one journal have in common.
+    """What a journal's rows have in common.
 
-    `operating_point` is a name (never "the default"), `model` is name/version, `model_sha256` that of its weights;
-    with `relative`, films are named below the folder `--root`.
+    `operating_point` is never "the default"; `model` is name/version, `model_sha256` of its weights; `relative` names
+    films below `--root`.
     """
 
     operating_point: str | None
@@ -30,15 +30,15 @@ class Run:
     relative: bool = False
 
     def encode(self, results: Iterable[Fingerprint]) -> bytes:
-        """Return the first line of a journal whose result was written with these fingerprints."""
+        """Return the first line, with the fingerprints of the results written."""
         header = {"journal": FORMAT, **asdict(self), "results": [asdict(result) for result in results]}
         return json.dumps(header).encode() + b"\n"
 
     def check(self, header: Mapping[str, Any], name: str) -> None:
-        """Refuse the journal called `name`, which begins with `header`, where it is another run's.
+        """Check that the journal `name`, which begins with `header`, is of this run.
 
         Raises:
-            JournalRefused: it is, or a newer version of this command wrote it.
+            JournalRefused: it is not, or a newer version wrote it.
         """
         if header["journal"] not in range(1, FORMAT + 1):
             raise JournalRefused(
@@ -63,19 +63,19 @@ class Run:
 
 @dataclass(slots=True)
 class JournalEntry:
-    """One film's row, and the fingerprint of the bytes that it is about, where they could be read."""
+    """One film's row, and the fingerprint of its bytes where they could be read."""
 
     row: Row
     fingerprint: Fingerprint | None = None
 
     def encode(self, key: str) -> bytes:
-        """Return the line of a film: its row under the names of `COLUMNS`, `key` for its path, and its fingerprint."""
+        """Return the line: the row under `COLUMNS`, `key` for its path, then the fingerprint."""
         fingerprint = {name: getattr(self.fingerprint, name, None) for name in _FINGERPRINT}
         return json.dumps(self.row.as_columns() | {"path": key} | fingerprint).encode() + b"\n"
 
 
 def parse_entry(line: bytes, form: int) -> JournalEntry | None:
-    """Read a line of a journal of this format, its row's path the film's key; None where it is no film's."""
+    """Read a film's line of this format, the key as path; None where it is none."""
     value = parse_object(line)
     if value is None or tuple(value) != (COLUMNS if form == 1 else COLUMNS + _FINGERPRINT):
         return None
@@ -86,7 +86,7 @@ def parse_entry(line: bytes, form: int) -> JournalEntry | None:
 
 
 def parse_object(line: bytes) -> dict[str, Any] | None:
-    """Read a whole line that holds one JSON object; None where it does not."""
+    """Read a whole line that is one JSON object, else None."""
     if not line.endswith(b"\n"):
         return None
     try:

@@ -1,7 +1,7 @@
-"""How the journal names films: by absolute path, or below a folder that may be mounted elsewhere."""
+"""Films' names in the journal: absolute, or below a folder that may be mounted elsewhere."""
 
 # ruff: noqa: PTH100, PTH112, PTH118
-# Paths stay strings, byte for byte; Path would change them.
+# Path would change strings that must stay as named.
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from batch.paths import printable
 
 
 class JournalKeys:
-    """Turns a film's absolute path into its name in the journal; with `root`, its path below that folder."""
+    """Turns an absolute path into a key: itself, or its path below `root`."""
 
     def __init__(self, root: str | None = None) -> None:
-        """Note the folder.
+        """Resolve the folder.
 
         Raises:
             CallError: `root` is no folder.
@@ -29,17 +29,17 @@ class JournalKeys:
             self._roots = [os.path.join(folder, "") for folder in (os.path.abspath(root), os.path.realpath(root))]
 
     def __call__(self, path: str) -> str:
-        """Return the key of the film at an absolute path.
+        """Return the key of an absolute path.
 
         Raises:
-            CallError: it does not lie below the folder.
+            CallError: it lies outside the folder.
         """
         if not self._roots:
             return path
         as_named, resolved = self._roots
         if path.startswith(as_named):
             return path[len(as_named) :]
-        # The folder or the film was named through a link: both may be the same place.
+        # The folder or the film may be named through a link.
         folder, name = os.path.split(path)
         path_resolved = os.path.join(os.path.realpath(folder), name)
         if path_resolved.startswith(resolved):
@@ -47,7 +47,7 @@ class JournalKeys:
         raise CallError(f"Expected films below --root {printable(as_named)}. Received: {printable(path)}.")
 
     def check(self, paths: Iterable[str]) -> None:
-        """Refuse films outside the folder.
+        """Check that all lie below the folder.
 
         Raises:
             CallError: one lies outside.

@@ -1,7 +1,7 @@
-"""The metrics of films whose folders are named after their classes."""
+"""Metrics of films whose folders are named after classes."""
 
 # ruff: noqa: PTH120
-# A million paths: as strings they take a tenth of the time.
+# For a million paths, strings take a tenth of the time.
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class _Scored(NamedTuple):
 
 
 class LabelledRows:
-    """Collects rows beside their true class, by the rule of `label_folders`, and reports the metrics."""
+    """Collects rows beside their true class, by `label_folders`, and reports the metrics."""
 
     def __init__(self, films: Iterable[Film]) -> None:
         """Find the classes of all films.
 
         Raises:
-            UnusableResult: the extra that the intervals need is missing.
-            NothingNamed: not one lies in a folder of a class.
+            UnusableResult: SciPy is missing.
+            NothingNamed: none lies in a folder of a class.
         """
         if importlib.util.find_spec("scipy") is None:
             raise UnusableResult("--labels needs SciPy for its intervals. Run `make install-train`, or leave it out.")
@@ -46,7 +46,7 @@ class LabelledRows:
             )
 
     def add(self, film: Film, row: Row, sha256: str | None = None) -> None:
-        """Add one film's row and the hash of its bytes; a film that failed or has no label counts as excluded."""
+        """Add a film's row and the hash of its bytes; a film that failed or has no label is excluded."""
         folder, name = os.path.split(film.key)
         label = self._labels[folder]
         if label is None:
@@ -58,9 +58,9 @@ class LabelledRows:
             self._scored[sha256 or film.key].append(scored)
 
     def report(self) -> list[str]:
-        """Compute the metrics with 95 % intervals by patient, as `pneumoserve evaluate` does; return lines of text.
+        """Compute the metrics with 95 % intervals by patient, as `pneumoserve evaluate` does, and return lines of text.
 
-        Byte-identical films count once, and not at all where their folders contradict each other.
+        Byte-identical films count once; in folders of both classes, not at all.
         """
         films: list[_Scored] = []
         excluded = self._excluded.copy()

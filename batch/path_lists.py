@@ -1,4 +1,4 @@
-"""Read the list of paths on standard input, in the encodings and forms that systems write."""
+"""Read lists of paths in the encodings and forms of common systems."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from training.data.kinds import begins_like_film
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark begins it
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, its prefix
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# UTF-16 or UTF-32 read as one byte a letter: names of one letter or none, side by side.
+# UTF-16 or UTF-32 read as bytes: names of at most one letter, side by side.
 _WIDE_TEXT = re.compile(r"(?:^|\0)(?:[^\0]?\0){2}")
 _NULS = (
     "Expected paths in UTF-8, one a line. Received NUL bytes among them. Where the list is in UTF-16, say "
@@ -30,16 +30,12 @@ _NULS = (
 def expand_sources(
     sources: Sequence[str], stdin: TextIO | None, *, null: bool = False, encoding: str | None = None
 ) -> list[str]:
-    """Return the paths that `sources` name, with those of the list on `stdin` in the place of `-`.
+    """Return the paths of `sources`, the list on `stdin` in the place of `-`.
 
-    Args:
-        sources: folders, files, or `-`.
-        stdin: standard input; None where it is closed.
-        null: see `read_list`.
-        encoding: see `read_list`.
+    `stdin` is None where it is closed; for `null` and `encoding` see `read_list`.
 
     Raises:
-        WrongList: see `read_list`; or `null` or `encoding` is given and no list.
+        WrongList, CallError: see `read_list`; or `null` or `encoding` came without `-`.
         NothingNamed: there is no path.
     """
     if "-" not in sources and (null or encoding is not None):
@@ -63,18 +59,18 @@ def expand_sources(
 def read_list(data: bytes, *, null: bool = False, encoding: str | None = None) -> list[str]:
     r"""Return the paths of a list, in its order.
 
-    Lines end with LF, CR LF or, where there is no LF, with CR; empty ones are skipped. Spaces, quotes (Explorer's "Copy
-    as path") and a byte-order mark around a path are removed, unless a file has that very name.
+    Lines end with LF, CR LF or, where there is no LF, CR; empty ones are skipped. Spaces, quotes (Explorer's "Copy as
+    path") and a byte-order mark around a path are removed, unless a file is named so.
 
     Args:
-        data: the whole list.
-        null: each path ends with NUL, as `find -print0` writes it, and is unchanged. A list that can be nothing else
-            is read so anyway.
-        encoding: of `data`, unless it begins with a byte-order mark. None and UTF-8 keep the bytes of each path, valid
-            UTF-8 or not.
+        data: the list.
+        null: each path ends with NUL (`find -print0`) and stays as it is; a list that can only be such is always read
+            so.
+        encoding: without a byte-order mark. None and UTF-8 keep bytes that are no valid UTF-8.
 
     Raises:
-        WrongList: it is not clear which paths it names.
+        WrongList: it is ambiguous, a film, or not in `encoding`.
+        CallError: `encoding` is unknown.
     """
     if encoding is not None:
         _check_encoding(encoding)
@@ -95,7 +91,7 @@ def read_list(data: bytes, *, null: bool = False, encoding: str | None = None) -
 
 
 def exists(path: str) -> bool:
-    """Return whether something may lie at `path`: a broken link does, and what is not accessible may."""
+    """Return whether something may lie there: a broken link or an inaccessible file counts."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -127,7 +123,7 @@ def _decode(data: bytes, encoding: str | None) -> str:
 
 
 def _is_print0(text: str) -> bool:
-    """Return whether a list can only be `find -print0`'s: no line ends, and no name that could be UTF-16's letter."""
+    """Return whether only `find -print0` writes so: no line ends, no name like a letter in UTF-16."""
     return text.endswith("\0") and not re.search(r"[\r\n]|(?:^|\0)[^\0]?\0", text)
 
 

@@ -1,7 +1,7 @@
-"""Find the films that a caller named: folders, which are walked, and files."""
+"""Find films among named files and folders."""
 
 # ruff: noqa: PTH100, PTH116, PTH118
-# Paths stay the strings that were named, byte for byte, "" and "./a" included; Path would change them.
+# Path would change "" and "./a".
 
 from __future__ import annotations
 
@@ -24,20 +24,16 @@ from training.data.kinds import (
     read_beginning,
 )
 
-# A spreadsheet takes a cell that begins so for a formula; "./" in front names the same file.
+# A spreadsheet takes such a cell for a formula; "./" in front names the same file.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
-_HALF_PAIRS = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # what no undecodable byte becomes
+_HALF_PAIRS = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # no undecodable byte
 _MOST_LISTED = 3
 _NO_FILE = "Expected a file. Received a device, a pipe or a socket."
 
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """One film to score.
-
-    `path` is as the caller named it, `key` the absolute path that identifies it, and `problem` why it cannot be read,
-    where that is known already.
-    """
+    """One film: `path` as named, `key` its absolute path, and `problem` why it cannot be read, where known."""
 
     path: str
     key: str
@@ -46,26 +42,25 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The films that were found, and how many files and folders of each kind were skipped."""
+    """Films, and the number of skipped entries by kind."""
 
     films: list[Film]
     skipped: Counter[str] = field(default_factory=Counter)
 
     def describe_skipped(self) -> str | None:
-        """Return one line that counts what was skipped, the frequent kinds first, or None where nothing was."""
+        """Return a line of counts, frequent kinds first; None without any."""
         return describe_kinds(self.skipped)
 
 
 def find_films(named: Sequence[str]) -> Found:
     """Return the films of all paths in their order, each once.
 
-    A folder is walked by name. Films are the files with one of `FILM_ENDINGS`, whatever is in them, and those that
-    begin like a film; hidden entries, systems' own folders and all other files are skipped and counted. A folder is
-    walked once, so a loop of links ends. What is not accessible is a film with its problem. A file that was named
-    itself is a film whatever it is.
+    Folders are walked once, by name, so loops of links end. Films are files with one of `FILM_ENDINGS` or a film's
+    first bytes, and any file named itself. Hidden entries, systems' folders and other files are counted as skipped.
+    What is not accessible is a film with a problem.
 
     Raises:
-        NothingNamed: nothing that was named exists, or it holds no film.
+        NothingNamed: nothing named exists or holds a film.
     """
     if not any(map(exists, named)):
         raise NothingNamed(f"Expected folders or files that exist. Received: {', '.join(named[:3])}.")
@@ -87,26 +82,20 @@ def find_films(named: Sequence[str]) -> Found:
 
 
 def printable(text: str) -> str:
-    r"""Return a text as valid UTF-8: the undecodable byte 0xE9 becomes `\xe9`, half a pair of UTF-16 `\ud83d`.
-
-    JSON and lists in UTF-16 may hold such halves.
-    """
+    r"""Return valid UTF-8: an undecodable byte as `\xe9`, half a UTF-16 pair (of JSON or lists) as `\ud83d`."""
     text = _HALF_PAIRS.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
 class _Walk:
-    """Walks what was named; yields pairs of a path and the reason why it cannot be read, or None.
-
-    It remembers the folders that it walked, and counts what it skipped.
-    """
+    """Yields pairs of path and problem or None; counts what it skips."""
 
     def __init__(self) -> None:
         self.skipped: Counter[str] = Counter()
         self._walked: set[tuple[int, int]] = set()
 
     def find(self, path: str) -> Iterator[tuple[str, str | None]]:
-        """Yield a file, or the films below a folder."""
+        """Yield a file or the films below a folder."""
         try:
             mode = os.stat(path).st_mode
         except (OSError, ValueError) as error:
@@ -118,7 +107,7 @@ class _Walk:
             yield path, None if stat.S_ISREG(mode) else _NO_FILE
 
     def _films_below(self, folder: str) -> Iterator[tuple[str, str | None]]:
-        # Not recursively: folders lie deeper than Python calls.
+        # Folders may lie deeper than Python recurses.
         pending = yield from self._list(folder)
         while pending:
             entry = pending.pop()
@@ -135,7 +124,7 @@ class _Walk:
                 yield entry.path, reason(error)
 
     def _list(self, folder: str) -> Generator[tuple[str, str | None], None, list[os.DirEntry[str]]]:
-        """Return the entries of a folder, the last name first; none where it was listed before."""
+        """Return entries, last name first; none at a second visit."""
         entries: list[os.DirEntry[str]] = []
         try:
             status = os.stat(folder)
@@ -143,7 +132,7 @@ class _Walk:
             if identity not in self._walked:
                 self._walked.add(identity)
                 with os.scandir(folder) as listing:
-                    for entry in listing:  # one by one: what was listed before an error is kept
+                    for entry in listing:  # one by one: an error keeps those before it
                         entries.append(entry)
         except OSError as error:
             yield folder, reason(error)
@@ -151,7 +140,7 @@ class _Walk:
 
     def _sort_out(self, entry: os.DirEntry[str]) -> Iterator[tuple[str, str | None]]:
         has_ending = has_film_ending(entry.name)
-        # A link that leads nowhere is no file; stat says why, and it becomes a row that says so.
+        # For a broken link, stat raises the reason.
         if not entry.is_file() and not stat.S_ISREG(os.stat(entry.path).st_mode):
             if has_ending:
                 yield entry.path, _NO_FILE
@@ -164,10 +153,7 @@ class _Walk:
 
 
 def _absolute(path: str) -> str:
-    """Return the absolute path of a film, links unresolved.
-
-    Only the part up to the last `..` is resolved: `link/..` is not the folder that holds the link.
-    """
+    """Return an absolute path, links resolved up to the last `..`: `link/..` is not the link's folder."""
     parts = path.split("/")
     if ".." in parts:
         tail = len(parts) - parts[::-1].index("..")
@@ -176,13 +162,13 @@ def _absolute(path: str) -> str:
 
 
 def join_some(texts: Sequence[str]) -> str:
-    """Return the first few texts, printable, and how many more there are."""
+    """Return the first texts, printable, and the number of others."""
     more = f" and {len(texts) - _MOST_LISTED} more" if len(texts) > _MOST_LISTED else ""
     return ", ".join(map(printable, texts[:_MOST_LISTED])) + more
 
 
 def reason(error: Exception) -> str:
-    """Return in a few words why a file could not be read, without its path."""
+    """Return why a file could not be read, without its path."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""One start: films → workers → journal → result, and the summary that is printed at the end."""
+"""One start: films → workers → journal → result → summary."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _SECONDS_BETWEEN_SYNCS = 0.2
 class Pipeline:
     """One start of the scoring.
 
-    `cpu_began` is `time.process_time()` at the beginning of the call: the CPU time that is printed includes walking the
-    folders and writing the result, not the interpreter's start.
+    `cpu_began`: `time.process_time()` at the call's beginning. The CPU time printed includes walking folders and
+    writing the result, not the interpreter's start.
     """
 
     films: Sequence[Film]
@@ -46,7 +46,7 @@ class Pipeline:
     counts: Counter[str] = field(default_factory=Counter)
 
     def run(self, service: Service, policy: RetryPolicy, concurrency: int, console: Console) -> int:
-        """Send what needs it, write the result, print the summary; return the exit status.
+        """Score the films, write the result, print the summary; return the exit status.
 
         Raises:
             WrongKey, ModelChanged: the service ended the work.
@@ -83,7 +83,7 @@ class Pipeline:
         return 1 if self.failures else 0
 
     def _follow(self, workers: Workers, finished: int, console: Console) -> None:
-        """Append the workers' outcomes to the journal until they have ended."""
+        """Append outcomes to the journal until the workers end."""
         failed = 0
         with ScoringProgress(console, len(self.films), finished) as progress:
             ended = False
@@ -103,7 +103,7 @@ class Pipeline:
         return self.journal.has_new(film.key)
 
     def _write(self, missing: AbstractSet[str], gone: Exception | None) -> bool:
-        """Write the result, and note it in the journal; return whether the result differs from before."""
+        """Write the result and note it in the journal; return whether it changed."""
         part = write_part(self.out, self._rows(missing, gone))
         written = fingerprint_file(part)
         is_other = not self.out.exists() or fingerprint_file(self.out).sha256 != written.sha256
@@ -146,7 +146,7 @@ class Pipeline:
             print_out(f"{counts['unread']} of {total} films could not be read, and were not sent.")
         if sent := counts["sent"]:
             cpu = time.process_time() - self.cpu_began
-            processed = counts.total() - counts["changed"]  # those that could not be read cost time too
+            processed = counts.total() - counts["changed"]  # unread films cost time too
             per_film = f"{1000 * cpu / processed:.2f} ms of this command's own CPU time a film"
             print_out(f"{sent} sent in {seconds:.1f} s: {sent / seconds:.0f} films/s, {per_film}.")
         print_out(f"Result: {self.out}" if is_replaced else f"Nothing changed. Result, as it was: {self.out}")
@@ -159,7 +159,7 @@ class Pipeline:
 
 
 def _explained(failure: Exception, run: Run) -> Exception:
-    """Return what ended the work, with what the caller can do about it."""
+    """Return what ended the work, with what the caller can do."""
     if isinstance(failure, WrongKey):
         return WrongKey(f"The service refused the API key: {failure} What is scored stands in the journal.")
     if isinstance(failure, ModelChanged):

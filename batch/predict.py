@@ -1,4 +1,4 @@
-"""`pneumoserve predict`: films → one JSON line each, in this process."""
+"""`pneumoserve predict`: one JSON line a film, in this process."""
 
 from __future__ import annotations
 
@@ -27,22 +27,21 @@ def predict_files(
     save_maps: Path | None = None,
     output: Callable[[str], None] = print,
 ) -> int:
-    """Print the answer of `POST /predict` for each film, as a line of JSON; a film that failed is a line, too.
+    """Print a line of JSON a film: the answer of `POST /predict`, or an error.
 
     Args:
         predictor: of the model.
-        files: paths, or `-` for one film on standard input.
-        operating_point: a name from the model; None takes its default.
-        maps: which activation maps are computed.
-        save_maps: a folder that receives the maps as PNG, all of them where `maps` is "none"; None: they stay in the
-            answer.
+        files: paths, or `-` for standard input.
+        operating_point: None: the model's default.
+        maps: activation maps computed.
+        save_maps: folder for the maps as PNG, all where `maps` is "none"; None: they stay in the answer.
         output: takes each line.
 
     Returns:
-        How many films failed.
+        how many films failed.
 
     Raises:
-        InvalidParameter: the operating point is unknown, or `save_maps` cannot be used.
+        InvalidParameter: the operating point is unknown, or `save_maps` unusable.
     """
     point = predictor.point(operating_point)
     if save_maps is not None:
@@ -91,19 +90,19 @@ def _stem(name: str) -> str:
 
 
 def _read_film(name: str) -> bytes:
-    """Read the bytes of one film from a file, or from standard input.
+    """Read a film from a file or standard input.
 
     Raises:
-        OSError: it cannot be read; its `strerror` is fit to be shown.
+        OSError: it cannot be read; `strerror` may be shown.
         MissingFile: it is empty.
     """
     if name == STDIN:
-        if sys.stdin is None:  # as Python has it where the descriptor was closed at the start
+        if sys.stdin is None:  # closed before the process began
             raise OSError(errno.EBADF, "Standard input is closed")
         data = sys.stdin.buffer.read()
     else:
         path = Path(name)
-        # A pipe that nobody writes to would be waited for without end, and a device may have none.
+        # Reading a pipe or a device may never end.
         if path.exists() and not (path.is_file() or path.is_dir()):
             expected = "Expected a file. Received a pipe, a socket or a device: send it to `predict -`"
             raise OSError(errno.EINVAL, expected)

@@ -1,4 +1,4 @@
-"""One row a film, and the three formats that a result is written in."""
+"""A row a film, and the three formats of a result."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _ROWS_A_GROUP = 50_000
 
 @dataclass(slots=True)
 class Row:
-    """What is known of one film, in the order of `COLUMNS`.
+    """One film's result, in the order of `COLUMNS`.
 
-    `probability` is P(PNEUMONIA) in 0..1, `model` name/version, `seconds` the wall time from reading the file to the
-    last answer, retries included. A failed film has the slug of a problem in `error` and its sentence in
-    `error_detail`; what it lacks is None, in CSV an empty cell.
+    `probability` is P(PNEUMONIA) in 0..1, `model` name/version, `seconds` the wall time from reading to the last
+    answer. A failed film has a problem's slug in `error`, its sentence in `error_detail`. Missing values are None, in
+    CSV empty.
     """
 
     path: str
@@ -58,7 +58,7 @@ class Row:
     seconds: float | None = None
 
     def as_columns(self) -> dict[str, Any]:
-        """Return the row under the names of `COLUMNS`."""
+        """Return the row as {column: value}."""
         return dict(zip(COLUMNS, _values(self), strict=True))
 
 
@@ -66,10 +66,10 @@ _values = attrgetter(*(part.name for part in fields(Row)))
 
 
 def check_writable(out: Path) -> None:
-    """Refuse at once what `write_part` would fail on at the end.
+    """Check at once that `write_part` can write.
 
     Raises:
-        UnusableResult: the ending is unknown, its extra is missing, or the folder is not there or not writable.
+        UnusableResult: the ending is unknown, pyarrow is missing, or the folder is missing or not writable.
     """
     if out.suffix.lower() not in _WRITERS:
         raise UnusableResult(f"Expected --out to end in {', '.join(_WRITERS)}. Received: {printable(out.name)}.")
@@ -80,10 +80,10 @@ def check_writable(out: Path) -> None:
 
 
 def write_part(out: Path, rows: Iterable[Row]) -> Path:
-    r"""Write the rows beside `out`, in the format of its ending, and on the disk; return the path of that file.
+    r"""Write the rows durably beside `out`, in the format of its ending; return that path.
 
-    In CSV, warnings are joined by `;` and refer is `true` or `false`; elsewhere warnings are a list. Bytes of a path
-    that are no UTF-8 appear as `\xe9`.
+    CSV joins warnings by `;` and writes refer as `true` or `false`; elsewhere warnings are a list. A path's bytes that
+    are no UTF-8 appear as `\xe9`.
     """
     part = out.with_name(out.name + ".part")
     _WRITERS[out.suffix.lower()](part, map(_printable_columns, rows))
@@ -93,13 +93,13 @@ def write_part(out: Path, rows: Iterable[Row]) -> Path:
 
 
 def replace_result(part: Path, out: Path) -> None:
-    """Replace the result at once, so that `out` is never half a result."""
+    """Replace the result atomically and durably."""
     part.replace(out)
     sync_folder(out.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
+    """Make a folder's names survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

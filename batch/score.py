@@ -1,4 +1,4 @@
-"""`pneumoserve score`: score many films over HTTP into one result, and resume where an earlier start was cut off."""
+"""`pneumoserve score`: many films over HTTP into one result, resumably."""
 
 from __future__ import annotations
 
@@ -43,27 +43,26 @@ def score(
     root: str | None = None,
     policy: RetryPolicy | None = None,
 ) -> int:
-    """Send every film of `sources` to the service at `url` and write one row a film to `out`.
+    """Send every film of `sources` to the service at `url`; write one row a film to `out`.
 
-    A film is finished once it stands in `<out>.journal`. The same call again resumes there: it sends what is new, what
-    changed, and what failed but may succeed. A film is unchanged where its file has the same size and time, or its
-    bytes the same SHA-256. Beside a finished result the journal stays as `<out>.films`; a result without it is
-    replaced only with `restart`.
+    The same call again resumes from `<out>.journal`: it sends what is new, what changed, and what failed but may
+    succeed. A film is unchanged where size and time are the same, or the SHA-256. A finished journal is `<out>.films`;
+    without it, a result is replaced only with `restart`.
 
     Args:
         sources: folders, files, or `-` for paths on standard input; see `find_films`.
-        url: of the service, without a route.
-        out: the result, in the format of its ending: .csv, .jsonl or .parquet.
-        labels: "folders" to end with the metrics against the folders' names.
-        operating_point: a name from the model; None takes its default.
-        concurrency: how many films are sent at once, at least 1.
+        url: without a route.
+        out: .csv, .jsonl or .parquet.
+        labels: "folders": report metrics against the folders' names.
+        operating_point: None: the model's default.
+        concurrency: films sent at once, at least 1.
         api_key: sent as `X-API-Key`.
-        restart: forget what earlier starts left, and replace the result.
-        null: the paths on standard input end with NUL; see `read_list`.
-        encoding: of the list on standard input; see `read_list`.
-        retry_failed: also send again what was refused for what it is.
-        root: name films in the journal by their paths below this folder, which may be mounted elsewhere next time.
-        policy: how often and how long to try again.
+        restart: forget earlier starts and replace the result.
+        null: see `read_list`.
+        encoding: see `read_list`.
+        retry_failed: retry what was refused for what it is, too.
+        root: the journal names films below this folder, which may move.
+        policy: of retries.
 
     Returns:
         the exit status: 0 all films scored, 1 some failed or the service did not answer, 2 wrong call, 130 interrupted.
@@ -97,7 +96,7 @@ def score(
 
 
 def _ask_for_model(service: Service, policy: RetryPolicy) -> Run:
-    """Ask the service for the model and the operating point of its answers."""
+    """Ask the service for its model and operating point."""
     policy = replace(policy, refused=min(policy.refused, _SECONDS_FOR_A_START))
     client = Client(service, policy, Liveness())
     try:

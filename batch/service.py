@@ -1,4 +1,4 @@
-"""The address of the service, and the requests to it."""
+"""The address of the service and what requests to it share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Service:
-    """The address of the service: `base` is its URL, with a proxy's path; `api_key` goes into `X-API-Key`.
+    """`base` is the service's URL, a proxy's path included; `api_key` goes into `X-API-Key`.
 
     Raises:
         WrongAddress: the URL or the key cannot be used.
@@ -44,7 +44,7 @@ class Service:
             object.__setattr__(self, "context", ssl.create_default_context())
 
     def connect(self) -> http.client.HTTPConnection:
-        """Return a connection that opens at its first request."""
+        """Return an unopened connection."""
         parts = urlsplit(self.base)
         assert parts.hostname is not None  # noqa: S101 - checked in __post_init__; for mypy
         if self.context is not None:
@@ -54,6 +54,6 @@ class Service:
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=CONNECT_TIMEOUT_SECONDS)
 
     def target(self, route: str) -> str:
-        """Return the request target of a route; that of /predict has the operating point, where one was named."""
+        """Return a route's request target; that of /predict has the operating point."""
         query = "?" + urlencode({"operating_point": self.operating_point}) if self.operating_point else ""
         return urlsplit(self.base).path.rstrip("/") + route + (query if route == "/predict" else "")

@@ -1,4 +1,4 @@
-"""Threads that read films and send those that need it."""
+"""Threads that read films and send them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ from batch.service import Service
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The journal entry of one film, and how it came about.
+    """A film's journal entry, and how it came about.
 
-    `kind`: the film was sent; the service could not be reached; the file could not be read; or it holds the same bytes
-    as at an earlier start. `has_changed`: it was sent with other bytes than before.
+    `kind`: sent, service unreached, file unread, or the same bytes as before. `has_changed`: sent with other bytes.
     """
 
     entry: JournalEntry
@@ -36,15 +35,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class FilmTask:
-    """Decides which films need work, and does it. `retry_failed` sends again what failed, whatever the reason."""
+    """Finds films that need work and does it; `retry_failed`: also all that failed."""
 
     journal: Journal
     retry_failed: bool = False
 
     def is_needed(self, film: Film) -> bool:
-        """Return whether a film must at least be read, by its size and time alone.
+        """Return whether a film must be read, by size and time alone.
 
-        A file that is not accessible now keeps its answer, which was about bytes that could be read then.
+        A file that is no longer accessible keeps its answer.
         """
         before = self.journal.entry(film.key)
         if before is None or must_be_sent(before.row, retry_failed=self.retry_failed):
@@ -56,11 +55,11 @@ class FilmTask:
         return before.fingerprint is None or not before.fingerprint.matches_stat(status)
 
     def run(self, client: Client, film: Film) -> Outcome:
-        """Read a film that needs work, and send it unless its bytes were answered before. Several threads may call it.
+        """Read a film; send it unless these bytes were answered before. Thread-safe.
 
         Raises:
             WrongKey: the service wants another key.
-            ModelChanged: it answers with another model than the journal's.
+            ModelChanged: its model is not the journal's.
         """
         started = time.perf_counter()
         before = self.journal.entry(film.key)
@@ -86,10 +85,9 @@ class FilmTask:
 
 
 class Workers:
-    """`concurrency` threads that run `task` on each of `films`; the outcomes collect in `outcomes`.
+    """`concurrency` threads that run `task` on each of `films` and collect `outcomes`.
 
-    `failure` keeps what ended the work early: `ServiceGone`, `WrongKey`, `ModelChanged` or a defect. `done` is set
-    when the last thread has ended.
+    `failure` ended them early: `ServiceGone`, `WrongKey`, `ModelChanged` or a defect. `done`: all threads have ended.
     """
 
     def __init__(
@@ -108,7 +106,7 @@ class Workers:
         self._lock = threading.Lock()
         self._liveness = Liveness()
         self._running = max(1, min(concurrency, len(films)))
-        # Daemons: what is in flight when the command is interrupted is sent again at the next start.
+        # Daemons: films in flight at an interruption are sent again at the next start.
         for _ in range(self._running):
             client = Client(service, policy, self._liveness)
             threading.Thread(target=self._work, args=(client,), daemon=True).start()
@@ -125,7 +123,7 @@ class Workers:
                 if film is None:
                     break
                 self.outcomes.append(self._task(client, film))
-        except Exception as error:  # it must reach the caller's thread, whatever it is
+        except Exception as error:  # it must reach the caller's thread
             self.failure = self.failure or error
             self.stop()
         finally:
@@ -141,6 +139,6 @@ def _unread(film: Film, reason: str) -> Outcome:
 
 
 def _has_changed(before: JournalEntry, fingerprint: Fingerprint) -> bool:
-    if before.fingerprint is None:  # unread until now; or of journal format 1 and newer than it
+    if before.fingerprint is None:  # unread until now, or newer than a journal of format 1
         return before.row.error != "unreadable-file"
     return not before.fingerprint.matches(fingerprint)
