@@ -29,12 +29,6 @@ install-train: .venv/.train ## install what `pneumoserve train` and `evaluate` n
 bench: .venv/.test $(if $(PEERS),.venv/.peers) ## speed beside the bare loop and others (PEERS=1), or AGAINST=COMMIT
 	$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers .venv/peers/bin) $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
-bench-growth: .venv/.test ## how speed and memory grow with clients, film size and requests
-	$(BIN)/python -m benchmarks.growth
-
-bench-training: .venv/.test ## what training's input pipeline costs, beside a bare loop of the same network
-	$(BIN)/python -m benchmarks.training $(ARGS)
-
 lock: ## resolve the locks anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	@sh locks/lock.sh $(if $(UPGRADE),--upgrade)
 
@@ -61,4 +55,4 @@ clean: ## remove .venv and every cache
 	.venv/peers/bin/python -m pip --disable-pip-version-check install -qq -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help serve test test-all check install-train bench bench-growth bench-training lock clean
+.PHONY: help serve test test-all check install-train bench lock clean

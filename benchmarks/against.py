@@ -1,4 +1,4 @@
-"""Two commits in turns: the service of another commit and today's, on two ports, beside the bare loop of today's."""
+"""The service of another commit and today's in turns, beside today's bare loop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TODAY = "today"
 
 @contextmanager
 def checked_out(commit: str, repository: Path = ROOT) -> Iterator[Path]:
-    """Check a commit out into a temporary worktree, and remove it afterwards; RuntimeError where git knows no such."""
+    """Check a commit out into a temporary worktree, removed afterwards; RuntimeError where git does not know it."""
     with tempfile.TemporaryDirectory(prefix="pneumoserve-") as folder:
         tree = Path(folder) / "tree"
         _git(repository, "worktree", "add", "--quiet", "--detach", str(tree), commit)
@@ -43,7 +43,7 @@ def _git(repository: Path, *arguments: str) -> None:
 
 
 def measure_against(bench: Bench, commit: str, tree: Path, model: str | None) -> None:
-    """Measure one round of a commit, checked out at `tree`, and today's; without a model each with its default."""
+    """Measure one round of a commit, checked out at `tree`, and today's; `model` None: each its default."""
     then = our_case(find_entry(tree / "model_store", model), name=commit, cwd=tree)
     today = our_case(find_entry(STORE, model), name=TODAY)
     with (

@@ -3,7 +3,7 @@
     make bench                     # PEERS=1 adds LitServe and BentoML; writes benchmarks/RESULTS.md
     make bench AGAINST=45edff4     # that commit and today's in turns
 
-Every round starts every server anew, loads it in turns with the bare loop, and holds all of its answers against it.
+Every round starts every server anew, loads it in turns with the bare loop, and checks all of its answers.
 """
 
 from __future__ import annotations
@@ -32,18 +32,15 @@ _PACKAGES = ("openvino", "opencv-python-headless", "simplejpeg", "numpy", "fasta
 _REPORT = """\
 # {title}
 
-Written by `make bench{options}`.
-
-- {cpu}, {cores} cores granted; {date:%Y-%m-%d}
+- {cpu}, {cores} of {all_cores} cores granted; {date:%Y-%m-%d}
 - {versions}
 - {model}, unless a row names another; {films} films
 - every answer was right: 200, the bare loop's class, its probability within {difference:.1g}
 
-Every figure is a median; 32 clients where nothing else is said. Films/s and CPU are of turns of {seconds:g} s, and
-`÷ bare loop` divides by the bare loop before and after the turn (one client: by the loop of one thread). Latencies are
-of loads of at least {load_seconds:g} s. CPU is that of all processes; the event loop's is that of the main thread
-(LitServe and BentoML have theirs in other processes). Peak memory adds up the peaks of all processes; the bare loop's
-holds every film. The load generator shares the cores.
+Medians; 32 clients unless named. Films/s and CPU (of all processes) are of turns of {seconds:g} s. `÷ bare loop`
+divides by the bare loop before and after the turn (one client: of one thread). Latencies are of loads of at least
+{load_seconds:g} s. The event loop is the main thread, but not for LitServe and BentoML. Peak memory adds up the peaks
+of all processes; the bare loop's holds every film. The load generator shares the cores.
 
 {table}
 ## Checks
@@ -92,17 +89,16 @@ def measure(bench: Bench, arguments: argparse.Namespace) -> list[Check]:
 def write_report(bench: Bench, checks: Sequence[Check], arguments: argparse.Namespace) -> str:
     """Return the report as Markdown: the machine, one table, and the checks."""
     cpu = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    wrk = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout.split()  # noqa: S607
     peers = re.findall(r"^(?:litserve|bentoml)==\S+", PEERS.read_text(), re.MULTILINE) if arguments.peers else []
-    packages = [f"{package} {version(package)}" for package in _PACKAGES]
-    against = f"{arguments.against} and today" if arguments.against else ""
+    wrk = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout.split()  # noqa: S607
+    versions = [f"Python {platform.python_version()}", *(f"{package} {version(package)}" for package in _PACKAGES)]
     return _REPORT.format(
-        title=against or "Results",
-        options=f" AGAINST={arguments.against}" if against else " PEERS=1" if peers else "",
+        title=f"{arguments.against} and today" if arguments.against else "Results",
         cpu=cpu[1] if cpu else platform.machine(),
-        cores=f"{granted_cores()} of {os.cpu_count()}",
+        cores=granted_cores(),
+        all_cores=os.cpu_count(),
         date=datetime.now(UTC),
-        versions=", ".join([f"Python {platform.python_version()}", *packages, " ".join(wrk[:2]), *peers]),
+        versions=", ".join([*versions, " ".join(wrk[:2]), *peers]),
         model=find_entry(STORE, arguments.model).label,
         films=len(bench.films),
         difference=bench.largest_difference,

@@ -20,17 +20,9 @@ LITSERVE, BENTOML = "LitServe, batches of 8", "BentoML, FastAPI mounted"
 
 @dataclass(frozen=True)
 class Case:
-    """A server with a model: what starts it, and what it is expected to answer.
+    """A server with a model. `{port}` in `command` and `environment` stands for its port.
 
-    Attributes:
-        name: in the table.
-        entry: the model.
-        command: what starts it; `{port}` stands for the port.
-        environment: what is added to ours; `{port}` likewise.
-        form: how films are sent to it.
-        decoder: the bare loop whose answers are expected.
-        health: the route that returns 200 when it is ready.
-        cwd: its working directory.
+    Films are sent as `form`. The bare loop with `decoder` gives the expected answers. `health` returns 200 when ready.
     """
 
     name: str
@@ -43,14 +35,14 @@ class Case:
     cwd: Path = ROOT
 
     def start(self, port: int) -> tuple[list[str], dict[str, str]]:
-        """Return command and environment for a port; the caller's own settings of the service stay out."""
+        """Return command and environment for a port, without the caller's own settings of the service."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PNEUMOSERVE_")}
         added = {name: value.format(port=port) for name, value in self.environment.items()}
         return [part.format(port=port) for part in self.command], inherited | added
 
 
 def our_case(entry: Entry, *, name: str = "PneumoServe", cwd: Path = ROOT, **settings: int) -> Case:
-    """Return the case of `pneumoserve serve` with some settings, as the checkout `cwd` has it."""
+    """Return the case of `pneumoserve serve` with some settings, of the checkout `cwd`."""
     # The service's clocks go on while it is stopped.
     settings = {"body_timeout_seconds": 600, "deadline_seconds": 600} | settings
     environment = {f"PNEUMOSERVE_{key.upper()}": str(value) for key, value in settings.items()}
@@ -59,18 +51,18 @@ def our_case(entry: Entry, *, name: str = "PneumoServe", cwd: Path = ROOT, **set
 
 
 def rival_cases(entry: Entry, peers: Path | None) -> list[Case]:
-    """Return the other servers: Keras' where TensorFlow is installed; LitServe and BentoML of the folder `peers`."""
+    """Return the other servers: Keras' where TensorFlow is installed, and those of the environment `peers`."""
     cases = []
     if find_spec("tensorflow"):
         keras = [sys.executable, "-m", "benchmarks.servers.keras_endpoint", entry.label, "{port}"]
-        cases += [Case(NAIVE, entry, keras, form="multipart", decoder="cv2", health="/livez")]
-        cases += [Case(CAREFUL, entry, [*keras, "careful"], form="multipart", decoder="cv2", health="/livez")]
+        for name, command in ((NAIVE, keras), (CAREFUL, [*keras, "careful"])):
+            cases.append(Case(name, entry, command, form="multipart", decoder="cv2", health="/livez"))
     if peers:
         litserve = [str(peers / "python"), "-m", "benchmarks.servers.litserve_peer", entry.label, "{port}"]
-        cases += [Case(LITSERVE, entry, litserve, form="multipart", health="/livez")]
+        cases.append(Case(LITSERVE, entry, litserve, form="multipart", health="/livez"))
         bentoml = [str(peers / "bentoml"), "serve", "benchmarks.servers.bentoml_peer:Radiographs"]
         bentoml += ["--host", "127.0.0.1", "--port", "{port}"]
         # BentoML's home would else be made in the user's own.
         named = {"BENCH_MODEL": entry.label, "BENTOML_HOME": str(peers.parent / "bentoml-home")}
-        cases += [Case(BENTOML, entry, bentoml, named | {"BENTOML_DO_NOT_TRACK": "true"}, health="/readyz")]
+        cases.append(Case(BENTOML, entry, bentoml, named | {"BENTOML_DO_NOT_TRACK": "true"}, health="/readyz"))
     return cases

@@ -15,13 +15,13 @@ FLOORS = {"raw": 0.86, "multipart": 0.85}
 MOST_TAIL = 2.0
 """Largest 99th percentile at 32 clients ÷ the median."""
 
-# The promised milliseconds were set where OpenCV decodes and shrinks a film in 5.6 CPU ms. On a slower machine all of
-# them grow, and the ratios to OpenCV's decoding tell.
+# Where the promised milliseconds were set, OpenCV decodes and shrinks a film in 5.6 CPU ms. On a slower machine the
+# ratios to its decoding count.
 _OPENCV_MS = 5.6
 
 
 def checks_of_service(results: Results, model: str) -> list[Check]:
-    """Return what is promised of the service with the model that was measured whole, and beside other servers."""
+    """Return what is promised of the service with `model`, and beside other servers."""
     each = results.each
     none, cam, layers = (each(row, "cpu_ms") for row in (rows.NONE, rows.CAM, rows.LAYERS))
     cam, layers = ([one - other for one, other in zip(maps, none, strict=True)] for maps in (cam, layers))

@@ -1,4 +1,4 @@
-"""The films that are sent: the originals where they are at hand, else drawn ones of about their sizes."""
+"""The films that are sent: the originals where they are at hand, else synthetic ones of about their sizes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,16 @@ def find_films(folder: Path) -> tuple[list[Path], str]:
         films = [path for path in place.rglob("*") if path.suffix in (".jpeg", ".jpg", ".png")]
         if films:
             return spread(films), "originals of the Kaggle set"
-    return spread(draw_films(folder)), "drawn films of the originals' sizes"
+    films = [folder / f"film-{number:02d}.jpeg" for number in range(_DRAWN)]
+    for number, film in enumerate(films):
+        megapixels, deviation, aspect, quality = _PNEUMONIA if number % 3 else _NORMAL
+        pixels = 1e6 * megapixels * math.exp(np.random.default_rng(number).normal(0, deviation))
+        film.write_bytes(encode(draw_film(number, pixels, aspect=aspect), quality))
+    return spread(films), "drawn films of the originals' sizes"
 
 
 def spread(films: Sequence[Path]) -> list[Path]:
-    """Order films so that every stretch of them holds small and large alike, whenever a measurement ends.
+    """Order films so that every stretch holds small and large alike, whenever a measurement ends.
 
     Sorted by size, then taken in steps of the golden ratio of their number.
     """
@@ -42,27 +47,11 @@ def spread(films: Sequence[Path]) -> list[Path]:
     return [by_size[turn * step % count] for turn in range(count)]
 
 
-def draw_films(folder: Path) -> list[Path]:
-    """Draw JPEG files of the originals' sizes into a folder: one NORMAL to two PNEUMONIA."""
-    films = []
-    for number in range(_DRAWN):
-        megapixels, deviation, aspect, quality = _PNEUMONIA if number % 3 else _NORMAL
-        pixels = 1e6 * megapixels * math.exp(np.random.default_rng(number).normal(0, deviation))
-        films.append(folder / f"film-{number:02d}.jpeg")
-        films[-1].write_bytes(encode(draw_film(number, pixels, aspect=aspect), quality))
-    return films
-
-
 def draw_film(seed: int, pixels: float, *, aspect: float = 1.3) -> NDArray[np.uint8]:
     """Draw what compresses as a radiograph does: soft shadows, softer ribs, fine grain.
 
-    Args:
-        seed: the same seed draws the same film.
-        pixels: about so many; never more.
-        aspect: width / height.
-
     Returns:
-        uint8 of shape (height, width).
+        uint8 of shape (height, width), of about `pixels` and never more; `aspect` is width / height.
     """
     height = int(math.sqrt(pixels / aspect))
     width = int(pixels / height)

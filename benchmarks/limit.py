@@ -1,6 +1,6 @@
-"""The bare loop: decode, shrink and infer in threads, without a server. Every figure is divided by its figure.
+"""The bare loop: decode, shrink and infer in threads, without a server. Every throughput is divided by its throughput.
 
-`python -m benchmarks.limit LISTING NAME/VERSION THREADS ours|cv2` reads numbers of seconds, one a line; for each it
+`python -m benchmarks.limit LISTING NAME/VERSION THREADS ours|cv2` reads numbers of seconds, one a line. For each it
 loops so long over the listed films and prints one JSON object.
 """
 
@@ -28,10 +28,10 @@ from benchmarks.processes import bound_to_us, end_tree
 from benchmarks.servers.entry import BarePredictor, Decoder, Read
 
 _WARM_FILMS = 32
-"""Films that each thread reads before the clock starts; a server gets a first load as well."""
+"""Of each thread, before the clock starts."""
 
-Figures = dict[str, float]
-"""Of one run: `per_second`, `median_ms`, `p99_ms`, `cpu_ms` (all of films) and `infer_share`, the network's part."""
+Metrics = dict[str, float]
+"""Of films: `per_second`, `median_ms`, `p99_ms`, `cpu_ms`, and the network's part `infer_share`."""
 
 
 class Loop:
@@ -45,7 +45,7 @@ class Loop:
         self._warm = threading.Barrier(threads, action=self._start)
         self._cpu = self._end = self._seconds = 0.0
 
-    def run(self, seconds: float) -> Figures:
+    def run(self, seconds: float) -> Metrics:
         """Warm up, then loop for `seconds`."""
         self._seconds = seconds
         works = [self._pool.submit(self._work) for _ in range(self._warm.parties)]
@@ -54,7 +54,7 @@ class Loop:
         times = np.array([film for films, _ in results for film in films])
         median, p99 = np.percentile(1e3 * times.sum(axis=1), (50, 99))
         return {
-            # Each thread by its own clock: one of them is still at its last film when the others have ended.
+            # Each thread by its own clock: they do not end together.
             "per_second": sum(len(films) / elapsed for films, elapsed in results),
             "median_ms": float(median),
             "p99_ms": float(p99),
@@ -79,21 +79,21 @@ class Loop:
 
 
 class BareLoop(NamedTuple):
-    """A bare loop in a process of its own; that process holds all the films."""
+    """A bare loop in a process of its own, which holds all the films."""
 
     process: subprocess.Popen[str]
 
-    def run(self, seconds: float) -> Figures:
+    def run(self, seconds: float) -> Metrics:
         """Let it loop for `seconds`."""
         assert self.process.stdin is not None and self.process.stdout is not None  # noqa: S101, PT018 - they are pipes
         print(seconds, file=self.process.stdin, flush=True)
-        figures: Figures = json.loads(self.process.stdout.readline())
-        return figures
+        metrics: Metrics = json.loads(self.process.stdout.readline())
+        return metrics
 
 
 @contextmanager
 def bare_loop(listing: Path, model: str, threads: int, decoder: Decoder = "ours") -> Iterator[BareLoop]:
-    """Start a bare loop over the films that a file lists, and end it afterwards."""
+    """Start a bare loop over the listed films, and end it afterwards."""
     command = [sys.executable, "-m", "benchmarks.limit", str(listing), model, str(threads), decoder]
     pipe = subprocess.PIPE
     with subprocess.Popen(bound_to_us(command), stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as process:  # noqa: S603 - our own
@@ -106,8 +106,7 @@ def bare_loop(listing: Path, model: str, threads: int, decoder: Decoder = "ours"
 def main() -> None:
     """Loop as the arguments and the lines of input say."""
     listing, model, threads, decoder = sys.argv[1:]
-    # One film a thread and memory kept, as in the service.
-    prepare_process()
+    prepare_process()  # one film a thread and memory kept, as in the service
     predictor = BarePredictor(find_entry(STORE, model), "cv2" if decoder == "cv2" else "ours")
     films = [Path(line).read_bytes() for line in Path(listing).read_text().splitlines()]
     loop = Loop(predictor.read, predictor.engine, films, int(threads))

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -25,17 +24,15 @@ _SCRIPT = Path(__file__).with_name("films.lua")
 _TIMEOUT_SECONDS = 60
 _ENDLESS_SECONDS = 3600
 _CHECKED_AT_ONCE = 8
-# wrk copies each request into a block of its own, and glibc would map every one anew: 50 page faults a request, 0.2 of
-# its 0.5 CPU ms, on the cores of the server that is measured.
+# wrk copies each request into a new block. glibc would map every one anew: 50 page faults and 0.2 CPU ms a request.
 _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 
 
 class LoadFailed(Exception):
-    """The figures would be worthless: a wrong answer, or a load generator that failed."""
+    """A wrong answer, or a load generator that failed: no measurement."""
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(NamedTuple):
     """How films are sent: in which form, by how many clients at once, and for which activation maps."""
 
     form: Form = "raw"
@@ -43,7 +40,7 @@ class Load:
     maps: str = "none"
 
     def command(self, port: int, listing: Path, seconds: float, answers: Path | None = None) -> dict[str, Any]:
-        """Return what starts wrk, for `subprocess`; `answers` is a file that gets one byte an answer."""
+        """Return what starts wrk, for `subprocess`; the file `answers` gets one byte an answer."""
         route = "/predict" if self.maps == "none" else f"/predict?activation_maps={self.maps}"
         command = ["wrk", "-t1", f"-c{self.clients}", f"-d{max(1, seconds):.0f}s", f"--timeout={_TIMEOUT_SECONDS}s"]
         command += ["-s", str(_SCRIPT), f"http://127.0.0.1:{port}{route}", "--", str(listing), self.form]
@@ -52,51 +49,38 @@ class Load:
 
 
 class Latencies(NamedTuple):
-    """What one load by wrk measured; the percentiles are without wrk's own correction, see `films.lua`."""
+    """Of one load by wrk, without wrk's own correction (see `films.lua`)."""
 
     requests: int
     median_ms: float
     p99_ms: float
 
 
-@dataclass(frozen=True)
-class Stream:
+class Stream(NamedTuple):
     """A load without an end."""
 
     process: subprocess.Popen[bytes]
     answers: Path
 
-    def count(self) -> int:
-        """Return how many films were answered so far.
-
-        Raises:
-            LoadFailed: an answer was not 200, or wrk has ended.
-        """
+    def answered(self) -> int:
+        """Return how many films were answered so far; LoadFailed where one was not 200, or wrk has ended."""
         answers = self.answers.read_bytes()
         wrong = answers.count(b"x")
         if wrong or self.process.poll() is not None:
             raise LoadFailed(f"Expected a load of answers with status 200. Received {wrong} others of {len(answers)}.")
         return len(answers)
 
-    def wait(self, answers: int, seconds: float) -> None:
-        """Wait until so many films were answered.
-
-        Raises:
-            LoadFailed: they were not within `seconds`, or one was not 200.
-        """
+    def wait(self, answers: int, seconds: float = _TIMEOUT_SECONDS) -> None:
+        """Wait for so many answers in all; LoadFailed where `seconds` pass, or one was not 200."""
         end = time.monotonic() + seconds
-        while (count := self.count()) < answers:
+        while (count := self.answered()) < answers:
             if time.monotonic() > end:
                 raise LoadFailed(f"Expected {answers} answers within {seconds:g} s. Received {count}.")
             time.sleep(0.05)
 
 
 def run_wrk(port: int, listing: Path, load: Load, seconds: float) -> Latencies:
-    """Send the listed films for `seconds` (whole ones, at least 1) and return the latencies.
-
-    Raises:
-        LoadFailed: an answer was not 200.
-    """
+    """Send the listed films for `seconds` (whole ones, at least 1) and return the latencies, as `parse_wrk`."""
     command = load.command(port, listing, seconds)
     return parse_wrk(subprocess.run(**command, capture_output=True, text=True, check=False).stdout)
 
@@ -118,26 +102,18 @@ def streaming(port: int, listing: Path, load: Load, answers: Path) -> Iterator[S
 
 
 def parse_wrk(output: str) -> Latencies:
-    """Return what `films.lua` printed in the last line.
-
-    Raises:
-        LoadFailed: nothing was answered, not all of it with 200, or a latency is missing.
-    """
+    """Return what `films.lua` printed last; LoadFailed where an answer is not 200, a latency or everything missing."""
     try:
-        figures = json.loads(output.strip().splitlines()[-1])
+        printed = json.loads(output.strip().splitlines()[-1])
     except (ValueError, IndexError):
         raise LoadFailed(f"Expected a line of JSON from wrk. Received: {output[-500:]!r}") from None
-    if figures["wrong"] or not figures["requests"] or figures["counted"] != figures["requests"]:
+    if printed["wrong"] or not printed["requests"] or printed["counted"] != printed["requests"]:
         raise LoadFailed(f"Expected status 200 and a latency of each request. Received: {output[-500:]}")
-    return Latencies(figures["requests"], figures["median"] / 1e3, figures["p99"] / 1e3)
+    return Latencies(printed["requests"], printed["median"] / 1e3, printed["p99"] / 1e3)
 
 
 def predict_all(port: int, films: Sequence[Path], form: Form) -> list[dict[str, Any]]:
-    """Send every film once, several at a time so that answers could be mixed up; return them in the films' order.
-
-    Raises:
-        LoadFailed: an answer is no prediction.
-    """
+    """Send every film once, several at a time, as answers could be mixed up; LoadFailed where one is no prediction."""
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_TIMEOUT_SECONDS, trust_env=False)
 
     def predict(film: Path) -> dict[str, Any]:
@@ -155,11 +131,7 @@ def predict_all(port: int, films: Sequence[Path], form: Form) -> list[dict[str, 
 
 
 def compare(expected: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]) -> float:
-    """Return the largest difference in probability.
-
-    Raises:
-        LoadFailed: one is over `TOLERANCE`, or a class differs.
-    """
+    """Return the largest difference in probability; LoadFailed over `TOLERANCE`, or where a class differs."""
     pairs = list(zip(expected, answers, strict=True))
     differences = [abs(one["probability"] - other["probability"]) for one, other in pairs]
     classes = sum(one["class"] != other["class"] for one, other in pairs)

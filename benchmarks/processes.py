@@ -1,4 +1,4 @@
-"""Servers as processes: start, measure, stop and continue them, and end them with all that they started. Linux only."""
+"""Servers as processes: start, measure, stop, continue and end whole process trees. Linux only."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
 _READY_SECONDS = 120
 _END_SECONDS = 20
-_Signal = Callable[[psutil.Process], None]
+_Signal = Literal["suspend", "resume", "kill"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Server:
         return float(sum(one.user_time + one.system_time for one in threads if one.id == self.process.pid))
 
     def wait_until_idle(self, seconds: float = 6) -> None:
-        """Wait until the requests that a load left behind are finished, for at most `seconds`."""
+        """Wait for the requests that a load left behind, at most `seconds`."""
         end = time.monotonic() + seconds
         before, now = 0.0, self.cpu_seconds()
         while now - before > 0.03 and time.monotonic() < end:
@@ -62,23 +62,20 @@ def tree(pid: int) -> list[psutil.Process]:
 
 
 def peak_megabytes(pid: int) -> float:
-    """Return the peaks of resident memory of a process and its descendants, added up, in MB.
-
-    It is VmHWM, which psutil does not tell: an upper bound for several processes, which need not peak together.
-    """
+    """Return the sum of peak resident memory (VmHWM) over a process tree, in MB: an upper bound of the common peak."""
     status = "".join(Path(f"/proc/{member.pid}/status").read_text() for member in tree(pid))
-    return sum(int(kilobytes) for kilobytes in re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)) * 1024 / 1e6
+    return sum(map(int, re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE))) * 1024 / 1e6
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface on which nobody listens."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 def bound_to_us(command: Sequence[str]) -> list[str]:
-    """Return a command that the kernel kills when the benchmark has been killed, where `setpriv` is installed."""
+    """Return a command that the kernel kills when the benchmark is killed, where `setpriv` is installed."""
     setpriv = shutil.which("setpriv")
     return [*([setpriv, "--pdeathsig", "KILL"] if setpriv else []), *command]
 
@@ -87,11 +84,7 @@ def bound_to_us(command: Sequence[str]) -> list[str]:
 def serving(
     command: Sequence[str], port: int, environment: Mapping[str, str], cwd: Path, health: str
 ) -> Iterator[Server]:
-    """Start a server, wait until its health route on `port` returns 200, and end it and its descendants afterwards.
-
-    Raises:
-        RuntimeError: it ended or was not ready in time; the message holds the end of its output.
-    """
+    """Start a server, wait until it is ready, and end its tree; RuntimeError with its output where it fails."""
     with tempfile.TemporaryFile() as output:
         begun = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own commands
@@ -110,23 +103,23 @@ def serving(
 
 
 def end_tree(process: subprocess.Popen[Any]) -> None:
-    """Ask a process to end, and kill those of its descendants that are left."""
+    """Terminate a process, and kill the descendants that are left."""
     members = tree(process.pid)
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(_END_SECONDS)
-    _signal(members, psutil.Process.kill)
+    _signal(members, "kill")
     process.wait()
 
 
 def stopped(*pids: int) -> AbstractContextManager[None]:
-    """Stop processes and their descendants (SIGSTOP), and continue them afterwards."""
-    return _signalled(pids, psutil.Process.suspend, psutil.Process.resume)
+    """Stop process trees (SIGSTOP), and continue them afterwards."""
+    return _signalled(pids, "suspend", "resume")
 
 
 def continued(*pids: int) -> AbstractContextManager[None]:
-    """Continue processes that are `stopped`, with their descendants, and stop them afterwards."""
-    return _signalled(pids, psutil.Process.resume, psutil.Process.suspend)
+    """Continue `stopped` process trees, and stop them afterwards."""
+    return _signalled(pids, "resume", "suspend")
 
 
 @contextmanager
@@ -139,14 +132,14 @@ def _signalled(pids: Sequence[int], first: _Signal, then: _Signal) -> Iterator[N
         _signal(members, then)
 
 
-def _signal(members: Sequence[psutil.Process], signal: _Signal) -> None:
+def _signal(members: Sequence[psutil.Process], name: _Signal) -> None:
     for member in members:
         with suppress(psutil.NoSuchProcess):
-            signal(member)
+            getattr(member, name)()
 
 
 def is_ok(port: int, path: str) -> bool:
-    """Return whether a GET on a new connection, as of a probe, is answered with 200."""
+    """Return whether a GET on a new connection is answered with 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     with closing(connection), suppress(OSError, http.client.HTTPException):
         connection.request("GET", path)

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-# Figures in the table: heading and decimal places. A column without a figure is left out.
+# Metrics of the table: heading and decimal places. A column without a value is left out.
 COLUMNS = {
     "per_second": ("films/s", 1),
     "of_loop": ("÷ bare loop", 2),
@@ -26,18 +26,18 @@ COLUMNS = {
 
 @dataclass
 class Results:
-    """Every figure by row and name: one value a turn, or one a start of the server."""
+    """Every metric by row and name: one value a turn, or one a start of the server."""
 
     rows: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     ratio_rows: set[str] = field(default_factory=set)
 
-    def add(self, row: str, **figures: float) -> None:
-        """Keep a turn's figures of a row."""
-        for name, value in figures.items():
+    def add(self, row: str, **metrics: float) -> None:
+        """Keep a turn's metrics of a row."""
+        for name, value in metrics.items():
             self.rows.setdefault(row, {}).setdefault(name, []).append(value)
 
     def each(self, row: str, name: str) -> list[float]:
-        """Return a row's figure of every turn; none where it was not measured."""
+        """Return a row's metric of every turn; none where it was not measured."""
         return self.rows.get(row, {}).get(name, [])
 
     def add_ratio(self, row: str, one: str, other: str) -> None:
@@ -50,7 +50,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Check:
-    """A figure with its values, of which the median counts, and the bounds that are promised."""
+    """A metric's values, of which the median counts, and the bounds that are promised."""
 
     what: str
     values: Sequence[float]
@@ -67,25 +67,24 @@ class Check:
 
 
 def write_table(results: Results) -> str:
-    """Return the table of all rows that have a column's figure: medians over the turns."""
-    names = [name for name in COLUMNS if any(name in figures for figures in results.rows.values())]
+    """Return the table of all rows that have a column's metric: medians over the turns."""
+    names = [name for name in COLUMNS if any(name in metrics for metrics in results.rows.values())]
     lines = []
-    for row, figures in results.rows.items():
-        medians = {name: statistics.median(values) for name, values in figures.items()}
-        if not medians.keys().isdisjoint(names):
-            digits = {name: 2 if row in results.ratio_rows else COLUMNS[name][1] for name in names}
-            cells = [f"{medians[name]:,.{digits[name]}f}" if name in medians else "" for name in names]
+    for row, metrics in results.rows.items():
+        cells = []
+        for name in names:
+            digits = 2 if row in results.ratio_rows else COLUMNS[name][1]
+            cells.append(f"{statistics.median(metrics[name]):,.{digits}f}" if name in metrics else "")
+        if any(cells):
             lines.append([row, *cells])
     return write_markdown(["", *(COLUMNS[name][0] for name in names)], lines)
 
 
 def write_markdown(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """Return an aligned Markdown table: the first column to the left, the others to the right."""
-    rows = [list(headings), *(list(line) for line in lines)]
-    widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(headings))]
+    rows = [headings, *lines]
+    widths = [max(3, *map(len, column)) for column in zip(*rows, strict=True)]
     rows.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
-    written = []
-    for first, *others in rows:
-        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
-        written.append(f"| {' | '.join(cells)} |")
-    return "\n".join(written) + "\n"
+    return "".join(
+        f"| {first.ljust(widths[0])} | {' | '.join(map(str.rjust, others, widths[1:]))} |\n" for first, *others in rows
+    )

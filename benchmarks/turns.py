@@ -1,9 +1,8 @@
 """The bare loop and servers in turns of two seconds, so that all of them meet the machine at the same speed.
 
-That speed changes by a tenth within minutes: two loads of ten seconds, one after the other, differ by more than two
-servers do. So clients send films without an end, and they and their server are stopped (SIGSTOP) while another has its
-turn. One start of a process is a few percent faster than the next, for as long as it runs: start all of them anew
-every few turns.
+That speed changes by a tenth within minutes, more than two servers differ. So clients send films without an end; they
+and their server are stopped (SIGSTOP) outside their turn. One start of a process is a few percent faster than the next:
+start all of them anew every few turns.
 """
 
 from __future__ import annotations
@@ -35,17 +34,11 @@ from benchmarks.processes import Server, continued, free_port, is_ok, peak_megab
 from benchmarks.results import Results
 from benchmarks.servers.entry import BarePredictor
 
-_BEGIN_ANSWERS = 2
-"""Of each client, before the first turn: at first all clients send at once."""
-_LOAD_ANSWERS = 3
-"""Of each client at least, in a load for latencies."""
-_WAIT_SECONDS = 60
-_SETTLE_SECONDS = 0.5
-"""After a stop, before the clock starts."""
-_WARM_SECONDS = 3.0
-"""Of a first load that is not measured: until then the process asks the kernel for memory again and again."""
-_PROBE_SECONDS = 0.025
-"""Between two probes of /livez, each on a connection of its own, as Kubernetes does it."""
+_BEGIN_ANSWERS = 2  # of each client, before the first turn: at first all clients send at once
+_LOAD_ANSWERS = 3  # of each client at least, in a load for latencies
+_SETTLE_SECONDS = 0.5  # after a stop, before the clock starts
+_WARM_SECONDS = 3.0  # of a first load, unmeasured: until then the process asks the kernel for memory again and again
+_PROBE_SECONDS = 0.025  # between two probes of /livez, each on a connection of its own, as Kubernetes does it
 
 
 class Entrant(NamedTuple):
@@ -60,8 +53,8 @@ class Entrant(NamedTuple):
 class Bench:
     """What all measurements share: films in the order of sending, a folder for files, and the results.
 
-    `turns` of `seconds` each are measured of every server between two starts; `say` prints the progress, and
-    `largest_difference` is that in probability between an answer and the bare loop's.
+    Between two starts every server has `turns` of `seconds` each. `say` prints progress. `largest_difference` is in
+    probability, between an answer and the bare loop's.
     """
 
     films: Sequence[Path]
@@ -91,7 +84,7 @@ class Bench:
             self._check(case, port)
             with streaming(port, self.listing, Load(case.form), self.folder / "answers") as stream:
                 time.sleep(_WARM_SECONDS)
-                stream.count()
+                stream.answered()
             yield server
             server.wait_until_idle()
             self._check(case, port)
@@ -107,52 +100,46 @@ class Bench:
     def compare(self, loop: BareLoop, loop_row: str, entrants: Sequence[Entrant]) -> None:
         """Load servers in turns between two runs of the bare loop, then each alone for its latencies.
 
-        One server may come with several loads. Every second turn goes the other way.
-
-        Raises:
-            LoadFailed: an answer was not 200, or none came.
+        A server may come with several loads. The order alternates. LoadFailed where an answer is not 200, or none comes.
         """
         self.say(f"{'; '.join(entrant.row for entrant in entrants)}: {self.turns} turns")
-        medians = []
+        medians, streams = [], {}
         with ExitStack() as stack:
-            streams = {}
             for number, (row, server, load) in enumerate(entrants):
-                stream = streaming(server.port, self.listing, load, self.folder / f"answers-{number}")
-                streams[row] = stack.enter_context(stream)
-                streams[row].wait(_BEGIN_ANSWERS * load.clients, _WAIT_SECONDS)
+                answers = self.folder / f"answers-{number}"
+                streams[row] = stack.enter_context(streaming(server.port, self.listing, load, answers))
+                streams[row].wait(_BEGIN_ANSWERS * load.clients)
                 stack.enter_context(stopped(streams[row].process.pid))
             pids = {entrant.server.process.pid for entrant in entrants}
             stack.enter_context(stopped(*pids))
-            # A server of several loads first finishes the films of the load before; until then, its answers to this
-            # one are those that were ready when it was stopped.
+            # A server of several loads first finishes the load before; until then, its answers to this one are those
+            # that were ready when it was stopped.
             left = 2 if len(pids) < len(entrants) else 0
             for _ in range(self.turns):
                 order, self._is_reversed = entrants[:: -1 if self._is_reversed else 1], not self._is_reversed
                 first = loop.run(self.seconds)
-                measured = {
-                    row: self._take_turn(server, streams[row], left * load.clients) for row, server, load in order
-                }
+                turns = {row: self._take_turn(server, streams[row], left * load.clients) for row, server, load in order}
                 last = loop.run(self.seconds)
                 base = {name: (first[name] + last[name]) / 2 for name in first}
                 medians.append(base["median_ms"])
                 self.results.add(loop_row, of_loop=1, **base)
-                for row, figures in measured.items():
-                    self.results.add(row, of_loop=figures["per_second"] / base["per_second"], **figures)
+                for row, metrics in turns.items():
+                    self.results.add(row, of_loop=metrics["per_second"] / base["per_second"], **metrics)
         self.results.add(loop_row, peak_mb=peak_megabytes(loop.process.pid))
         for entrant in entrants:
             self._measure_latency(entrant, statistics.median(medians))
 
     def _take_turn(self, server: Server, stream: Stream, left: int) -> dict[str, float]:
         def read() -> tuple[float, int, float, float]:
-            return time.perf_counter(), stream.count(), server.cpu_seconds(), server.main_thread_seconds()
+            return time.perf_counter(), stream.answered(), server.cpu_seconds(), server.main_thread_seconds()
 
-        stopped_at = stream.count()
+        stopped_at = stream.answered()
         with continued(server.process.pid, stream.process.pid):
             time.sleep(_SETTLE_SECONDS)
-            stream.wait(stopped_at + left, _WAIT_SECONDS)
+            stream.wait(stopped_at + left)
             before = read()
             time.sleep(self.seconds)
-            stream.wait(before[1] + 1, _WAIT_SECONDS)
+            stream.wait(before[1] + 1)
             after = read()
         elapsed, films, cpu, thread = (later - earlier for earlier, later in zip(before, after, strict=True))
         return {"per_second": films / elapsed, "cpu_ms": 1e3 * cpu / films, "thread_ms": 1e3 * thread / films}
@@ -171,11 +158,7 @@ class Bench:
 
 @contextmanager
 def open_bench(*, turns: int, seconds: float, most_films: int | None = None) -> Iterator[Bench]:
-    """Open a bench with the films that there are, in the repository's folder; print the progress to stderr.
-
-    Raises:
-        SystemExit: status 2 where wrk is missing, 1 where a measurement failed; what was wrong is printed.
-    """
+    """Open a bench in the repository's folder; end with status 2 where wrk is missing, 1 where a measurement failed."""
     if shutil.which("wrk") is None:
         print("wrk, the load generator, is not installed. Debian and Ubuntu: sudo apt-get install wrk")
         raise SystemExit(2)
@@ -195,8 +178,7 @@ def open_bench(*, turns: int, seconds: float, most_films: int | None = None) -> 
         try:
             yield Bench(films, Path(name), turns, seconds, say)
         except (LoadFailed, RuntimeError) as error:
-            print(error, file=sys.stderr)
-            raise SystemExit(1) from None
+            raise SystemExit(str(error)) from None
 
 
 @contextmanager

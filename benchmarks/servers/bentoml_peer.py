@@ -1,7 +1,7 @@
 """BentoML at its best for a CPU: a worker process a core, and a FastAPI application that it mounts.
 
-`bentoml serve` starts it; BENCH_MODEL names the model. A worker has one core and reads one film at a time. BentoML's
-own API was slower: it has no input type for bytes, and writes every film to a temporary file.
+`bentoml serve` starts it; BENCH_MODEL names the model. A worker reads one film at a time. BentoML's own API was slower:
+it writes every film to a temporary file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the bare loop and the servers beside ours share: the reading of films, and the shape of an answer."""
+"""What the bare loop and the other servers share: reading films, and the shape of an answer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ class BarePredictor:
     """The service's own network, and its decoding or OpenCV's."""
 
     def __init__(self, entry: Entry, decoder: Decoder = "ours") -> None:
-        """Open the network."""
         self.entry = entry
         self.read = make_read(decoder, entry.manifest.shape)
         self.engine = open_engine("openvino", entry.folder, entry.manifest.maps)
@@ -48,7 +47,7 @@ class BarePredictor:
 
 
 def answer(entry: Entry, logit: float) -> dict[str, Any]:
-    """Return class and probability as the service does, at the default operating point; it costs microseconds."""
+    """Return class and probability as the service does, at the default operating point."""
     manifest = entry.manifest
     point = manifest.default_operating_point
     decision = decide(

@@ -1,7 +1,6 @@
 """LitServe at its documented best for a CPU: a worker and an HTTP process a core, its fast queue, and batches.
 
-Films come as forms, as in its documentation, and are kept in memory. A worker is a process with its own copy of the
-network, single-threaded as ours, since the workers take all the cores.
+Films come as forms, as in its documentation. A worker is a single-threaded process with its own copy of the network.
 """
 
 from __future__ import annotations
@@ -19,16 +18,12 @@ from app.process import granted_cores
 from benchmarks.films import STORE
 from benchmarks.servers.entry import BarePredictor, answer
 
-BATCH = 8
-BATCH_SECONDS = 0.005
-"""Longest wait for a full batch; with 32 clients there are always films waiting."""
-
 
 class Radiographs(litserve.LitAPI):  # type: ignore[misc]  # see the import
     """The service's own network and decoding, in LitServe's four steps."""
 
     def __init__(self, model: str) -> None:
-        super().__init__(max_batch_size=BATCH, batch_timeout=BATCH_SECONDS)
+        super().__init__(max_batch_size=8, batch_timeout=0.005)  # with 32 clients there are always films waiting
         self._model = model
 
     def setup(self, device: str) -> None:
@@ -52,12 +47,6 @@ class Radiographs(litserve.LitAPI):  # type: ignore[misc]  # see the import
 
 if __name__ == "__main__":
     model, port = sys.argv[1:]
-    server = litserve.LitServer(
-        Radiographs(model),
-        accelerator="cpu",
-        devices=1,
-        workers_per_device=granted_cores(),
-        fast_queue=True,
-        healthcheck_path="/livez",
-    )
+    workers = {"accelerator": "cpu", "devices": 1, "workers_per_device": granted_cores(), "fast_queue": True}
+    server = litserve.LitServer(Radiographs(model), healthcheck_path="/livez", **workers)
     server.run(host="127.0.0.1", port=int(port), generate_client_file=False, log_level="warning")

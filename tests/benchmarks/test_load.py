@@ -41,7 +41,7 @@ def sender():
 def test_a_stream_counts_its_answers(tmp_path, sender):
     stream = Stream(sender, tmp_path / "answers")
     stream.answers.write_bytes(b"...")
-    assert stream.count() == 3
+    assert stream.answered() == 3
     stream.wait(3, seconds=0)
     with pytest.raises(LoadFailed, match="Expected 4 answers"):
         stream.wait(4, seconds=0)
@@ -51,7 +51,7 @@ def test_a_stream_with_another_answer_than_200_is_no_measurement(tmp_path, sende
     stream = Stream(sender, tmp_path / "answers")
     stream.answers.write_bytes(b"..x.")
     with pytest.raises(LoadFailed, match="1 others of 4"):
-        stream.count()
+        stream.answered()
 
 
 def test_a_stream_that_ended_is_no_measurement(tmp_path, sender):
@@ -60,7 +60,7 @@ def test_a_stream_that_ended_is_no_measurement(tmp_path, sender):
     sender.kill()
     sender.wait()
     with pytest.raises(LoadFailed):
-        stream.count()
+        stream.answered()
 
 
 def answers(*pairs):
