@@ -100,7 +100,7 @@ class Bench:
     def compare(self, loop: BareLoop, loop_row: str, entrants: Sequence[Entrant]) -> None:
         """Load servers in turns between two runs of the bare loop, then each alone for its latencies.
 
-        A server may come with several loads. The order alternates. LoadFailed where an answer is not 200, or none comes.
+        A server may come with several loads. Their order alternates. LoadFailed where an answer is not 200 or missing.
         """
         self.say(f"{'; '.join(entrant.row for entrant in entrants)}: {self.turns} turns")
         medians, streams = [], {}

@@ -161,13 +161,15 @@ def test_labels_of_folders_end_with_the_metrics(
     (films / "elsewhere.png").write_bytes(b"x")
 
     assert call(labels="folders") == 1
-    printed = capsys.readouterr().out
-    assert "11 labelled films: 6 NORMAL, 5 PNEUMONIA." in printed
-    assert "Excluded: 1, failed." in printed
-    assert "Excluded: 1, in no folder named NORMAL or PNEUMONIA." in printed
-    assert "by patient" in printed
-    assert "auc          1.000" in printed
-    assert "sensitivity  1.000" in printed
+    printed = capsys.readouterr().out.splitlines()
+    assert {
+        "11 labelled films: 6 NORMAL, 5 PNEUMONIA.",
+        "Excluded: 1, failed.",
+        "Excluded: 1, in no folder named NORMAL or PNEUMONIA.",
+    } <= set(printed)
+    for beginning in ("auc          1.000", "sensitivity  1.000"):
+        assert any(line.startswith(beginning) for line in printed)
+    assert any("by patient" in line for line in printed)
 
 
 def test_byte_identical_films_count_once_in_the_metrics(
