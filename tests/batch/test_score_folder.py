@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 import pneumoserve
-from batch.client import RetryPolicy
-from batch.score import score
+from tests.batch.calls import Call, rows_of
 from tests.batch.stand_in import StandIn, Step
-
-QUICK = RetryPolicy(attempts=3, patience=1.0, refused=0.3, shortest=0.01, longest=0.05)
-Call = Callable[..., int]
-
-
-def rows_of(out: Path) -> list[str]:
-    """Return the lines of a CSV without its header."""
-    return out.read_text(encoding="utf-8").splitlines()[1:]
-
-
-@pytest.fixture
-def call(service: StandIn, films: Path, tmp_path: Path) -> Call:
-    """Call `score` on the twelve films; the result lies in out.csv."""
-
-    def call(*sources: Path, **options: Any) -> int:
-        options = {"url": service.url, "out": tmp_path / "out.csv", "policy": QUICK} | options
-        return score([str(source) for source in sources] or [str(films)], **options)
-
-    return call
 
 
 def test_the_command_scores_a_folder_in_order_and_says_what_it_cost(
@@ -151,70 +128,6 @@ def test_warnings_are_codes(call: Call, tmp_path: Path) -> None:
 
     assert call(film) == 0
     assert ",colour-image;low-depth," in rows_of(tmp_path / "out.csv")[0]
-
-
-def test_labels_of_folders_end_with_the_metrics(
-    call: Call, service: StandIn, films: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Labels of folders end with the metrics, and say which films are not in them."""
-    service.plan[b"positive 3"] = [(422, "undecodable-image")]
-    (films / "elsewhere.png").write_bytes(b"x")
-
-    assert call(labels="folders") == 1
-    printed = capsys.readouterr().out.splitlines()
-    assert {
-        "11 labelled films: 6 NORMAL, 5 PNEUMONIA.",
-        "Excluded: 1, failed.",
-        "Excluded: 1, in no folder named NORMAL or PNEUMONIA.",
-    } <= set(printed)
-    for beginning in ("auc          1.000", "sensitivity  1.000"):
-        assert any(line.startswith(beginning) for line in printed)
-    assert any("by patient" in line for line in printed)
-
-
-def test_byte_identical_films_count_once_in_the_metrics(
-    call: Call, films: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Kaggle's archive holds a folder twice: its films are rows twice, and count once, after a second start too."""
-    nested = films / "films/NORMAL"
-    nested.mkdir(parents=True)
-    for path in (films / "NORMAL").iterdir():
-        (nested / path.name).write_bytes(path.read_bytes())
-
-    for _ in range(2):
-        assert call(labels="folders") == 0
-        printed = capsys.readouterr().out
-        assert "18 films scored" in printed
-        assert "12 labelled films: 6 NORMAL, 6 PNEUMONIA." in printed
-        assert "Excluded: 6, byte-identical copies of films that are counted." in printed
-
-
-def test_a_set_that_lies_in_itself_once_more_counts_once(
-    call: Call, service: StandIn, films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A set that lies in itself once more, as Kaggle's unpacks, has all its rows and counts once, resumed or not."""
-    shutil.copytree(films, films / "films")
-    (films / "__MACOSX/NORMAL").mkdir(parents=True)
-    (films / "__MACOSX/NORMAL/._person0_virus_1.jpeg").write_bytes(b"\0\5\x16\7")
-    service.plan[b"positive 3"] = [(500, "internal-error"), (500, "internal-error")]
-    counted = ("11 labelled films: 6 NORMAL, 5 PNEUMONIA.", "12 labelled films: 6 NORMAL, 6 PNEUMONIA.")
-    for status, line, copies in ((1, counted[0], 11), (0, counted[1], 12)):
-        assert call(labels="folders") == status
-        printed = capsys.readouterr()
-        assert line in printed.out
-        assert f"Excluded: {copies}, byte-identical copies" in printed.out
-        assert "Passed over: 1 __MACOSX/." in printed.err
-    assert len(rows_of(tmp_path / "out.csv")) == 24
-
-
-def test_labels_without_labelled_folders_are_a_wrong_call(
-    call: Call, films: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (films / "elsewhere").mkdir()
-    (films / "elsewhere/a.png").touch()
-
-    assert call(films / "elsewhere", labels="folders") == 2
-    assert "NORMAL and PNEUMONIA" in capsys.readouterr().err
 
 
 def test_a_finished_result_is_scored_anew_only_on_demand(call: Call, service: StandIn) -> None:

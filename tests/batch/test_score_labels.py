@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from batch.errors import NothingNamed, UnusableResult
 from batch.labels import LabelledRows
 from batch.paths import Film
 from batch.results import Row
+from tests.batch.calls import Call, rows_of
+from tests.batch.stand_in import StandIn
 
 
 def report(*films: object) -> list[str]:
@@ -90,3 +95,67 @@ def test_metrics_without_their_extra_say_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UnusableResult, match=r"make install-train"):
         report("/data/NORMAL/a.png")
+
+
+def test_labels_of_folders_end_with_the_metrics(
+    call: Call, service: StandIn, films: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Labels of folders end with the metrics, and say which films are not in them."""
+    service.plan[b"positive 3"] = [(422, "undecodable-image")]
+    (films / "elsewhere.png").write_bytes(b"x")
+
+    assert call(labels="folders") == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert {
+        "11 labelled films: 6 NORMAL, 5 PNEUMONIA.",
+        "Excluded: 1, failed.",
+        "Excluded: 1, in no folder named NORMAL or PNEUMONIA.",
+    } <= set(printed)
+    for beginning in ("auc          1.000", "sensitivity  1.000"):
+        assert any(line.startswith(beginning) for line in printed)
+    assert any("by patient" in line for line in printed)
+
+
+def test_byte_identical_films_count_once_in_the_metrics(
+    call: Call, films: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kaggle's archive holds a folder twice: its films are rows twice, and count once, after a second start too."""
+    nested = films / "films/NORMAL"
+    nested.mkdir(parents=True)
+    for path in (films / "NORMAL").iterdir():
+        (nested / path.name).write_bytes(path.read_bytes())
+
+    for _ in range(2):
+        assert call(labels="folders") == 0
+        printed = capsys.readouterr().out
+        assert "18 films scored" in printed
+        assert "12 labelled films: 6 NORMAL, 6 PNEUMONIA." in printed
+        assert "Excluded: 6, byte-identical copies of films that are counted." in printed
+
+
+def test_a_set_that_lies_in_itself_once_more_counts_once(
+    call: Call, service: StandIn, films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A set that lies in itself once more, as Kaggle's unpacks, has all its rows and counts once, resumed or not."""
+    shutil.copytree(films, films / "films")
+    (films / "__MACOSX/NORMAL").mkdir(parents=True)
+    (films / "__MACOSX/NORMAL/._person0_virus_1.jpeg").write_bytes(b"\0\5\x16\7")
+    service.plan[b"positive 3"] = [(500, "internal-error"), (500, "internal-error")]
+    counted = ("11 labelled films: 6 NORMAL, 5 PNEUMONIA.", "12 labelled films: 6 NORMAL, 6 PNEUMONIA.")
+    for status, line, copies in ((1, counted[0], 11), (0, counted[1], 12)):
+        assert call(labels="folders") == status
+        printed = capsys.readouterr()
+        assert line in printed.out
+        assert f"Excluded: {copies}, byte-identical copies" in printed.out
+        assert "Passed over: 1 __MACOSX/." in printed.err
+    assert len(rows_of(tmp_path / "out.csv")) == 24
+
+
+def test_labels_without_labelled_folders_are_a_wrong_call(
+    call: Call, films: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (films / "elsewhere").mkdir()
+    (films / "elsewhere/a.png").touch()
+
+    assert call(films / "elsewhere", labels="folders") == 2
+    assert "NORMAL and PNEUMONIA" in capsys.readouterr().err
