@@ -31,7 +31,7 @@ COLUMNS = (
     "error_detail",
     "seconds",
 )
-_ROWS_A_GROUP = 50_000
+ROWS_A_GROUP = 50_000
 
 
 @dataclass(slots=True)
@@ -151,7 +151,7 @@ def _write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> None:
         group: list[dict[str, Any]] = []
         for row in rows:
             group.append(row)
-            if len(group) == _ROWS_A_GROUP:
+            if len(group) == ROWS_A_GROUP:
                 writer.write_table(pa.Table.from_pylist(group, schema))
                 group = []
         writer.write_table(pa.Table.from_pylist(group, schema))

@@ -29,6 +29,7 @@ class StandIn:
         self.received: list[bytes] = []
         self.queries: list[str] = []
         self.headers: list[dict[str, str]] = []
+        self.connections: list[int] = []  # the client's port, of each film
         self.sha256 = SHA256
         self.model_plan: list[Step] = []
         self.hold_after: int | None = None
@@ -122,6 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.problem(413, "too-many-bytes")
             return
         film = self.rfile.read(length)
+        self.standin.connections.append(self.client_address[1])
         step = self.standin.next_step(film, self.path, self.headers)
         if step in ("drop", "ok, then close"):
             self.close_connection = True

@@ -72,6 +72,8 @@ def test_why_a_film_cannot_be_read_is_reported_without_its_path(
         with pytest.raises(UnreadableFilm) as printed:
             read_film(str(path))
         assert str(printed.value) == why
+    monkeypatch.setattr("batch.fingerprint.MAX_FILM_BYTES", 10)
+    assert read_film(str(film))[0] == b"0123456789"
 
 
 def test_bytes_are_the_same_by_hash_or_where_it_lacks_by_size_and_time() -> None:

@@ -220,6 +220,16 @@ def test_only_what_was_sent_is_counted_as_sent(
     assert "films/s" not in capsys.readouterr().out
 
 
+def test_a_changed_film_has_one_share_of_the_cpu_time(
+    start: Start, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start()
+    (folder / "a.png").write_bytes(b"positive a")
+    monkeypatch.setattr("time.process_time", iter([0.0, 0.5]).__next__)
+    assert start() == (0, ["positive a"])
+    assert " 500.00 ms of this command's own CPU time a film.\n" in capsys.readouterr().out
+
+
 def test_the_journal_does_not_grow_by_starts_that_change_nothing(start: Start, folder: Path, out: Path) -> None:
     """Films that fail again and again stand in the journal once when their result is written."""
     (folder / "dead.png").symlink_to("/nowhere")

@@ -68,6 +68,16 @@ def test_a_busy_service_is_asked_again_after_retry_after(
     assert (1000 if form == "seconds" else 900) <= wait <= 1000.25
 
 
+def test_a_connection_is_kept_from_film_to_film_and_not_over_a_wait(service: StandIn, liveness: FakeLiveness) -> None:
+    """The service may have closed it meanwhile."""
+    service.plan[b"b"] = [(503, "not-ready")]
+    one = client(service.url, liveness)
+    for film in (b"a", b"b"):
+        one.predict(film)
+    first, before, after = service.connections
+    assert first == before != after
+
+
 def test_waits_grow_up_to_the_longest(
     service: StandIn, liveness: FakeLiveness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +139,30 @@ def test_a_film_in_a_busy_service_that_answers_others_is_a_failed_film(
     liveness.on_wait = lambda: other.predict(b"other film")
     assert client(service.url, liveness).predict(b"film").status == 429
     assert 29 < sum(liveness.waits) <= 30
+
+
+@pytest.mark.parametrize(("silent", "is_gone"), [(89.0, False), (90.0, True)])
+def test_lost_connections_are_the_services_after_three_times_the_patience_without_an_answer(
+    service: StandIn, liveness: FakeLiveness, silent: float, is_gone: bool
+) -> None:
+    """Before that the film may be the reason, and is a failed film."""
+    service.plan[b"film"] = ["drop"] * 4
+    one = client(service.url, liveness)
+    liveness.now = silent
+    if is_gone:
+        with pytest.raises(ServiceGone):
+            one.predict(b"film")
+    else:
+        assert one.predict(b"film").lost == "connection-lost"
+
+
+@pytest.mark.parametrize("retry_after", [formatdate(0, usegmt=True), "soon"])
+def test_a_retry_after_that_is_over_or_unreadable_adds_no_wait(
+    service: StandIn, liveness: FakeLiveness, retry_after: str
+) -> None:
+    service.plan[b"film"] = [(503, "not-ready", retry_after)]
+    assert client(service.url, liveness).predict(b"film").status == 200
+    assert 0 <= liveness.waits[0] <= POLICY.shortest
 
 
 def test_an_answer_that_comes_before_the_film_was_read_is_heard(service: StandIn, liveness: FakeLiveness) -> None:

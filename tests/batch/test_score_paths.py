@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from batch.errors import NothingNamed
-from batch.paths import printable
+from batch.paths import join_some, printable
 from tests.batch.calls import find, named
 
 
@@ -73,6 +73,11 @@ def test_a_folder_without_films_is_an_error_that_counts_what_it_holds(tmp_path: 
     (tmp_path / "a.csv").write_text("x")
     with pytest.raises(NothingNamed, match=r"\.jpg, \.jpeg, \.png, \.dcm.*Passed over: 1 \.csv"):
         named([tmp_path])
+
+
+@pytest.mark.parametrize(("count", "printed"), [(2, "0, 1"), (3, "0, 1, 2"), (5, "0, 1, 2 and 2 more")])
+def test_of_many_films_the_first_three_are_named(count: int, printed: str) -> None:
+    assert join_some([str(number) for number in range(count)]) == printed
 
 
 def test_undecodable_bytes_are_shown_and_valid_text_is_left_alone() -> None:

@@ -98,3 +98,20 @@ def test_parquet_without_its_extra_says_what_to_install(tmp_path: Path, monkeypa
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UnusableResult, match=r"make install-train"):
         check_writable(tmp_path / "out.parquet")
+
+
+def test_parquet_is_written_in_groups_so_that_few_rows_are_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batch.results.ROWS_A_GROUP", 2)
+    write_results(tmp_path / "r.parquet", [Row(str(number)) for number in range(5)])
+    written = pq.ParquetFile(tmp_path / "r.parquet")
+    assert [written.metadata.row_group(group).num_rows for group in range(written.num_row_groups)] == [2, 2, 1]
+
+
+def test_the_new_name_of_a_result_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[Path, bool]] = []
+    out = tmp_path / "r.csv"
+    monkeypatch.setattr("batch.results.sync_folder", lambda folder: synced.append((folder, out.exists())))
+    write_results(out, ROWS)
+    assert synced == [(tmp_path, True)]
