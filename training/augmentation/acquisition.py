@@ -1,7 +1,6 @@
-"""Augmentation by acquisition variation: crop, rotation, resolution, sharpness, re-encoding, gray levels, noise.
+"""Augmentation by acquisition variation, sampled alike for both classes.
 
-In the training split, sharpness, aspect ratio and compression predict the class. Here each is sampled in the same way
-for both classes, so that none is a shortcut feature worth learning.
+Sharpness, aspect ratio and compression predict the class of training films: here none stays a shortcut feature.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from training.augmentation.noise import add_noise
 
 _LEVELS = np.arange(256, dtype=np.float32)
 _ALIASING_SCALE = 1.15
-"""Film pixels per result pixel from which a crop is blurred before it is sampled."""
+"""Film pixels per result pixel above which crops are blurred first."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +31,22 @@ class AcquisitionAugmentation:
     """Ranges of the variation; `p_…` are probabilities.
 
     Attributes:
-        width: of the result, pixels.
-        height: of the result, pixels.
-        smallest_area: least proportion of the film's area in a crop; the area is uniform.
-        largest_area: greatest one; over 1 shows what lies around the film.
-        aspect: log of the largest stretch of width against height, to either side.
-        rotation: degrees, to either side.
-        p_flip: mirrored left to right.
-        p_shrink: shrunk to `smallest_side` to 0.9 of its side, and enlarged again.
+        width: pixels.
+        height: pixels.
+        smallest_area: least proportion of the film's area in a crop; uniform.
+        largest_area: greatest; over 1 shows the film's surroundings.
+        aspect: log of the largest stretch of width against height, either way.
+        rotation: degrees, either way.
+        p_flip: left to right.
+        p_shrink: to between `smallest_side` and 0.9 of the side, and back.
         smallest_side: pixels.
-        p_blur: blurred, by a sigma of up to `blur` pixels.
-        blur: see `p_blur`.
-        p_sharpen: of a film that was not blurred: unsharp masking by up to `sharpen`.
+        p_blur: by a sigma up to `blur`.
+        blur: pixels.
+        p_sharpen: of a film not blurred: unsharp masking by up to `sharpen`.
         sharpen: see `p_sharpen`.
-        p_encode: encoded as JPEG, of quality `lowest_quality` to 95.
+        p_encode: as JPEG of quality `lowest_quality` to 95.
         lowest_quality: see `p_encode`.
-        p_intensity: of `vary_intensity`, before the encoding and again after the crop.
+        p_intensity: of `vary_intensity`, before encoding and again after the crop.
         contrast: see `vary_intensity`.
         brightness: likewise.
         gamma: likewise.
@@ -76,22 +75,14 @@ class AcquisitionAugmentation:
     noise: float = 8.0
 
     def __call__(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
-        """Vary one film.
-
-        Args:
-            pixels: uint8 of shape (rows, columns), larger than the result or as large.
-            rng: samples all amounts.
-
-        Returns:
-            uint8 of shape (height, width).
-        """
+        """Vary a film, uint8 (rows, columns), at least as large as the result: uint8 (height, width)."""
         pixels = self._vary_intensity(self._vary_sharpness(pixels, rng), rng)
         if rng.random() < self.p_encode:
             pixels = encode_as_jpeg(pixels, int(_uniform(rng, self.lowest_quality, 95)))
         return self._vary_intensity(self._crop(pixels, rng), rng)
 
     def describe(self) -> dict[str, float]:
-        """Return the ranges, for the run's settings and the model card."""
+        """Return the ranges by name."""
         return asdict(self)
 
     def _vary_sharpness(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -114,7 +105,7 @@ class AcquisitionAugmentation:
         )
 
     def _crop(self, pixels: Pixels, rng: np.random.Generator) -> Pixels:
-        """Bring a rotated and stretched part of the film to the size of the result, in one warp."""
+        """Warp a rotated, stretched part of the film to the result's size."""
         rows, columns = pixels.shape
         area = _uniform(rng, self.smallest_area, self.largest_area)
         stretch = math.exp(_uniform(rng, -self.aspect, self.aspect))
@@ -127,7 +118,7 @@ class AcquisitionAugmentation:
         cosine, sine = math.cos(angle), math.sin(angle)
         scale_x = -scale_x if rng.random() < self.p_flip else scale_x
         matrix = np.array([[cosine * scale_x, -sine * scale_y, x], [sine * scale_x, cosine * scale_y, y]])
-        # So far the result's first pixel comes from (x, y), which belongs to its centre.
+        # (x, y) belongs to the result's centre, not its first pixel.
         matrix[:, 2] -= matrix[:, 0] * ((self.width - 1) / 2) + matrix[:, 1] * ((self.height - 1) / 2)
         border = cv2.BORDER_REPLICATE if rng.random() < 0.5 else cv2.BORDER_CONSTANT
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -138,18 +129,15 @@ class AcquisitionAugmentation:
 def vary_intensity(
     pixels: Pixels, rng: np.random.Generator, *, contrast: float, brightness: float, gamma: float, noise: float
 ) -> Pixels:
-    """Change contrast about the mean, brightness and gamma in one table; with a probability of 0.5 add noise.
+    """Change contrast about the mean, brightness and gamma; with probability 0.5 add Gaussian noise.
 
     Args:
-        pixels: uint8 of shape (rows, columns).
+        pixels: uint8 (rows, columns); so is the result, rounded down.
         rng: samples all amounts.
-        contrast: log of the largest factor, to either side.
-        brightness: gray levels, to either side.
-        gamma: log of the largest exponent, to either side.
-        noise: gray levels, the largest sigma of the Gaussian noise.
-
-    Returns:
-        uint8 of the same shape, rounded down.
+        contrast: log of the largest factor, either way.
+        brightness: gray levels, either way.
+        gamma: log of the largest exponent, either way.
+        noise: largest sigma, gray levels.
     """
     mean = cv2.mean(pixels)[0]
     factor = math.exp(_uniform(rng, -contrast, contrast))
@@ -161,7 +149,7 @@ def vary_intensity(
 
 
 def _prevent_aliasing(pixels: Pixels, scale_x: float, scale_y: float) -> Pixels:
-    """Blur along each axis on which bilinear sampling would skip pixels."""
+    """Blur axes on which bilinear sampling would skip pixels."""
     if max(scale_x, scale_y) <= _ALIASING_SCALE:
         return pixels
     sigma_x, sigma_y = (0.4 * (scale - 0.9) if scale > _ALIASING_SCALE else 1e-3 for scale in (scale_x, scale_y))
@@ -169,5 +157,5 @@ def _prevent_aliasing(pixels: Pixels, scale_x: float, scale_y: float) -> Pixels:
 
 
 def _uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Sample as `rng.uniform` does, in a third of its time."""
+    """Sample as `rng.uniform`, in a third of its time."""
     return low + (high - low) * rng.random()

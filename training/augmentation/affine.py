@@ -1,4 +1,4 @@
-"""The article's augmentation: one affine warp a film, sampled as Keras' ImageDataGenerator samples it."""
+"""The article's augmentation: one affine warp, sampled as Keras' ImageDataGenerator does."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class AffineAugmentation:
-    """Ranges of the warp; every amount is uniform in its range.
+    """Ranges of the warp, each uniform.
 
     Attributes:
-        rotation: degrees, to either side.
-        zoom: of each axis separately, from 1 - zoom to 1 + zoom.
-        shift: proportion of the height and of the width, to either side.
+        rotation: degrees, either way.
+        zoom: of each axis separately, 1 - zoom to 1 + zoom.
+        shift: proportion of height and width, either way.
     """
 
     rotation: float = 30.0
@@ -24,15 +24,7 @@ class AffineAugmentation:
     shift: float = 0.1
 
     def __call__(self, pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Warp one film: bilinear, the edge replicated outward, no flip.
-
-        Args:
-            pixels: uint8 of shape (height, width).
-            rng: samples the amounts.
-
-        Returns:
-            uint8 of the same shape.
-        """
+        """Warp a film, uint8 (height, width), to the same shape: bilinear, edge replicated, no flip."""
         height, width = pixels.shape
         matrix = self.sample(height, width, rng)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -40,11 +32,7 @@ class AffineAugmentation:
         return warped.astype(np.uint8, copy=False)
 
     def sample(self, height: int, width: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Sample the map from a point of the result to its point of the film: zoom, then shift, then rotation.
-
-        Returns:
-            float64 of shape (2, 3) in (x, y), about the film's centre.
-        """
+        """Sample the map (x, y) of result → film about its centre, float64 (2, 3): zoom, shift, rotation."""
         angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
         shift = rng.uniform(-self.shift, self.shift, 2) * (width, height)
         zoom = rng.uniform(1 - self.zoom, 1 + self.zoom, 2)
@@ -55,5 +43,5 @@ class AffineAugmentation:
         return np.column_stack([linear, offset])
 
     def describe(self) -> dict[str, float]:
-        """Return the ranges, for the run's settings and the model card."""
+        """Return the ranges by name."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Operations on one gray film, uint8 of shape (rows, columns), that augmentation and perturbations share."""
+"""Operations on a film, uint8 (rows, columns), for augmentation and perturbations."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 
 LEAST_SIGMA = 0.2
-"""Pixels; a blur by less changes nothing."""
+"""Pixels; less changes nothing."""
 
 
 def encode_as_jpeg(pixels: Pixels, quality: int) -> Pixels:
-    """Encode as JPEG of a quality of 1 to 100, and decode."""
+    """Encode as JPEG of quality 1 to 100, and decode."""
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f"Expected pixels that JPEG can hold. Received shape {pixels.shape}.")
@@ -21,38 +21,38 @@ def encode_as_jpeg(pixels: Pixels, quality: int) -> Pixels:
 
 
 def blur(pixels: Pixels, sigma: float) -> Pixels:
-    """Blur by a Gaussian of `sigma` pixels; under `LEAST_SIGMA` nothing changes."""
+    """Blur by a Gaussian of `sigma` pixels, `LEAST_SIGMA` or more."""
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8) if sigma >= LEAST_SIGMA else pixels
 
 
 def blur_axes(pixels: Pixels, sigma_x: float, sigma_y: float) -> Pixels:
-    """Blur as `blur` does, by a sigma for each axis, in a third of its time; sums are rounded once.
+    """Blur each axis by its sigma, in a third of `blur`'s time; sums are rounded once.
 
-    `blur` stays: published metrics were measured with it.
+    `blur` stays: published metrics used it.
     """
     across, down = (cv2.getGaussianKernel(round(sigma * 6 + 1) | 1, sigma) for sigma in (sigma_x, sigma_y))
     return np.asarray(cv2.sepFilter2D(pixels, -1, across, down), np.uint8)
 
 
 def sharpen(pixels: Pixels, sigma: float, amount: float) -> Pixels:
-    """Add `amount` of what a blur by `sigma` pixels removes (unsharp masking)."""
+    """Add `amount` of what a blur by `sigma` pixels removes."""
     return add_difference(pixels, blur(pixels, sigma), amount)
 
 
 def add_difference(pixels: Pixels, blurred: Pixels, amount: float) -> Pixels:
-    """Add `amount` of the difference between a film and its blurred form."""
+    """Add `amount` of the difference to a blurred film (unsharp masking)."""
     return np.asarray(cv2.addWeighted(pixels, 1 + amount, blurred, -amount, 0), np.uint8)
 
 
 def shrink_and_enlarge(pixels: Pixels, side: int, interpolation: int = cv2.INTER_LINEAR) -> Pixels:
-    """Shrink to `side` × `side` by area averaging, and enlarge to the size before."""
+    """Shrink to `side` × `side` by area averaging, and enlarge again."""
     rows, columns = pixels.shape
     small = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (columns, rows), interpolation=interpolation), np.uint8)
 
 
 def change_contrast(pixels: Pixels, factor: float, offset: float = 0.0) -> NDArray[np.float32]:
-    """Stretch the gray levels about their mean by `factor`, then add `offset`; float32, not clipped."""
+    """Stretch gray levels about their mean, then add `offset`; not clipped."""
     gray = pixels.astype(np.float32)
     mean = gray.mean()
     return np.asarray((gray - mean) * factor + mean + offset, np.float32)

@@ -1,7 +1,7 @@
-"""The fixed perturbations of validation films under which calibration and operating points are chosen.
+"""The fixed perturbations of validation films, for calibration and operating points.
 
-All act on films of `SOURCE_SIDE` pixels a side, which are then shrunk to the network's size as the service shrinks
-them. The film's number alone seeds what is random, so every model sees the same films.
+They act on films of `SOURCE_SIDE` pixels a side, then shrunk as the service shrinks. The film's number seeds them:
+every model sees the same films.
 """
 
 from __future__ import annotations
@@ -19,43 +19,34 @@ from training.augmentation.filters import Pixels, blur, change_contrast, encode_
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One perturbation: its `name` for tables, and `change`, which keeps shape and dtype of a film."""
+    """A `name` for tables, and a `change` that keeps shape and dtype."""
 
     name: str
     change: Callable[[Pixels, np.random.Generator], Pixels]
 
     def apply(self, films: Pixels, *, width: int, height: int) -> Pixels:
-        """Perturb every film and shrink it to the network's size.
-
-        Args:
-            films: uint8 of shape (films, SOURCE_SIDE, SOURCE_SIDE).
-            width: pixels across of the result.
-            height: pixels down of the result.
-
-        Returns:
-            uint8 of shape (films, height, width).
-        """
+        """Perturb films, uint8 (films, SOURCE_SIDE, SOURCE_SIDE), and shrink them to uint8 (films, height, width)."""
         perturbed = (self.change(film, np.random.default_rng(number)) for number, film in enumerate(films))
         return np.stack([shrink(film, width=width, height=height) for film in perturbed])
 
 
 def encode(quality: int) -> Perturbation:
-    """Encode as JPEG of this quality."""
+    """Encode as JPEG."""
     return Perturbation(f"JPEG quality {quality}", lambda film, _rng: encode_as_jpeg(film, quality))
 
 
 def blur_by(sigma: float) -> Perturbation:
-    """Blur by a Gaussian of this many pixels."""
+    """Blur by a Gaussian of `sigma` pixels."""
     return Perturbation(f"blur, sigma {sigma:g}", lambda film, _rng: blur(film, sigma))
 
 
 def sharpen_by(amount: float) -> Perturbation:
-    """Add this much of what a blur by 1.5 pixels removes."""
+    """Sharpen: add `amount` of what a blur by 1.5 pixels removes."""
     return Perturbation(f"sharpened by {amount:g}", lambda film, _rng: sharpen(film, 1.5, amount))
 
 
 def resize_to(side: int) -> Perturbation:
-    """Shrink to this many pixels a side and enlarge again."""
+    """Shrink to `side` pixels, and enlarge again."""
     return Perturbation(f"shrunk to {side} pixels", lambda film, _rng: shrink_and_enlarge(film, side))
 
 
@@ -70,7 +61,7 @@ def scale_contrast(factor: float) -> Perturbation:
 
 
 def rotate(degrees: float) -> Perturbation:
-    """Rotate about the centre; the edge is replicated outward."""
+    """Rotate about the centre, edge replicated."""
     return Perturbation(f"rotated by {degrees:g}°", lambda film, _rng: _warp(film, degrees, 1.0, (0.0, 0.0)))
 
 
@@ -103,8 +94,8 @@ VALIDATION_PERTURBATIONS = (
     Perturbation("slightly rotated and cropped", _rotate_and_crop),
     Perturbation("several combined", _combine),
 )
-"""Applied to validation films, besides `UNPERTURBED`, before calibration, operating points and abstention band are
-chosen; once alone, and once after style transfer (`training.evaluation.perturbed_sets`)."""
+"""Applied besides `UNPERTURBED` before calibration, operating points and abstention band are chosen: alone, and again
+after style transfer (`training.evaluation.perturbed_sets`)."""
 
 
 def _warp(film: Pixels, degrees: float, zoom: float, shift: tuple[float, float]) -> Pixels:

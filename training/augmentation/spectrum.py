@@ -1,4 +1,4 @@
-"""The amplitude spectrum of a film: measured in rings of spatial frequency, and scaled ring by ring."""
+"""A film's amplitude spectrum, measured and scaled in rings of spatial frequency."""
 
 from __future__ import annotations
 
@@ -14,35 +14,28 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 BANDS = 22
-"""Rings of spatial frequency, from one wave across the film to one in two pixels."""
+"""Rings, from one wave across the film to one in two pixels."""
 
 
 def measure_amplitude(film: Pixels) -> Floats:
-    """Compute the natural log of the root mean square amplitude in each ring, float32 (BANDS,), finest last.
+    """Compute the natural log of each ring's root mean square amplitude, float32 (BANDS,), finest last.
 
-    Args:
-        film: uint8 of shape (rows, columns).
+    The film is uint8 (rows, columns).
     """
     gray = film.astype(np.float32)
     rows, columns = film.shape
     power = np.abs(scipy.fft.rfft2((gray - gray.mean()) * _window(rows, columns))) ** 2
     rings = _rings(rows, columns)
     mean = np.bincount(rings.of_frequency.ravel(), power.ravel(), BANDS) / rings.held
-    # An empty ring of a flat film has no log.
+    # A flat film's empty ring has no log.
     return (0.5 * np.log(mean + 1e-3)).astype(np.float32)
 
 
 def scale_amplitude(film: Pixels, gain: Floats) -> Pixels:
-    """Scale every ring of a film's spectrum; between the rings' centres the log gain is interpolated, the mean stays.
+    """Scale every ring of a film, uint8 (rows, columns), by its natural log gain, float32 (BANDS,).
 
-    OpenCV's transform takes a third of the time of SciPy's, and packs the spectrum of real pixels into as many numbers.
-
-    Args:
-        film: uint8 of shape (rows, columns).
-        gain: natural log of each ring's factor, float32 (BANDS,).
-
-    Returns:
-        uint8 of the same shape.
+    Gains are interpolated between rings' centres; the mean stays. OpenCV's transform takes a third of SciPy's time, and
+    packs a real spectrum into as many numbers as pixels.
     """
     packed = _packed(*film.shape)
     step = (gain[1:] - gain[:-1]).take(packed.below)
@@ -51,17 +44,17 @@ def scale_amplitude(film: Pixels, gain: Floats) -> Pixels:
     spectrum = cv2.dft(film.astype(np.float32))
     spectrum *= factors.take(packed.which)
     scaled = cv2.idft(spectrum, dst=spectrum, flags=cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT)
-    # Added to nothing: OpenCV then rounds and clips in one pass.
+    # Rounds and clips in one pass.
     return np.asarray(cv2.addWeighted(scaled, 1.0, scaled, 0.0, 0.0, dtype=cv2.CV_8U), np.uint8)
 
 
 def ring_centres(rows: int, columns: int) -> NDArray[np.float64]:
-    """Return the natural log of each ring's mean frequency, in waves a pixel, float64 (BANDS,)."""
+    """Return the natural log of rings' mean frequencies in waves a pixel, float64 (BANDS,)."""
     return _rings(rows, columns).centres
 
 
 class _Rings(NamedTuple):
-    """The ring of each frequency of `rfft2`, how many frequencies each ring holds, and the rings' centres."""
+    """The ring of each `rfft2` frequency, rings' counts of frequencies, and their centres."""
 
     of_frequency: NDArray[np.intp]
     held: NDArray[np.int64]
@@ -69,9 +62,9 @@ class _Rings(NamedTuple):
 
 
 class _Packed(NamedTuple):
-    """A film's distinct frequencies, zero first, and `which` of them stands where in OpenCV's packed spectrum.
+    """Distinct frequencies, zero first, and `which` stands where in OpenCV's packed spectrum.
 
-    `below` is the ring whose centre lies below each, `fraction` the way from there to the next centre, in logs.
+    `below` is the ring centred below each, `fraction` the way to the next centre, in logs.
     """
 
     below: NDArray[np.intp]
@@ -92,7 +85,7 @@ def _rings(rows: int, columns: int) -> _Rings:
 @cache
 def _packed(rows: int, columns: int) -> _Packed:
     frequency = np.hypot(scipy.fft.fftfreq(rows)[:, np.newaxis], _pack(columns)[np.newaxis])
-    # Columns without imaginary parts beside them are packed downward.
+    # Columns without imaginary parts are packed downward.
     for column in {0, columns - 1} if columns % 2 == 0 else {0}:
         frequency[:, column] = np.hypot(_pack(rows), frequency[0, column])
     distinct, which = np.unique(frequency, return_inverse=True)
@@ -104,11 +97,11 @@ def _packed(rows: int, columns: int) -> _Packed:
 
 
 def _pack(size: int) -> NDArray[np.float64]:
-    """Return the frequencies of a row as OpenCV packs it: the mean's, then each one's real and imaginary part."""
+    """Return a row's frequencies as OpenCV packs them: the mean, then real and imaginary parts."""
     return (np.arange(size) + 1) // 2 / size
 
 
 @cache
 def _window(rows: int, columns: int) -> Floats:
-    """Return a Hann window: the jump from one edge to the opposite one would count as amplitude."""
+    """Return a Hann window: jumps between opposite edges would count as amplitude."""
     return np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1]).astype(np.float32)

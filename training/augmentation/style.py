@@ -1,8 +1,8 @@
-"""A film's style, and its transfer to another film: Fourier amplitude transfer, then histogram matching.
+"""Style transfer between films: Fourier amplitude transfer, then histogram matching.
 
-In the training split style alone is a shortcut feature: it predicts the class (`training.audit.shortcuts`). A film
-with the style of one sampled evenly from both classes keeps its anatomy; its style no longer predicts the class.
-Sources: Yang and Soatto 2020, "FDA: Fourier domain adaptation"; Gonzalez and Woods, histogram specification.
+In training films, style alone predicts the class (`training.audit.shortcuts`). With a style sampled evenly from both
+classes, a film keeps its anatomy and loses that shortcut. Sources: Yang and Soatto 2020, "FDA: Fourier domain
+adaptation"; Gonzalez and Woods, histogram specification.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 _LOWEST_GAIN, _HIGHEST_GAIN = -2.0, 1.5
-"""Natural logs of the factors between which a ring's amplitude may be scaled; a higher one would show the noise."""
+"""Bounds of a ring's natural log gain; more would show the noise."""
 
 _LEVELS = 256
 
@@ -29,9 +29,8 @@ class Style:
     """The style of one film.
 
     Attributes:
-        amplitude: log amplitude of each ring of the spectrum, see `spectrum.measure_amplitude`.
-        cumulative: cumulative gray-level histogram: proportion of the pixels below each level, those at it counted
-            half, float64 (256,).
+        amplitude: of `spectrum.measure_amplitude`.
+        cumulative: proportion of pixels below each gray level, those at it counted half, float64 (256,).
     """
 
     amplitude: Floats
@@ -40,44 +39,38 @@ class Style:
 
 @dataclass(frozen=True)
 class StyleTransfer:
-    """How often and how strongly training films take on another film's style.
+    """How often and how strongly training films take another's style.
 
     Attributes:
         p_transfer: probability of a transfer.
-        p_whole: probability that a transfer is whole; else its strength is uniform in 0 to 1. Sampled for amplitude and
-            histogram separately.
+        p_whole: probability of strength 1, else uniform in 0 to 1; sampled separately for amplitude and histogram.
     """
 
     p_transfer: float = 0.75
     p_whole: float = 0.5
 
     def sample(self, rng: np.random.Generator) -> tuple[float, float] | None:
-        """Sample the strengths of amplitude transfer and histogram matching, 0 to 1; None: no transfer."""
+        """Sample strengths of amplitude transfer and histogram matching, 0 to 1; None: no transfer."""
         if rng.random() >= self.p_transfer:
             return None
         amplitude, histogram = (1.0 if rng.random() < self.p_whole else rng.random() for _ in range(2))
         return amplitude, histogram
 
     def describe(self) -> dict[str, float]:
-        """Return the probabilities, for the run's settings and the model card."""
+        """Return the probabilities by name."""
         return asdict(self)
 
 
 class StyleBank:
-    """The styles of labelled films, to be transferred to other films."""
+    """Styles of labelled films, for transfer to others."""
 
     def __init__(self, films: Pixels, labels: NDArray[np.uint8]) -> None:
-        """Measure every film's style.
-
-        Args:
-            films: uint8 of shape (films, rows, columns).
-            labels: 0 or 1, of shape (films,).
-        """
+        """Measure the styles of films, uint8 (films, rows, columns), labelled 0 or 1."""
         self._of_class = {int(label): np.flatnonzero(labels == label) for label in np.unique(labels)}
         self._styles = [measure_style(film) for film in films]
 
     def sample(self, rng: np.random.Generator, label: int | None = None) -> Style:
-        """Sample the style of a film of one class; None: of either class with the same probability."""
+        """Sample a style of one class; None: of either, equally likely."""
         if label is None:
             label = list(self._of_class)[rng.integers(len(self._of_class))]
         of_class = self._of_class[label]
@@ -86,18 +79,7 @@ class StyleBank:
     def transfer_to_own(
         self, film: Pixels, number: int, rng: np.random.Generator, *, amplitude: float = 1.0, histogram: float = 1.0
     ) -> Pixels:
-        """Transfer a sampled style to a film of the bank, whose own style is not measured again.
-
-        Args:
-            film: uint8 of shape (rows, columns).
-            number: of the film in the bank.
-            rng: samples the style.
-            amplitude: see `transfer_style`.
-            histogram: likewise.
-
-        Returns:
-            uint8 of the same shape.
-        """
+        """Transfer a sampled style to the bank's film `number`, whose own is known; see `transfer_style`."""
         own = self._styles[number].amplitude
         return transfer_style(film, self.sample(rng), amplitude=amplitude, histogram=histogram, own_amplitude=own)
 
@@ -113,14 +95,11 @@ class StyleBank:
         """Transfer a sampled style to every film; the same seed gives the same films.
 
         Args:
-            films: uint8 of shape (films, rows, columns).
+            films: uint8 (films, rows, columns); so is the result.
             seed: of the sampling.
-            classes: whose style each film gets, 0 or 1, (films,), both present; None: of either class.
+            classes: whose style each film gets, 0 or 1, (films,), both present; None: either's.
             amplitude: see `transfer_style`.
             histogram: likewise.
-
-        Returns:
-            uint8 of the same shape.
         """
         transferred = []
         for number, film in enumerate(films):
@@ -131,7 +110,7 @@ class StyleBank:
 
 
 def measure_style(film: Pixels) -> Style:
-    """Measure the style of a film, uint8 of shape (rows, columns)."""
+    """Measure the style of a film, uint8 (rows, columns)."""
     return Style(measure_amplitude(film), _cumulate(film))
 
 
@@ -143,17 +122,14 @@ def transfer_style(
     histogram: float = 1.0,
     own_amplitude: Floats | None = None,
 ) -> Pixels:
-    """Scale every ring of a film's spectrum to the amplitude of a style, then match its gray-level histogram.
+    """Scale a film's amplitude spectrum to a style's, then match its histogram.
 
     Args:
-        film: uint8 of shape (rows, columns).
-        style: of another film.
-        amplitude: proportion of the change in log amplitude that is made, 0 to 1.
-        histogram: proportion of the change in gray levels that is made, 0 to 1.
-        own_amplitude: the film's own, where it is already known.
-
-    Returns:
-        uint8 of the same shape.
+        film: uint8 (rows, columns); so is the result.
+        style: another film's.
+        amplitude: proportion of the change in log amplitude, 0 to 1.
+        histogram: proportion of the change in gray levels, 0 to 1.
+        own_amplitude: the film's, where known.
     """
     own_amplitude = measure_amplitude(film) if own_amplitude is None else own_amplitude
     gain = (amplitude * (style.amplitude - own_amplitude)).clip(_LOWEST_GAIN, _HIGHEST_GAIN)

@@ -1,4 +1,4 @@
-"""A labelled folder → training films, validation films, and what `model.json` records of them."""
+"""A labelled folder → training and validation films, and their record for `model.json`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from training.data.patients import (
 
 @dataclass(frozen=True)
 class Dataset:
-    """Films of one folder, split by patient; `unreadable` are files without a film."""
+    """Films of a folder, split by patient."""
 
     folder: Path
     training: Films
@@ -47,21 +47,21 @@ def read_dataset(
     seed: int,
     console: Console,
 ) -> Dataset:
-    """Read a labelled folder and split validation films off it, by patient and with exact copies on one side.
+    """Read a labelled folder; split validation films off by patient, exact copies on one side.
 
     Args:
         folder: in the Kaggle layout, of which `train` is read, or without splits; see `list_films`.
-        width: pixels across, of the network's input.
-        height: pixels down.
+        width: of the network's input, pixels.
+        height: likewise.
         patients: None: by file names.
-        proportion: of the films for validation, 0 to 1.
+        proportion: of films for validation, 0 to 1.
         seed: of the split.
-        console: for what was read and what could not be.
+        console: for what was and was not read.
 
     Raises:
         WrongLayout: a class has no films.
         BadPatientTable: the table is of other films, or has two patients of one.
-        PneumoServeError: a class has too few patients to be split.
+        PneumoServeError: a class has too few patients to split.
     """
     listing = list_films(folder, "train", None)
     if "val" in listing.splits:
@@ -101,10 +101,10 @@ def read_dataset(
 def read_listed(
     listing: Listing, *, width: int, height: int, console: Console, needs_both_classes: bool = True
 ) -> Films:
-    """Read films as `read_films` does, and print what is left out and what cannot be read.
+    """Read films as `read_films`, and print what is left out or unreadable.
 
     Raises:
-        WrongLayout: a class that is needed has no readable film.
+        WrongLayout: a needed class has no readable film.
     """
     if needs_both_classes:
         expect_both_classes(listing.folder, listing.count(), listing.remarks)
@@ -136,7 +136,7 @@ def _describe_files(films: Films) -> dict[str, MedianFile]:
 
 
 def _file_size_auc(films: Films) -> float:
-    """Compute the AUC of bytes per pixel alone, in whichever direction is larger: 0.5 to 1."""
+    """Compute the AUC of bytes per pixel alone, in the larger direction: 0.5 to 1."""
     width, height, size = films.sizes.T
     auc = float(roc_auc_score(films.labels, size / (width * height)))
     return round(max(auc, 1 - auc), 4)

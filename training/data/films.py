@@ -1,4 +1,4 @@
-"""Labelled films on disk → arrays, read as the service reads them."""
+"""Labelled films on disk → arrays, as the service reads them."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from training.data.layout import WrongLayout, class_folder, show_path
 from training.data.listing import Listing, Unreadable
 
 SOURCE_SIDE = 224
-"""Pixels a side at which films are augmented and perturbed; filters are measured in these pixels."""
+"""Pixels a side at which films are augmented and perturbed; filters count in these."""
 
 
 class FilmsChanged(PneumoServeError):
-    """Films are other files than at the reading before."""
+    """Films changed between two readings."""
 
 
 @dataclass(frozen=True)
 class Films:
-    """Labelled films in memory, in the order of their paths.
+    """Labelled films in memory.
 
     Attributes:
-        paths: of each film, below the folder read, with a folder named after its class.
-        pixels: uint8 of shape (films, height, width), as the service reads them.
-        labels: uint8 of shape (films,), 1 for PNEUMONIA.
-        sha256: of each file's bytes.
-        sizes: int64 of shape (films, 3): the file's width and height in pixels, and its bytes.
-        unreadable: files that could not be read, and why.
+        paths: below the folder read, each within a folder named after its class.
+        pixels: uint8 (films, height, width).
+        labels: uint8 (films,), 1 for PNEUMONIA.
+        sha256: of each file.
+        sizes: int64 (films, 3): width and height in pixels, bytes.
+        unreadable: other files, and why.
     """
 
     paths: tuple[str, ...]
@@ -54,7 +54,7 @@ class Films:
         return len(self.paths)
 
     def take(self, indices: NDArray[np.intp]) -> Films:
-        """Return the films at `indices`, in that order; without the unreadable files, which have no index."""
+        """Return the films at `indices`, in that order, without unreadable files."""
         return Films(
             tuple(self.paths[index] for index in indices),
             self.pixels[indices],
@@ -64,23 +64,17 @@ class Films:
         )
 
     def count(self) -> dict[str, int]:
-        """Return how many films each class has."""
+        """Count the films of each class."""
         return {label: int(np.sum(self.labels == number)) for number, label in enumerate(LABELS)}
 
     def fingerprint(self) -> str:
-        """Compute the SHA-256 over the sorted pairs of path and file's SHA-256, which identifies these films."""
+        """Compute the SHA-256 of the sorted pairs of path and file's SHA-256."""
         pairs = "".join(f"{path}\0{digest}\n" for path, digest in sorted(zip(self.paths, self.sha256, strict=True)))
         return hashlib.sha256(pairs.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def read_films(listing: Listing, *, width: int, height: int, console: Console | None = None) -> Films:
-    """Read every film of a listing with the service's own function.
-
-    Args:
-        listing: of a labelled folder.
-        width: pixels across, of the model's input.
-        height: pixels down.
-        console: for the progress bar; None: no bar.
+    """Read the films of a listing at `width` × `height` pixels; `console` shows a progress bar.
 
     Raises:
         WrongLayout: no film can be read.
@@ -92,7 +86,7 @@ def read_films(listing: Listing, *, width: int, height: int, console: Console | 
 def read_film_files(
     folder: Path, paths: Sequence[str], *, width: int, height: int, console: Console | None = None
 ) -> Films:
-    """Read the films at `paths` below a folder, in that order; see `read_films`."""
+    """Read the films at `paths` below a folder, in order; see `read_films`."""
     read: list[_Read] = []
     unreadable: list[Unreadable] = []
     for path, outcome in _read_in_threads(folder, paths, width, height, console):
@@ -114,10 +108,10 @@ def read_film_files(
 
 
 def read_again(folder: Path, films: Films, *, width: int, height: int, console: Console | None = None) -> Films:
-    """Read films of a folder again, at another size.
+    """Read films again, at another size.
 
     Raises:
-        FilmsChanged: they are no longer the same files.
+        FilmsChanged: files changed.
     """
     again = read_film_files(folder, films.paths, width=width, height=height, console=console)
     if again.sha256 != films.sha256:
@@ -138,7 +132,7 @@ class _Read(NamedTuple):
 def _read_in_threads(
     folder: Path, paths: Sequence[str], width: int, height: int, console: Console | None
 ) -> Iterator[tuple[str, _Outcome | str]]:
-    """Yield each path, in order, with its pixels, SHA-256 and size, or with the reason why it cannot be read."""
+    """Yield each path, in order, with pixels, SHA-256 and size, or why it cannot be read."""
 
     def read(path: str) -> _Outcome | str:
         try:

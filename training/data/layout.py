@@ -1,7 +1,7 @@
-"""Where labelled films lie: below folders named NORMAL and PNEUMONIA, within or without folders of splits."""
+"""Where labelled films lie: below folders NORMAL and PNEUMONIA, with or without splits."""
 
 # ruff: noqa: PTH119, PTH120
-# A million paths: as strings they take a tenth of the time.
+# A million paths: strings take a tenth of the time.
 
 from __future__ import annotations
 
@@ -14,23 +14,20 @@ from app.errors import PneumoServeError
 from app.names import LABELS
 
 SPLITS = ("train", "val", "test")
-"""The folders of the Kaggle layout."""
+"""Of the Kaggle layout."""
 
 KAGGLE_DATASET = "paultimothymooney/chest-xray-pneumonia"
 
 
 class WrongLayout(PneumoServeError):
-    """The folder holds no labelled films in a known layout."""
+    """A folder holds no labelled films in a known layout."""
 
 
 def label_folders(folders: Iterable[str]) -> dict[str, str | None]:
-    """Return the class of the films in each folder; None where they have none.
+    """Return the class of each folder's films, given all folders with films; None: no class.
 
-    It is the nearest folder's that is named NORMAL or PNEUMONIA, in any case, the folder itself included. A folder that
-    holds folders of both classes has no class, whatever its name: a set of films lies there.
-
-    Args:
-        folders: paths of all folders with films.
+    The nearest folder named NORMAL or PNEUMONIA counts, in any case, itself included. A folder that holds both classes
+    has none, whatever its name: it is a set of films.
     """
     named = {folder: list(_class_folders(folder)) for folder in folders}
     holds: defaultdict[str, set[str]] = defaultdict(set)
@@ -44,31 +41,23 @@ def label_folders(folders: Iterable[str]) -> dict[str, str | None]:
 
 
 def class_folder(path: str) -> tuple[str, str]:
-    """Return the nearest folder of a film that is named after a class, and that class.
-
-    Args:
-        path: of the film, with `/` between names, as `listing.list_films` gives it.
-    """
+    """Return a film's nearest folder named after a class, and that class; `/` separates the path's names."""
     return next(_class_folders(os.path.dirname(path)))
 
 
 def split_of(folders: Sequence[str], splits: Collection[str] = SPLITS) -> str | None:
-    """Return the nearest of `splits` (in lower case) that one of the folders is named after, in any case."""
+    """Return which of `splits` (lower case) the nearest folder names, in any case."""
     return next((name.lower() for name in reversed(folders) if name.lower() in splits), None)
 
 
 def show_path(path: str) -> str:
-    r"""Return a path that every console and page can show: the undecodable byte 0xE9 becomes `\xe9`."""
+    r"""Return a path that any console can show: the undecodable byte 0xE9 becomes `\xe9`."""
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def make_writable(folder: Path) -> None:
-    """Make a folder where there is none.
-
-    Raises:
-        PneumoServeError: files cannot be written there.
-    """
+    """Make a folder, or raise PneumoServeError where files cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -78,22 +67,17 @@ def make_writable(folder: Path) -> None:
 
 
 def download_kaggle() -> Path:
-    """Download the Kaggle set, or find it in kagglehub's cache, and return its folder."""
+    """Return the Kaggle set's folder, downloaded or from kagglehub's cache."""
     import kagglehub
 
     return Path(kagglehub.dataset_download(KAGGLE_DATASET))
 
 
 def expect_both_classes(folder: Path, counts: Mapping[str, int], remarks: Sequence[str] = ()) -> None:
-    """Raise unless there are films of both classes: nearly every metric needs both.
-
-    Args:
-        folder: with the films.
-        counts: class → its films.
-        remarks: sentences about what else lies there.
+    """Require films of both classes, as nearly every metric does.
 
     Raises:
-        WrongLayout: one class has none; the message says what was found.
+        WrongLayout: one has none; the message says what was found, with `remarks` on what else lies there.
     """
     if 0 in counts.values():
         found = " and ".join(f"{count or 'none'} of {label}" for label, count in counts.items())
@@ -101,7 +85,7 @@ def expect_both_classes(folder: Path, counts: Mapping[str, int], remarks: Sequen
 
 
 def draw_layout(folder: Path) -> str:
-    """Return the expected layout of a folder, in words and as a tree."""
+    """Return the expected layout, in words and as a tree."""
     top = show_path(str(folder))
     return (
         "Expected films of both classes, each in a folder with the name of its class, in any case:\n\n"
@@ -119,7 +103,7 @@ def draw_layout(folder: Path) -> str:
 
 
 def describe_content(folder: Path) -> str:
-    """Return in a few words what lies in a folder."""
+    """Return briefly what lies in a folder."""
     try:
         names = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in folder.iterdir())
     except NotADirectoryError:
@@ -133,7 +117,7 @@ def describe_content(folder: Path) -> str:
 
 
 def _class_folders(folder: str) -> Iterator[tuple[str, str]]:
-    """Yield the folders named after a class from `folder` upwards, each with its class."""
+    """Yield folders named after a class, from `folder` upwards, with their class."""
     while folder != (above := os.path.dirname(folder)):
         if (label := os.path.basename(folder).upper()) in LABELS:
             yield folder, label

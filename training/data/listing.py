@@ -1,4 +1,4 @@
-"""A folder → the labelled films of a split in it, each once, and what else lies there."""
+"""A folder → the labelled films of a split, each once, and what else lies there."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from training.data.walk import Walk
 
 @dataclass(frozen=True)
 class Unreadable:
-    """An unreadable file: its path below the folder read, as it can be shown, and the reason in a sentence."""
+    """An unreadable file: its printable path below the folder read, and why."""
 
     path: str
     reason: str
@@ -36,14 +36,14 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Listing:
-    """Labelled films of a folder, by name.
+    """Labelled films of a folder.
 
     Attributes:
-        folder: that `paths` start from; it holds the folders of the classes, at any depth.
-        paths: of the films, NORMAL first, then by name.
-        unreadable: files or folders that may be or hold films and cannot be opened.
+        folder: where `paths` start; above the classes' folders, at any depth.
+        paths: NORMAL first, then by name.
+        unreadable: what may be or hold films and cannot be opened.
         splits: others with films.
-        remarks: what is left out, in sentences.
+        remarks: sentences on what is left out.
     """
 
     folder: Path
@@ -53,22 +53,20 @@ class Listing:
     remarks: tuple[str, ...] = ()
 
     def count(self) -> dict[str, int]:
-        """Return how many films each class has."""
+        """Count the films of each class."""
         labels = Counter(class_folder(path)[1] for path in self.paths)
         return {label: labels[label] for label in LABELS}
 
 
 def list_films(data: Path, *splits: str | None) -> Listing:
-    """List the films of a folder in folders named after their classes, at any depth.
+    """List films in folders named after their classes, at any depth below `data`, whose own name plays no part.
 
-    Label (`layout.label_folders`) and split come from the nearest folder so named, in any case; a file is a film by its
-    ending or its first bytes (`kinds`). Archives unpack to a copy of the folder within itself: the same bytes in the
-    same place of both are one film.
+    Label (`layout.label_folders`) and split come from the nearest folder so named, in any case; `kinds` decides what is
+    a film. Archives may unpack to a copy of the folder within itself: the same bytes in the same place are one film.
 
     Args:
-        data: the folder; its own name plays no part.
-        splits: in order of preference, `train`, `val`, `test` or another folder's name; the first with films is listed.
-            None, the default, stands for films in no split's folder.
+        data: the folder.
+        splits: names of folders, by preference; the first with films is listed. None, the default: films in no split.
 
     Raises:
         WrongLayout: no such film can be opened; the message says what lies there.
@@ -102,7 +100,7 @@ def list_films(data: Path, *splits: str | None) -> Listing:
 
 
 class _File(NamedTuple):
-    """A file's path below the folder, its class and split, and why it cannot be read; each None where there is none."""
+    """A file's path below the folder, class, split, and why it cannot be read."""
 
     path: str
     label: str | None
@@ -120,7 +118,7 @@ def _label(walk: Walk, splits: Collection[str]) -> list[_File]:
 
 
 def _drop_copies(data: Path, films: Iterable[str]) -> list[str]:
-    """Return each film once that lies in a folder and, byte for byte, in a copy of the folder within itself."""
+    """Return films without those of a copy, byte for byte, of the folder within itself."""
     kept: dict[str, list[str]] = {}
     for film in sorted(films, key=lambda path: path.count("/")):
         others = kept.setdefault(film.removeprefix(posixpath.dirname(class_folder(film)[0])).removeprefix("/"), [])
@@ -130,7 +128,7 @@ def _drop_copies(data: Path, films: Iterable[str]) -> list[str]:
 
 
 def _is_nested(path: str, other: str) -> bool:
-    """Return whether `path` is `other` with more folders above that of the class."""
+    """Return whether `path` is `other` with more folders above its class's."""
     above = posixpath.dirname(class_folder(other)[0])
     outer = posixpath.commonpath([path, above]) if above else ""
     rest = other.removeprefix(outer).removeprefix("/")
@@ -154,7 +152,7 @@ def _describe_passed_over(walk: Walk, split: str | None) -> list[str]:
 
 
 def _describe_left_out(files: Iterable[_File], elsewhere: Counter[str | None], split: str | None) -> list[str]:
-    """Return sentences about the films beside those of a split, or of none."""
+    """Return sentences on films left out."""
     remarks = []
     folders = Counter(
         posixpath.dirname(file.path)

@@ -1,4 +1,4 @@
-"""A CSV of films and their patients, in the forms in which spreadsheets and shells write it."""
+"""A CSV of films and patients, as spreadsheets and shells write it."""
 
 from __future__ import annotations
 
@@ -23,30 +23,25 @@ _ABOVE_HEADER = re.compile(r"\A(?:(?:sep=.|#TYPE [^\r\n]*)?[\r\n]+)*", re.IGNORE
 
 
 class BadPatientTable(PneumoServeError):
-    """The table of patients is unreadable, contradicts itself, or is one of other films."""
+    """A table of patients is unreadable, contradictory, or of other films."""
 
 
 class PatientTable:
-    r"""Patients of films, by the films' paths.
+    r"""Patients by the paths of their films.
 
-    A path of the table is a film's if one of the two ends with the other: it may be absolute, of any machine, relative
-    to any folder above the film, or a file name. `/` and `\` both separate names. Case and the composition of accents
-    count only where paths differ in nothing else.
+    A path fits a film if either ends with the other: it may be absolute, of any machine, relative to any folder above,
+    or a file name. `/` and `\` both separate. Case and composition of accents only break ties.
     """
 
     def __init__(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Take pairs of path and patient; an empty patient is unknown."""
+        """Take pairs of path and patient; empty: unknown."""
         self._rows: defaultdict[str, list[tuple[Sequence[str], str]]] = defaultdict(list)
         for path, patient in rows:
             if parts := _split(path):
                 self._rows[_fold(parts[0])].append((parts, patient.strip()))
 
     def patient_of(self, path: str, folder: Path | None = None) -> str | None:
-        """Return the patient of a film, or None.
-
-        Args:
-            path: of the film, below `folder`.
-            folder: absolute, where known: of several paths that fit, the nearest counts.
+        """Return the patient of a film at `path` below `folder` (absolute, if known); the nearest fitting row counts.
 
         Raises:
             BadPatientTable: the table has two.
@@ -63,11 +58,7 @@ class PatientTable:
         return next(iter(nearest), None) or None
 
     def check(self, paths: Sequence[str], folder: Path) -> None:
-        """Raise if the table has none of these films.
-
-        Raises:
-            BadPatientTable: it is one of other films.
-        """
+        """Raise BadPatientTable if the table has none of these films."""
         if not any(self.patient_of(path, folder) for path in paths):
             known = next((rows[0][0] for rows in self._rows.values()), None)
             received = f"paths as {show_path('/'.join(reversed(known)))}" if known else "an empty table"
@@ -78,12 +69,12 @@ class PatientTable:
 
 
 def read_patient_table(table: Path) -> PatientTable:
-    """Read a CSV with the columns `path` (or `file`) and `patient`, separated by comma, semicolon or tab.
+    """Read a CSV with columns `path` (or `file`) and `patient`, separated by comma, semicolon or tab.
 
-    Its encoding is UTF-8, or UTF-16 with a byte-order mark.
+    Encoding: UTF-8, or UTF-16 with a byte-order mark.
 
     Raises:
-        BadPatientTable: it has no such columns, or is no CSV.
+        BadPatientTable: no CSV, or without these columns.
     """
     text = _ABOVE_HEADER.sub("", _read_text(table))
     try:
@@ -121,7 +112,7 @@ def _read_text(table: Path) -> str:
 
 
 def _split(path: str) -> Sequence[str]:
-    """Return the names of a path, the last one first."""
+    """Return a path's names, last first."""
     return [name for name in reversed(re.split(r"[/\\]", path.strip())) if name not in ("", ".")]
 
 

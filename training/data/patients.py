@@ -1,4 +1,4 @@
-"""Which films belong together, as one patient's or as exact copies; the split that keeps them together."""
+"""Films grouped by patient and exact copy, and the split that keeps groups whole."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from training.data.films import Films
 from training.data.layout import class_folder
 from training.data.patient_table import PatientTable
 
-# personN_virus and personN_bacteria number patients separately, and so do IM-N and NORMAL2-IM-N. Merging by the bare
-# number is coarser than needed, and safe.
+# personN_virus and personN_bacteria number patients separately, as do IM-N and NORMAL2-IM-N. Merging by bare number is
+# coarser than needed, and safe.
 _KAGGLE = re.compile(r"(?:person|(?:NORMAL2-)?IM-)(\d+)[-_]", re.IGNORECASE)
 _NIH = re.compile(r"(\d{8})_\d{3}\.")
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """Films grouped by patient: int64 `groups` of shape (films,), and the `rule` that made them, in words."""
+    """Films grouped by patient: int64 `groups` (films,), and their `rule` in words."""
 
     groups: NDArray[np.int64]
     rule: str
 
 
 def group_by_patient(paths: Sequence[str], table: PatientTable | None = None, folder: Path | None = None) -> Grouping:
-    """Group films by patient: from `table` where there is one, else from Kaggle or NIH file names, else by image.
+    """Group films by patient: from `table`, else from Kaggle or NIH file names, else by image.
 
     Args:
-        paths: of the films, with the folder of the class: `NORMAL/a.jpeg`.
+        paths: with the class's folder: `NORMAL/a.jpeg`.
         table: of `read_patient_table`.
-        folder: that the paths start from, for the table.
+        folder: where paths start, for the table.
     """
     patients = [_patient_by_name(path) if table is None else table.patient_of(path, folder) for path in paths]
     unknown = patients.count(None)
@@ -51,16 +51,12 @@ def group_by_patient(paths: Sequence[str], table: PatientTable | None = None, fo
 
 
 def are_kaggle_names(paths: tuple[str, ...]) -> bool:
-    """Return whether every film is named as in the Kaggle set chest-xray-pneumonia."""
+    """Return whether all films are named as the Kaggle set chest-xray-pneumonia's."""
     return all(_KAGGLE.match(path.rpartition("/")[2]) for path in paths)
 
 
 def join_copies(groups: NDArray[np.int64], films: Films) -> tuple[NDArray[np.int64], int]:
-    """Join the groups of films with the same pixels, so that a split keeps copies together.
-
-    Returns:
-        the joined groups, int64 of shape (films,); and the number of films that copy an earlier one.
-    """
+    """Join groups of films with the same pixels; return int64 groups (films,), and the number of exact copies."""
     parent: dict[int, int] = {}
 
     def find(group: int) -> int:
@@ -83,18 +79,18 @@ def join_copies(groups: NDArray[np.int64], films: Films) -> tuple[NDArray[np.int
 def split_by_group(
     labels: NDArray[np.uint8], groups: NDArray[np.int64], proportion: float, seed: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Split films in two, stratified by class, with every group on one side.
+    """Split films in two, stratified by class, every group on one side.
 
-    A group of both classes counts with the class of most of its films.
+    A group counts with its majority's class.
 
     Args:
-        labels: 0 or 1, of shape (films,).
-        groups: of shape (films,).
+        labels: 0 or 1, (films,).
+        groups: (films,).
         proportion: of each class's films in the second part, as near as whole groups allow; 0 to 1.
-        seed: the same one splits the same films alike.
+        seed: the same one splits alike.
 
     Returns:
-        sorted indices of the first and of the second part.
+        sorted indices of both parts.
 
     Raises:
         PneumoServeError: a class has fewer than two groups.

@@ -1,4 +1,4 @@
-"""The validation films of a model, split off its training set as its training did."""
+"""A model's own validation films, split off as in its training."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from training.data.patient_table import PatientTable
 from training.data.patients import Grouping
 
 OWN_VALIDATION = "validation"
-"""The name of these films for `evaluate --split`."""
+"""Their name for `evaluate --split`."""
 
 
 class OwnValidation(NamedTuple):
-    """The folder of the films, and of others; the films and their patients; files that could not be read."""
+    """Validation films with their patients, and unreadable files, below `folder`."""
 
     folder: Path
     films: Films
@@ -31,16 +31,16 @@ class OwnValidation(NamedTuple):
 def read_own_validation(
     manifest: Manifest, data: Path, patients: PatientTable | None, console: Console
 ) -> OwnValidation:
-    """Read a model's training set again, and return exactly the films that it was validated on.
+    """Read a model's training set again, and return exactly its validation films.
 
     Args:
-        manifest: of the model; its `training_data` records the split and the films' fingerprints.
-        data: the folder, as for the training.
-        patients: the training's table of patients; None: it had none.
+        manifest: its `training_data` records split and fingerprints.
+        data: folder, as for the training.
+        patients: table, as for the training.
         console: for what was read.
 
     Raises:
-        InvalidParameter: these are other films than the model's, or the model has no record of its own.
+        InvalidParameter: other films than the model's, or no record of them.
         PneumoServeError: see `read_dataset`.
     """
     label = f"{manifest.name}/{manifest.version}"
@@ -49,7 +49,7 @@ def read_own_validation(
         raise InvalidParameter(f"Expected a model that knows its validation films. Received {label}, which does not.")
     split = facts.split
     size = {"width": manifest.input.width, "height": manifest.input.height}
-    # Copies are found by their pixels, at the size that the training read: one of these two.
+    # Copies are found by pixels, at the size that the training read: one of these.
     for sizes in (size, {"width": SOURCE_SIDE, "height": SOURCE_SIDE}):
         dataset = read_dataset(
             data,

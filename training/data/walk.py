@@ -1,4 +1,4 @@
-"""Every file below a folder, sorted by its name and its first bytes."""
+"""Every file below a folder, sorted by name and first bytes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from app.names import LABELS
 from training.data.kinds import begins_like_film, has_film_ending, is_system_folder, name_kind, read_beginning
 
 Parts = tuple[str, ...]
-"""The names of a path below the top folder."""
+"""A path's names below the top folder."""
 
 _READ_ALREADY = "link to a folder already read"
 
 
 class Found(NamedTuple):
-    """A film, or an unreadable file or folder that may be or hold one.
+    """A film, or something unreadable that may be or hold one.
 
     Attributes:
         parts: of its path.
-        folders: around it, and itself where it may be a folder of films.
-        problem: why it cannot be read, in a sentence; None where none is known yet.
+        folders: around it, and itself where it may hold films.
+        problem: why it cannot be read, if known yet.
     """
 
     parts: Parts
@@ -39,26 +39,21 @@ class _Folder(NamedTuple):
 
 
 class Walk:
-    """Walks a folder: `found` are its films, unordered; `passed_over` counts the rest by split and kind.
+    """A walk: `found` are films, unordered; `passed_over` counts the rest by split and kind.
 
-    Hidden entries and systems' own folders are passed over. Links are followed last, except to a folder around them
-    and to one whose films already have their label: loops end, and no folder counts for both classes.
+    Hidden entries and systems' own folders are passed over. Links are followed last, except to a folder around them or
+    one whose films have their label: loops end, and no folder counts for both classes.
     """
 
     def __init__(self, top: Path, splits: Collection[str]) -> None:
-        """Walk.
-
-        Args:
-            top: the folder; its own name plays no part.
-            splits: names of folders of splits, in lower case.
-        """
+        """Walk below `top`, whose own name plays no part; `splits` are folders' names in lower case."""
         self.found: list[Found] = []
         self.passed_over: Counter[tuple[str | None, str]] = Counter()
         self._top, self._splits = top, splits
         self._entered: set[tuple[int, int, str | None, str | None]] = set()
         self._links: list[_Folder] = []
         self._folders: list[_Folder] = [_Folder((), None, None)]
-        # Not recursively: folders nest deeper than Python calls.
+        # No recursion: folders nest deeper than Python calls.
         while self._folders or self._links:
             self._enter(self._folders.pop() if self._folders else self._links.pop(0))
 

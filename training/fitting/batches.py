@@ -1,4 +1,4 @@
-"""Films in memory → the batches that `model.fit` asks for."""
+"""Films in memory → batches for `model.fit`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,13 @@ Pixels = NDArray[np.uint8]
 
 
 class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
-    """Batches of (films, labels), shuffled and augmented anew each epoch; worker threads make them ahead.
+    """Batches, shuffled and augmented anew each epoch, made ahead in worker threads.
 
-    Seed, epoch and number alone decide a batch's content; the order of threads and a resumed run do not.
+    Seed, epoch and index alone decide a batch's content, whatever the order of threads, also after a resume.
     """
 
     def __init__(self, films: Films, batch_size: int, *, seed: int, epoch: int = 0, recipe: Recipe | None) -> None:
-        """Make batches of films.
-
-        Args:
-            films: all of them.
-            batch_size: films a batch.
-            seed: of order and augmentation.
-            epoch: the first one.
-            recipe: how films are sampled, augmented and mixed; None: each as it is, for validation.
-        """
+        """Start at `epoch`; `seed` decides order and augmentation. No recipe: films unchanged, for validation."""
         super().__init__(workers=2, max_queue_size=8)
         self.films = films
         self.batch_size = batch_size
@@ -43,7 +35,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         return -(-len(self.films) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return batch `index`: float32 (films, height, width, 1) in 0..255, and float32 labels (films, 1)."""
+        """Return float32 films (batch, height, width, 1) in 0..255, and float32 labels (batch, 1)."""
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
         labels = self.films.labels[chosen, np.newaxis].astype(np.float32)
         if self.recipe is None:
@@ -54,7 +46,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         return batch, labels * (1 - self.recipe.smoothing) + self.recipe.smoothing / 2
 
     def on_epoch_end(self) -> None:
-        """Move on to the next epoch's order and augmentation."""
+        """Move on to the next epoch."""
         self.epoch += 1
         self._shuffle()
 
@@ -79,7 +71,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
 
 
 def _sample(films: NDArray[np.intp], count: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Sample `count` films, each as often as any other, give or take one."""
+    """Sample `count` films, each equally often, give or take one."""
     rounds = [rng.permutation(films) for _ in range(-(-count // len(films)))]
     return np.concatenate(rounds)[:count]
 
@@ -87,7 +79,7 @@ def _sample(films: NDArray[np.intp], count: int, rng: np.random.Generator) -> ND
 def _mix(
     films: list[Pixels], labels: NDArray[np.float32], alpha: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Blend every film, and its label, with another of the batch (Zhang et al. 2018, "mixup"); alpha 0: none."""
+    """Blend each film and label with another of the batch (Zhang et al. 2018, "mixup"); alpha 0: none."""
     if not alpha:
         return np.stack(films)[..., np.newaxis].astype(np.float32), labels
     weights = rng.beta(alpha, alpha, (len(films), 1)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What happens at the end of a batch and of an epoch: learning rate, checkpoint, progress."""
+"""Learning rate, checkpoint and progress, after each batch and epoch."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from training.fitting.checkpoints import EpochMetrics, RunFolder
 
 
 def open_progress(console: Console) -> Progress:
-    """Return a bar that vanishes at its end."""
+    """Return a bar that vanishes when done."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[speed]}"))
     return Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
 
 
 class Plateau(keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # Keras ships no types
-    """ReduceLROnPlateau that knows the epochs before a resume."""
+    """ReduceLROnPlateau that remembers the epochs before a resume."""
 
     def __init__(self, history: list[EpochMetrics]) -> None:
-        """Take the metrics of the epochs before."""
+        """Take earlier epochs' metrics."""
         super().__init__(monitor="val_loss", factor=0.1, patience=2, min_lr=1e-6)
         self._before = list(history)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Replay the epochs before, and restore the rate that they ended with."""
+        """Replay earlier epochs, and restore their last rate."""
         super().on_train_begin(logs)
         rate = float(self.model.optimizer.learning_rate)
         for epoch, metrics in enumerate(self._before):
@@ -37,15 +37,15 @@ class Plateau(keras.callbacks.ReduceLROnPlateau):  # type: ignore[misc]  # Keras
 
 
 class KeepEpochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Appends every epoch's metrics to the history, and saves both with the network."""
+    """Saves the network and its history after each epoch."""
 
     def __init__(self, folder: RunFolder, history: list[EpochMetrics]) -> None:
-        """Append to `history`, which holds the epochs before."""
+        """Append to `history`, which holds earlier epochs."""
         super().__init__()
         self._folder, self._history = folder, history
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Read the rate of this epoch, before `Plateau` reduces it."""
+        """Read the rate before `Plateau` reduces it."""
         self._started = time.monotonic()
         self._rate = float(self.model.optimizer.learning_rate)
 
@@ -58,12 +58,12 @@ class KeepEpochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships
 
 
 class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Moves a progress bar, and prints one line an epoch; comes after `KeepEpochs`."""
+    """Moves a bar, and prints a line an epoch; comes after `KeepEpochs`."""
 
     def __init__(
         self, history: list[EpochMetrics], epochs: int, batches: FilmBatches, progress: Progress, *, is_blended: bool
     ) -> None:
-        """Add a task to a bar of `open_progress`; `is_blended` leaves out the training accuracy."""
+        """Add a task to the bar; `is_blended` leaves out training accuracy."""
         super().__init__()
         self._history, self._epochs, self._batches, self._is_blended = history, epochs, batches, is_blended
         self._steps = len(batches)
@@ -71,11 +71,11 @@ class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
         self._task = progress.add_task("", total=epochs * self._steps, speed="")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the epoch's clock."""
+        """Start the clock."""
         self._epoch, self._started = epoch, time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Move the bar by a batch."""
+        """Move the bar."""
         loss = (logs or {}).get("loss", float("nan"))
         speed = (batch + 1) * self._batches.batch_size / (time.monotonic() - self._started)
         self._progress.update(

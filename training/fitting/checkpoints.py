@@ -1,4 +1,4 @@
-"""The folder of one training run: its settings, the metrics of its finished epochs, and the last checkpoint."""
+"""The folder of a training run: settings, history, last checkpoint."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ EpochMetrics = dict[str, float]
 
 
 class RunFolder:
-    """Checkpoints of one run: a kill at any moment leaves the last whole epoch to resume from.
+    """A run that, killed at any moment, resumes after its last whole epoch.
 
-    `history.json` is replaced last and names the checkpoint that belongs to it.
+    `history.json` is replaced last; its length names its checkpoint.
     """
 
     def __init__(self, parent: Path, settings: Settings) -> None:
-        """Open or make the folder, named after the network and a hash of the settings."""
+        """Open or make the folder, named by network and hash of settings."""
         text = json.dumps(settings, indent=1, sort_keys=True)
         self.path = parent / f"{settings['network']}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
         self.path.mkdir(parents=True, exist_ok=True)
         _replace(self.path / "settings.json", text + "\n")
 
     def history(self) -> list[EpochMetrics]:
-        """Read the metrics of every finished epoch, first to last."""
+        """Read the metrics of finished epochs, oldest first."""
         try:
             history: list[EpochMetrics] = json.loads((self.path / "history.json").read_text())
         except FileNotFoundError:
@@ -36,7 +36,7 @@ class RunFolder:
         return history
 
     def save(self, model: keras.Model, history: list[EpochMetrics]) -> None:
-        """Write the network, its optimizer and the history after an epoch; delete the checkpoint before it."""
+        """Write network, optimizer and history after an epoch; delete the checkpoint before."""
         checkpoint = self._checkpoint(len(history))
         aside = checkpoint.with_name(f"writing-{checkpoint.name}")
         model.save(aside)
@@ -47,7 +47,7 @@ class RunFolder:
                 old.unlink()
 
     def restore(self) -> keras.Model | None:
-        """Read the network with its optimizer after the last whole epoch; None before the first."""
+        """Read network and optimizer after the last whole epoch; None before the first."""
         epochs = len(self.history())
         return keras.models.load_model(self._checkpoint(epochs)) if epochs else None
 

@@ -1,4 +1,4 @@
-"""A recipe and films → a trained network; a killed run resumes after its last whole epoch."""
+"""A recipe and films → a trained network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.networks.recipes import Recipe
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network after its last epoch, the metrics of every epoch, and the run's folder and settings."""
+    """A trained network, the metrics of its epochs, the run's folder and settings."""
 
     model: keras.Model
     history: list[EpochMetrics]
@@ -37,18 +37,18 @@ def fit(
     reduce_lr: bool,
     console: Console,
 ) -> Fitted:
-    """Train a network; the weights are those after the last epoch, none is chosen.
+    """Train a network, and return it after its last epoch: none is chosen.
 
     Args:
-        recipe: the network and its training.
-        training: films to learn from, augmented.
-        validation: films for the validation metrics, not augmented.
-        runs: where run folders are kept; the same call with the same films resumes in the same folder.
+        recipe: network and training.
+        training: augmented films.
+        validation: films left unchanged.
+        runs: parent of run folders; the same arguments and films resume a run after its last whole epoch.
         seed: of weights, order and augmentation.
         epochs: passes over the training films.
         batch_size: films a step.
-        reduce_lr: divide the learning rate by 10 after 2 epochs whose validation loss is no better.
-        console: for the progress bar and one line an epoch.
+        reduce_lr: divide the learning rate by 10 after 2 epochs without a better validation loss.
+        console: for progress.
     """
     settings: Settings = {
         "network": recipe.network,
@@ -84,7 +84,7 @@ def fit(
                 callbacks=[*plateau, KeepEpochs(folder, history), show],
             )
     if model.optimizer.use_ema:
-        # `model.fit` does this too, but a run resumed after its last epoch never calls it.
+        # As `model.fit` does, which a run resumed after its last epoch never calls.
         model.optimizer.finalize_variable_values(model.trainable_variables)
     return Fitted(model, history, folder.path, settings)
 

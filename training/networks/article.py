@@ -6,11 +6,11 @@ import keras
 from keras import layers
 
 _BLOCKS = ((32, 0.0, True), (64, 0.2, True), (64, 0.0, True), (128, 0.3, True), (256, 0.3, True), (512, 0.3, False))
-"""Filters and dropout of each convolution, and whether pooling follows."""
+"""Filters, dropout, whether pooling follows."""
 
 
 def build_article(height: int, width: int) -> keras.Model:
-    """Build the network: 2,653,761 parameters at 150×150."""
+    """Build the network, 2,653,761 parameters at 150×150."""
     film = keras.Input((height, width, 1), name="film")
     x = layers.Rescaling(1 / 255, name="scale")(film)
     for number, (filters, dropout, is_pooled) in enumerate(_BLOCKS, start=1):

@@ -8,21 +8,20 @@ import keras
 import numpy as np
 from keras import layers
 
-# Of anti-aliased pooling, sums to 1. Zhang 2019, "Making Convolutional Networks Shift-Invariant Again".
+# Anti-aliased pooling: Zhang 2019, "Making Convolutional Networks Shift-Invariant Again".
 _BINOMIAL = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 16
 
 STAGES = ((32, 2), (64, 2), (128, 3))
-"""Channels and residual blocks of each stage; every stage halves the resolution."""
+"""Channels and residual blocks; every stage halves the resolution."""
 
 
 def build_pneumonet(height: int, width: int) -> keras.Model:
-    """Build the network: standardisation, three residual stages, global average pooling, one Dense `logit`.
+    """Build a residual network from standardised film to global average pooling and one Dense `logit`.
 
-    Each film is standardised by its own mean and deviation, which removes brightness and contrast. The class activation
-    map sums to the logit exactly.
+    Standardising each film removes brightness and contrast. The class activation map sums exactly to the logit.
     """
     film = keras.Input((height, width, 1), name="film")
-    # A built-in layer: the saved file loads without our code. Epsilon: 5 gray levels, squared.
+    # Built in: the file loads without our code. Epsilon: 5 gray levels, squared.
     x = layers.LayerNormalization(axis=[1, 2, 3], epsilon=25.0, center=False, scale=False, name="standardise")(film)
     x = _convolve(x, 24, size=5, strides=2, name="stem")
     for stage, (channels, blocks) in enumerate(STAGES, start=1):
@@ -52,7 +51,7 @@ def _residual(x: Any, channels: int, name: str) -> Any:
 
 
 def _pool(x: Any, name: str) -> Any:
-    """Halve the resolution through a fixed blur: the output hardly depends on shifts of a pixel."""
+    """Halve the resolution after a fixed blur: shifts of a pixel hardly matter."""
     pool = layers.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False, trainable=False, name=name)
     x = pool(x)
     pool.set_weights([np.repeat(_BINOMIAL[..., np.newaxis, np.newaxis], x.shape[-1], axis=2)])

@@ -1,4 +1,4 @@
-"""The networks that can be trained, each with its recipe: add a builder, and its recipe to `RECIPES`."""
+"""The trainable networks: add a builder, and its recipe to `RECIPES`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ INTENDED_USE = (
 
 
 class Augmentation(Protocol):
-    """A random change of one training film; the result has the network's size."""
+    """A random change of one training film, to the network's size."""
 
     def __call__(self, pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Return the changed film, uint8 (height, width)."""
+        """Return uint8 (height, width)."""
         ...
 
     def describe(self) -> dict[str, float]:
@@ -43,28 +43,28 @@ class Recipe:
     """A network and how it is trained.
 
     Attributes:
-        network: its name on the command line.
-        entry: the default name in the model store.
+        network: name on the command line.
+        entry: default name in the model store.
         build: (height, width) → model from (N, height, width, 1) in 0..255 to `probability`, with a layer `logit`.
-        optimizer: (steps in all) → a new one.
-        augmentation: of every training film anew each epoch; None: none.
+        optimizer: total steps → optimizer.
+        augmentation: of training films, anew each epoch.
         batch_size: films a step.
         epochs: passes over the training films.
         source_side: pixels a side at which films are read; the augmentation brings training films to the input's size,
-            and validation and test films are perturbed too. None: films are read at the input's size.
-        style_transfer: of other training films, before the augmentation; needs `source_side`. None: none.
-        is_balanced: sample as many films of either class, the rarer one more often; else each film once an epoch.
-        mixup: parameter of the Beta distribution that mixes pairs of films (Zhang et al. 2018); 0: none.
-        smoothing: proportion of each label that is spread over both classes.
-        width: of the input, pixels.
-        height: of the input, pixels.
-        operating_points: names that the finished model offers, from `operating_points.CHOICES`.
+            and validation and test films are perturbed too. None: read at the input's size.
+        style_transfer: before the augmentation; needs `source_side`.
+        is_balanced: sample both classes equally often; else each film once an epoch.
+        mixup: Beta parameter for mixing pairs of films (Zhang et al. 2018); 0: none.
+        smoothing: proportion of each label spread over both classes.
+        width: pixels.
+        height: pixels.
+        operating_points: from `operating_points.CHOICES`.
         default_operating_point: one of them.
         calibration: `platt` is fitted on validation films; `identity` is the sigmoid of the logit.
-        abstains: whether an abstention band is chosen around the default operating point.
+        abstains: with an abstention band around the default operating point.
         intended_use: for `/model` and the card.
-        notices: in the warnings of every answer.
-        source: of network and recipe, for the model card.
+        notices: in every answer's warnings.
+        source: for the model card.
     """
 
     network: str
@@ -91,14 +91,14 @@ class Recipe:
 
     @property
     def is_blended(self) -> bool:
-        """Whether training labels are mixed or smoothed, so that training accuracy is undefined."""
+        """Whether labels are mixed or smoothed, which leaves training accuracy undefined."""
         return bool(self.mixup or self.smoothing)
 
 
 def decay_by_cosine(steps: int) -> AdamW:
-    """Return AdamW whose rate rises to 0.002 over a twentieth of all steps and falls along a cosine to a hundredth.
+    """Return AdamW: its rate rises to 0.002 over a twentieth of the steps, then falls along a cosine to a hundredth.
 
-    The weights kept are the exponential moving average of those of the last few hundred steps.
+    The final weights are the exponential moving average over the last few hundred steps.
     """
     warmup = max(1, steps // 20)
     rate = CosineDecay(1e-5, max(1, steps - warmup), warmup_target=2e-3, warmup_steps=warmup, alpha=0.01)
