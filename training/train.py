@@ -1,4 +1,4 @@
-"""`pneumoserve train`: films → one new, complete entry of the model store, or none."""
+"""`pneumoserve train`: films → one complete entry of the model store, or none."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from training.publishing.finish import HeldOutTest, find_finished, finish
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """The options of a training; None takes the recipe's value.
+    """Options of a training; None: the recipe's.
 
     Attributes:
         data: a labelled folder, in the Kaggle layout or without splits, or `kaggle` to download the set.
-        store: the model store that receives the entry.
-        runs: where checkpoints are kept; the same options and films resume there.
+        store: receives the entry.
+        runs: for checkpoints; the same options and films resume.
         name: of the entry.
         patients: a CSV path,patient.
         test: a labelled folder for the held-out test evaluation, after all is chosen.
-        validation_share: proportion of the training films that is split off for validation.
+        validation_share: proportion of training films for validation.
         seed: of split, weights, order and augmentation.
         epochs: passes over the training films.
         batch_size: films a step.
-        reduce_lr: whether the learning rate falls on plateaus of the validation loss.
+        reduce_lr: on plateaus of the validation loss.
     """
 
     data: str
@@ -54,10 +54,10 @@ class TrainOptions:
 
 
 def find_recipe(network: str) -> Recipe:
-    """Return the recipe of a network.
+    """Return a network's recipe.
 
     Raises:
-        PneumoServeError: there is none of this name; the message lists those there are.
+        PneumoServeError: no such network; the message lists all.
     """
     if network not in RECIPES:
         raise PneumoServeError(f"Expected one of the networks: {', '.join(RECIPES)}. Received {network!r}.")
@@ -65,15 +65,12 @@ def find_recipe(network: str) -> Recipe:
 
 
 def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
-    """Train a network and write its entry.
-
-    Returns:
-        the folder of the new entry.
+    """Train a network, write its entry, and return the entry's folder.
 
     Raises:
         PneumoServeError: the data cannot be read or split, or the entry is refused.
     """
-    # A wrong name or folder shows now, not when the training is over.
+    # A wrong name or folder shows now, not after training.
     try:
         check_name(options.name or recipe.entry)
     except ArtifactRefused as error:
@@ -120,7 +117,7 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
 def _read_dataset(
     options: TrainOptions, recipe: Recipe, table: PatientTable | None, console: Console
 ) -> tuple[Dataset, Films | None]:
-    """Read the films, those of validation at the network's size; return them at `source_side` too, where it is set."""
+    """Read the films, validation films at the network's size; return these at `source_side` too, where set."""
     size, side = {"width": recipe.width, "height": recipe.height}, recipe.source_side
     dataset = read_dataset(
         download_kaggle() if options.data == "kaggle" else Path(options.data),
@@ -132,13 +129,13 @@ def _read_dataset(
     )
     if not side:
         return dataset, None
-    # The service shrinks a file at once, not by way of `source_side`.
+    # The service shrinks at once, not by way of `source_side`.
     validation = read_again(dataset.folder, dataset.validation, **size, console=console)
     return replace(dataset, validation=validation), dataset.validation
 
 
 def _list_test(folder: Path, table: PatientTable | None) -> Listing:
-    """List the test films, and raise for what would fail after the training."""
+    """List test films, and raise for what would fail after training."""
     listing = list_films(folder)
     expect_both_classes(listing.folder, listing.count(), listing.remarks)
     group_by_patient(listing.paths, table, listing.folder)
@@ -155,7 +152,7 @@ def _read_test(
 
 
 def describe_command(options: TrainOptions, recipe: Recipe) -> str:
-    """Return the command line of this training; an absolute path is reduced to its last name."""
+    """Return the command line; of an absolute path, the last name."""
     words = ["pneumoserve", "train", "--data", _show(options.data), "--network", recipe.network]
     words += ["--seed", str(options.seed)]
     words += ["--validation-share", str(options.validation_share)] if options.validation_share != 0.15 else []

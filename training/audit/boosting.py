@@ -1,4 +1,4 @@
-"""Gradient boosting, cross-validated by patient: how well a few numbers of a film predict its class."""
+"""Gradient boosting, cross-validated by patient, on a few numbers a film."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ def cross_validate(
     repeats: int = 1,
     **settings: Any,
 ) -> Floats:
-    """Return out-of-fold probabilities of PNEUMONIA, averaged over repeats; no group is both fitted and predicted.
+    """Return out-of-fold probabilities of PNEUMONIA, averaged over repeats.
 
     Args:
-        features: of shape (films, numbers).
-        labels: 0 or 1, of shape (films,).
-        groups: the patient or pair of each film, of shape (films,).
+        features: (films, numbers).
+        labels: 0 or 1, (films,).
+        groups: patients or pairs, (films,); none is both fitted and predicted.
         folds: stratified by class.
-        repeats: each with a seed of its own for folds and boosting.
-        settings: of scikit-learn's `HistGradientBoostingClassifier`.
+        repeats: each with its own seed of folds and boosting.
+        settings: of `HistGradientBoostingClassifier`.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn's own; ships no types
 
     probabilities = np.zeros(len(labels))
-    # Threads would wait for each other at every node of every tree.
+    # Threads would wait for each other at every node.
     with threadpool_limits(1):
         for seed in range(repeats):
             predicted = cross_val_predict(

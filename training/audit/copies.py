@@ -1,4 +1,4 @@
-"""The same films in two folders, as original and as copy: how far the model's predictions differ."""
+"""The same films in two folders, original and copy: how far predictions differ."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from training.evaluation.logits import compute_logits
 
 @dataclass(frozen=True)
 class Difference:
-    """Median and largest difference in probability of `films` pairs, and how many change their class."""
+    """Median and largest difference in probability of `films` pairs; classes changed."""
 
     films: int
     median: float
@@ -33,10 +33,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Copies:
-    """Two folders compared: `every` pair, and those `evaluated`, None where none was.
+    """Two folders compared: `every` pair, and those `evaluated`, if any.
 
-    `probabilities` is float64 of shape (2, pairs), of film and copy; `unreadable` counts the pairs with an unreadable
-    file.
+    `probabilities` of film and copy are (2, pairs); `unreadable` counts pairs with an unreadable file.
     """
 
     every: Difference
@@ -45,7 +44,7 @@ class Copies:
     probabilities: NDArray[np.float64]
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for `audit.json`."""
+        """Return the differences for `audit.json`."""
         return {
             "every": asdict(self.every),
             "evaluated": asdict(self.evaluated) if self.evaluated else None,
@@ -66,15 +65,15 @@ def compare_copies(
 
     Args:
         folder: of labelled films.
-        copies: of the copies: files at the same path, whatever the case of the class in it, are compared.
-        evaluated: the paths below `folder` of the films that are audited.
+        copies: of copies, at the same paths, whatever the case of the class.
+        evaluated: audited films, below `folder`.
         manifest: of the model.
-        engine: of the model.
-        point: the operating point at which classes are predicted.
-        console: where the progress bars go.
+        engine: likewise.
+        point: operating point of predicted classes.
+        console: for progress bars.
 
     Raises:
-        InvalidParameter: no file of one folder has a namesake in the other.
+        InvalidParameter: no file has a namesake.
         WrongLayout: `copies` has no labelled films.
     """
     listings = [list_films(place) for place in (folder, copies)]
@@ -109,7 +108,7 @@ def compare_copies(
 
 
 def _key(path: str) -> str:
-    """Return a path with the names of classes in capitals."""
+    """Return a path with classes in capitals."""
     return "/".join(name.upper() if name.upper() in LABELS else name for name in path.split("/"))
 
 

@@ -27,7 +27,7 @@ Corner = Literal["left", "right"]
 CORNERS: tuple[Corner, ...] = ("left", "right")
 
 CENTRE = 0.7
-"""Proportion of width and of height that is blacked out, or kept alone."""
+"""Proportion of width and height blacked out, or kept alone."""
 
 _MARKER_HEIGHT = 0.075
 _MARGIN = 0.05
@@ -36,7 +36,7 @@ _WHITE = 255
 
 @dataclass(frozen=True)
 class Axis:
-    """A perturbation in steps: `name` with its unit, the amount at which a film is `unperturbed`, and the `steps`."""
+    """A perturbation in `steps`: `name` with its unit, and the `unperturbed` amount."""
 
     name: str
     unperturbed: float
@@ -66,11 +66,11 @@ IN_CRITERION = tuple(
         *(scale_contrast(factor) for factor in (0.8, 1.2)),
     )
 )
-"""Names of the steps over which the robustness criterion is checked."""
+"""Steps of the robustness criterion."""
 
 
 def draw_marker(film: Pixels, corner: Corner) -> Pixels:
-    """Draw a bright R, as of lead, into the upper left or upper right corner."""
+    """Draw a bright R, as of lead, into an upper corner."""
     rows, columns = film.shape
     scale = cv2.getFontScaleFromHeight(cv2.FONT_HERSHEY_SIMPLEX, round(_MARKER_HEIGHT * rows), 2)
     (width, height), _ = cv2.getTextSize("R", cv2.FONT_HERSHEY_SIMPLEX, scale, 2)
@@ -90,7 +90,7 @@ def hide_centre(film: Pixels) -> Pixels:
 
 
 def keep_centre(film: Pixels) -> Pixels:
-    """Black out all but the central `CENTRE` of width and height."""
+    """Black out all else."""
     kept = np.zeros_like(film)
     kept[_centre(film)] = film[_centre(film)]
     return kept

@@ -13,7 +13,7 @@ AUDIT_FILES = ("audit.json", "audit.png")
 
 
 def write_audit(audit: Audit, folder: Path) -> None:
-    """Write `AUDIT_FILES` into a folder, made if it is missing; the same audit gives the same bytes."""
+    """Write `AUDIT_FILES` into a folder, made if missing; the same audit gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     sections = [section.to_json() for section in describe_audit(audit)]
     text = json.dumps({**audit.to_json(), "sections": sections}, indent=1, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""A model on films of another site, matched in brightness, contrast and sharpness: its AUC beyond them."""
+"""A model's AUC on another site's films, matched in brightness, contrast and sharpness."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.data.patients import Grouping
 from training.evaluation.metrics import Metric, binary_metrics
 
 ORDERS = 50
-"""Orders of matching that are tried; the best balanced one is measured, the others show the spread."""
+"""Orders of matching tried; the best balanced is measured, the others show the spread."""
 
 FEWEST_PAIRS = 10
 
@@ -28,25 +28,24 @@ Floats = NDArray[np.float64]
 
 
 class TooFewPairs(PneumoServeError):
-    """The classes overlap too little to be matched."""
+    """The classes overlap too little."""
 
 
 @dataclass(frozen=True)
 class Matched:
-    """The metrics on matched and on all films.
+    """Metrics on matched and on all films.
 
     Attributes:
-        pairs: the films that were matched.
+        pairs: matched films.
         differences: standardised mean differences of the seven statistics, before and after matching.
         model: AUC on the pairs.
-        baseline: AUC of gradient boosting on the statistics of the pairs, cross-validated.
-        gain: AUC of the model less that of the baseline, on the same resamples.
-        file_size: AUC of the files' bytes on the pairs; they were not matched for it.
-        with_file_size: number of pairs matched for the logarithm of the files' bytes too, and the model's AUC on
-            them; None where they are too few.
+        baseline: AUC of gradient boosting on the pairs' statistics, cross-validated.
+        gain: the model's AUC less the baseline's, on the same resamples.
+        file_size: AUC of bytes on the pairs, which are not matched for it.
+        with_file_size: pairs matched for log bytes too, and the model's AUC on them; None: too few.
         orders: the model's lowest, median and highest AUC over all orders of matching.
         model_unmatched: AUC on all films.
-        baseline_unmatched: AUC of the baseline on all films.
+        baseline_unmatched: likewise.
     """
 
     pairs: Pairs
@@ -62,38 +61,33 @@ class Matched:
 
     @property
     def is_balanced(self) -> bool:
-        """Whether every statistic is balanced between the classes of the pairs."""
+        """Whether every statistic is balanced between the classes."""
         return bool(np.abs(self.differences[1]).max() <= BALANCED)
 
     @property
     def is_claim(self) -> bool:
-        """Whether the films are balanced, and the model's interval lies over chance and over the baseline."""
+        """Whether films are balanced, and the model's interval lies over chance and over the baseline."""
         return self.is_balanced and (self.model.low or 0) > 0.5 and (self.gain.low or 0) > 0
 
     @property
     def holds_with_file_size(self) -> bool:
-        """Whether the model's interval lies over chance where films are matched for the file's size too."""
+        """Whether the model's interval lies over chance where file sizes match too."""
         return self.with_file_size is not None and (self.with_file_size[1].low or 0) > 0.5
 
 
 def measure_matched(films: Films, logits: NDArray[np.float32], grouping: Grouping) -> Matched:
-    """Match films by their global statistics, and compute the AUC of a model and of the statistics on the pairs.
+    """Match films of both classes by global statistics; compute the AUC of logits (films,) and of the statistics.
 
-    Intervals are 95 % percentile bootstraps, of pairs or, on all films, of patients.
-
-    Args:
-        films: of both classes.
-        logits: the model's, float32 of shape (films,).
-        grouping: the films' patients.
+    Intervals are 95 % percentile bootstraps of pairs or, on all films, of patients.
 
     Raises:
-        TooFewPairs: fewer than `FEWEST_PAIRS` can be matched.
+        TooFewPairs: fewer than `FEWEST_PAIRS`.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn's own; ships no types
 
     if not 0 < films.labels.sum() < len(films):
         raise TooFewPairs(f"Expected films of both classes, to match them. Received {films.count()}.")
-    # So few films: threads would cost more than they save.
+    # On so few films, threads cost more than they save.
     with threadpool_limits(1):
         return _measure(films, logits, grouping)
 
@@ -156,7 +150,7 @@ def _auc(normal: NDArray[Any], pneumonia: NDArray[Any]) -> float:
 
 
 def _paired_aucs(normal: NDArray[Any], pneumonia: NDArray[Any]) -> Floats:
-    """Return the AUC of the pairs, and then of pairs resampled with replacement, the same for every score."""
+    """Return the AUC of the pairs, then of pairs resampled, alike for every score."""
     above = _ranks_above(normal, pneumonia)
     sampled = np.random.default_rng(0).multinomial(len(normal), np.full(len(normal), 1 / len(normal)), size=_RESAMPLES)
     times = np.concatenate([np.ones((1, len(normal))), sampled])
@@ -164,7 +158,7 @@ def _paired_aucs(normal: NDArray[Any], pneumonia: NDArray[Any]) -> Floats:
 
 
 def _ranks_above(normal: NDArray[Any], pneumonia: NDArray[Any]) -> Floats:
-    """Return 1 where the positive film (row) has a higher score than the negative one (column), 0.5 for a tie."""
+    """Return 1 where the positive film (row) scores above the negative (column), 0.5 for a tie."""
     positive, negative = pneumonia[:, np.newaxis], normal[np.newaxis]
     return np.asarray((positive > negative) + (positive == negative) / 2, np.float64)
 

@@ -1,4 +1,4 @@
-"""Metrics on matched films → text and tables, for the console, `outside.json` and a model card."""
+"""Metrics on matched films → text and tables for console, `outside.json` and model card."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.audit.matching import BALANCED, CALIPER, STATISTICS
 from training.data.films import Films
 
 OUTSIDE_FILE = "outside.json"
-"""Metrics on films of another site: in the report's folder, and in an entry's for its card."""
+"""Metrics on another site's films, in the report's folder, or in an entry for its card."""
 
 _MEASURED = ("model", "baseline", "gain", "file_size", "model_unmatched", "baseline_unmatched")
 
@@ -34,15 +34,7 @@ def conclude(matched: Matched, model: str) -> str:
 
 
 def write_outside(matched: Matched, films: Films, data: str, about: dict[str, object], out: Path) -> None:
-    """Write `outside.json`: `about`, the metrics, and the sections that a model card shows.
-
-    Args:
-        matched: the metrics.
-        films: that were matched.
-        data: the name of their folder.
-        about: the model and the films; needs `model`.
-        out: an existing folder.
-    """
+    """Write `outside.json`: `about` (with `model`), metrics, and the model card's sections; `data` names `films`."""
     model = str(about["model"])
     content = {
         **about,

@@ -1,7 +1,6 @@
-"""Propensity score matching: pairs of films, one of each class, alike in brightness, contrast and sharpness.
+"""Propensity score matching of films of both classes, alike in brightness, contrast and sharpness.
 
-Confounders are balanced between the classes, so that they do not predict the class (Rosenbaum and Rubin 1985;
-calipers and balance checks as in Austin 2011).
+Balanced confounders do not predict the class (Rosenbaum and Rubin 1985; calipers and balance checks: Austin 2011).
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ STATISTICS = (
     "1st percentile",
     "99th percentile",
 )
-"""The numbers of `training.audit.shortcuts.describe_pixels`, in its order."""
+"""Of `training.audit.shortcuts.describe_pixels`, in order."""
 
 CALIPER = 0.2
-"""Largest distance within a pair, in standard deviations of the score (Austin 2011)."""
+"""Largest distance within pairs, in standard deviations of the score (Austin 2011)."""
 
 BALANCED = 0.1
-"""Standardised mean difference up to which a statistic counts as balanced (Austin 2011)."""
+"""Largest standardised mean difference of a balanced statistic (Austin 2011)."""
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -34,7 +33,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Matched films: `normal[i]` and `pneumonia[i]` are indices of a pair."""
+    """Indices of films: `normal[i]` and `pneumonia[i]` are a pair."""
 
     normal: Indices
     pneumonia: Indices
@@ -44,19 +43,18 @@ class Pairs:
 
 
 def match_pairs(statistics: Floats, labels: NDArray[np.uint8], groups: NDArray[np.int64], seed: int = 0) -> Pairs:
-    """Match films of the two classes one to one, without replacement, with one film a patient.
+    """Match films of the classes one to one, without replacement, one film a patient.
 
-    One film of each patient is sampled; of a patient with both classes, one of the class that fewer patients have. The
-    propensity score is the log-odds of PNEUMONIA by logistic regression (ridge penalty 1) on the standardised
-    statistics of these films. In random order, each film of the rarer class is paired with the unmatched film of the
-    other class that is nearest by Mahalanobis distance between the statistics, within `CALIPER` pooled standard
-    deviations of the score; or with none (Rosenbaum and Rubin 1985, section 2.4).
+    Of a patient with both classes, a film of the class that fewer patients have is sampled. The propensity score is the
+    log-odds of PNEUMONIA by logistic regression (ridge penalty 1) on standardised statistics. In random order, each
+    film of the rarer class is paired with the unmatched film of the other class nearest by Mahalanobis distance between
+    statistics, within `CALIPER` pooled standard deviations of the score, if any (Rosenbaum and Rubin 1985, sec. 2.4).
 
     Args:
-        statistics: of shape (films, numbers).
-        labels: 0 or 1 (PNEUMONIA), of shape (films,), both present.
-        groups: the patient of each film, of shape (films,).
-        seed: of the sampled films and their order.
+        statistics: (films, numbers).
+        labels: 0 or 1 (PNEUMONIA), (films,).
+        groups: patients, (films,).
+        seed: of sampled films and their order.
 
     Raises:
         ValueError: only one class is present.
@@ -84,7 +82,7 @@ def match_pairs(statistics: Floats, labels: NDArray[np.uint8], groups: NDArray[n
 
 
 def best_balanced(statistics: Floats, labels: NDArray[np.uint8], candidates: list[Pairs]) -> Pairs:
-    """Return the candidate with the smallest largest mean difference; chosen without a model, it favours none."""
+    """Return the candidate with the smallest maximal mean difference; chosen without a model, it favours none."""
 
     def worst(pairs: Pairs) -> float:
         if not len(pairs):
@@ -95,14 +93,9 @@ def best_balanced(statistics: Floats, labels: NDArray[np.uint8], candidates: lis
 
 
 def mean_differences(values: Floats, labels: NDArray[np.uint8], pairs: Pairs) -> tuple[Floats, Floats]:
-    """Return the standardised mean differences PNEUMONIA - NORMAL of all films, and of the pairs.
+    """Return the mean differences PNEUMONIA - NORMAL of all films, and of the pairs (at least one).
 
-    Both are in pooled standard deviations of all films.
-
-    Args:
-        values: of shape (films, numbers).
-        labels: 0 or 1, of shape (films,).
-        pairs: at least one.
+    Values are (films, numbers), labels 0 or 1; both results are in pooled standard deviations of all films.
     """
     normal, pneumonia = values[labels == 0], values[labels == 1]
     deviation = np.sqrt((normal.var(axis=0) + pneumonia.var(axis=0)) / 2)
@@ -115,13 +108,13 @@ def mean_differences(values: Floats, labels: NDArray[np.uint8], pairs: Pairs) ->
 def _sample_films(
     labels: NDArray[np.uint8], groups: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[Indices, int]:
-    """Return one film a patient in random order, the class that fewer patients have first; and that class."""
+    """Return one film a patient in random order, the class of fewer patients first; and that class."""
     if len(np.unique(labels)) < 2:
         raise ValueError("Expected films of both classes, to match them. Received one.")
     patients = [len(np.unique(groups[labels == number])) for number in (0, 1)]
     rarer = int(patients[1] <= patients[0])
     order = rng.permutation(len(labels))
-    # A stable sort keeps the random order within a class; then each patient's first film.
+    # A stable sort keeps the random order within a class.
     order = order[np.argsort(labels[order] != rarer, kind="stable")]
     first = np.unique(groups[order], return_index=True)[1]
     return order[np.sort(first)], rarer

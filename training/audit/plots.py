@@ -1,4 +1,4 @@
-"""An audit → one PNG of panels; no metric is computed here."""
+"""An audit → one PNG; no metric is computed here."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from training.augmentation.perturbations import UNPERTURBED
 from training.evaluation.plots import COLOURS, make_panels, save_figure
 
 _STYLES = {"sensitivity": ("s", "--", COLOURS["PNEUMONIA"]), "specificity": ("o", "-", COLOURS["NORMAL"])}
-"""Of each metric: marker, line and colour."""
+"""Marker, line and colour."""
 
 
 def plot_audit(audit: Audit, path: Path) -> None:
-    """Plot shortcut features, every axis, style transfers, markers, masks and copies."""
+    """Plot every part of an audit."""
     verdict = "met" if audit.criterion.is_met else "not met"
     title = (
         f"Audit of {audit.subject.entry.label} on {audit.subject.data}, at “{audit.subject.point}”; "

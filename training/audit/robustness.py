@@ -1,4 +1,4 @@
-"""A model's metrics under one perturbation, and the robustness criterion over several."""
+"""Metrics under one perturbation, and the robustness criterion over several."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.evaluation.assessment import predict
 from training.evaluation.metrics import binary_metrics
 
 LARGEST_CHANGE = 0.03
-"""Largest change of sensitivity and specificity that the criterion allows over `IN_CRITERION`."""
+"""Largest change of sensitivity and specificity allowed over `IN_CRITERION`."""
 
 SHOWN_METRICS = ("accuracy", "sensitivity", "specificity", "auc")
 Logits = NDArray[np.float32]
@@ -22,7 +22,7 @@ Logits = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PerturbedMetrics:
-    """A model's metrics under one perturbation; `amount` where it is a step of an axis."""
+    """Metrics under one perturbation; `amount` of an axis's step."""
 
     name: str
     accuracy: float
@@ -34,7 +34,7 @@ class PerturbedMetrics:
 
 @dataclass(frozen=True)
 class Change:
-    """The largest change of a metric, 0 to 1, and the perturbation that causes it."""
+    """A metric's largest change, 0 to 1, and its perturbation."""
 
     metric: Literal["sensitivity", "specificity"]
     perturbation: str
@@ -43,19 +43,19 @@ class Change:
 
     @property
     def by(self) -> float:
-        """The change, with its sign."""
+        """The signed change."""
         return self.perturbed - self.unperturbed
 
     @property
     def is_allowed(self) -> bool:
         """Whether it is `LARGEST_CHANGE` at most."""
-        # A change of exactly 3 points must not fail by a rounding of the 17th digit.
+        # Exactly 3 points must not fail by rounding.
         return abs(self.by) <= LARGEST_CHANGE + 1e-9
 
 
 @dataclass(frozen=True)
 class RobustnessCriterion:
-    """Whether sensitivity and specificity change by `LARGEST_CHANGE` at most, and the worst case of each."""
+    """Whether both changes are allowed, and the worst case of each."""
 
     is_met: bool
     worst: tuple[Change, ...]
@@ -64,14 +64,9 @@ class RobustnessCriterion:
 def measure_perturbed(
     name: str, labels: NDArray[np.uint8], logits: Logits, threshold: float, amount: float | None = None
 ) -> PerturbedMetrics:
-    """Compute a model's metrics on films of both classes.
+    """Compute metrics from labels (0 or 1, both present) and logits (films,).
 
-    Args:
-        name: of the perturbation.
-        labels: 0 or 1 (PNEUMONIA), of shape (films,).
-        logits: of shape (films,).
-        threshold: the lowest logit that is predicted PNEUMONIA.
-        amount: see `PerturbedMetrics`.
+    `threshold` is the lowest logit predicted PNEUMONIA.
     """
     one_each = np.arange(len(labels))
     metrics = binary_metrics(labels, logits, predict(logits, threshold), one_each, n_bootstrap=0)
@@ -80,7 +75,7 @@ def measure_perturbed(
 
 
 def check_criterion(unperturbed: PerturbedMetrics, perturbed: Sequence[PerturbedMetrics]) -> RobustnessCriterion:
-    """Compare sensitivity and specificity with the unperturbed films' under the perturbations `IN_CRITERION`."""
+    """Compare sensitivity and specificity under `IN_CRITERION` with unperturbed films."""
     counted = [metrics for metrics in perturbed if metrics.name in IN_CRITERION]
     changes = [
         [Change("sensitivity", each.name, unperturbed.sensitivity, each.sensitivity) for each in counted],

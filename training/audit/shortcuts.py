@@ -1,4 +1,4 @@
-"""Shortcut features: how well a film's class is predicted without its lungs, by two cross-validated baselines."""
+"""Shortcut features: how well two cross-validated baselines predict the class without lungs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.data.films import Films
 from training.evaluation.metrics import Metric, binary_metrics
 
 STATISTICS_SIDE = 150
-"""Pixels a side at which brightness, contrast and sharpness are measured."""
+"""Pixels a side at which statistics are measured."""
 
 _SIGMAS = (1.0, 2.0, 4.0)
 _BOOSTING: dict[str, Any] = {"max_iter": 100, "max_leaf_nodes": 15, "min_samples_leaf": 10, "l2_regularization": 1.0}
@@ -26,23 +26,23 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline: its `name`, what it `sees` in words, and its `auc`."""
+    """A baseline, and what it `sees` in words."""
 
     name: str
     sees: str
     auc: Metric
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for `audit.json`."""
+        """Return the baseline for `audit.json`."""
         return {"name": self.name, "sees": self.sees, "auc": self.auc.to_json()}
 
 
 def measure_shortcuts(films: Films, groups: NDArray[np.int64]) -> list[Baseline]:
-    """Compute the AUC of the file alone, and of global statistics of the pixels alone.
+    """Compute the AUC of the file alone, and of the pixels' global statistics alone.
 
     Args:
-        films: of both classes, of `STATISTICS_SIDE` pixels a side or more.
-        groups: the patient of each film, of shape (films,).
+        films: of both classes, `STATISTICS_SIDE` pixels a side or more.
+        groups: patients, (films,).
     """
     statistics = np.stack([describe_pixels(film) for film in films.pixels])
     return [
@@ -55,16 +55,16 @@ def measure_shortcuts(films: Films, groups: NDArray[np.int64]) -> list[Baseline]
 
 
 def describe_files(sizes: NDArray[np.int64]) -> Floats:
-    """Return bytes, width, height and bytes per pixel, (films, 4), of (films, 3) widths, heights and bytes."""
+    """Return bytes, width, height and bytes per pixel, (films, 4), of widths, heights and bytes (films, 3)."""
     width, height, size = sizes.T.astype(np.float64)
     return np.column_stack([size, width, height, size / (width * height)])
 
 
 def describe_pixels(film: NDArray[np.uint8]) -> Floats:
-    """Return seven statistics of a film at `STATISTICS_SIDE` pixels a side; none depends on position.
+    """Return seven statistics of a film, none dependent on position.
 
-    They are the median absolute energy in three band-passes (differences of Gaussians of 0, 1, 2 and 4 pixels), the
-    mean, the standard deviation, and the 1st and the 99th percentile of the gray levels.
+    Median absolute energy in three band-passes (differences of Gaussians of 0, 1, 2 and 4 pixels); mean, standard
+    deviation, 1st and 99th percentile of gray levels.
     """
     gray = shrink(film, width=STATISTICS_SIDE, height=STATISTICS_SIDE).astype(np.float32)
     scales = [gray, *(np.asarray(cv2.GaussianBlur(gray, (0, 0), sigma), np.float32) for sigma in _SIGMAS)]

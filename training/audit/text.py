@@ -1,4 +1,4 @@
-"""An audit → sections of text and tables, for the console, `audit.json` and the model card."""
+"""An audit → sections of text and tables for console, `audit.json` and model card."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLUMNS = ("Films", "Accuracy", "Sensitivity", "Specificity", "AUC", "Δ sens."
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the audit, for people: a `title`, a `text`, and a table of `columns` and `rows`."""
+    """A title, a text and a table."""
 
     title: str
     text: str
@@ -28,12 +28,12 @@ class Section:
     rows: tuple[tuple[str, ...], ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for `audit.json`."""
+        """Return the section for `audit.json`."""
         return asdict(self)
 
 
 def describe_audit(audit: Audit) -> list[Section]:
-    """Return the sections of an audit, in reading order."""
+    """Return an audit's sections, in reading order."""
     sections = [
         _describe_shortcuts(audit),
         _describe_criterion(audit),

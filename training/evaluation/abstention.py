@@ -1,6 +1,6 @@
-"""The abstention band: the logits for which the model asks for a human, and its accuracy on the answered films.
+"""The abstention band, and accuracy on the answered films.
 
-Selective prediction (El-Yaniv and Wiener 2010): coverage is the proportion of films answered.
+Selective prediction (El-Yaniv and Wiener 2010): coverage is the proportion answered.
 """
 
 from __future__ import annotations
@@ -20,27 +20,20 @@ from training.evaluation.proportions import measure_proportions
 Mask = NDArray[np.bool_]
 
 WANTED_ACCURACY = 0.98
-"""Lowest accuracy on the answered validation films, perturbed and unperturbed."""
+"""Lowest accuracy on answered validation films, perturbed and unperturbed."""
 
 LEAST_REFERRED, MOST_REFERRED = 0.05, 0.5
-"""Lowest and highest proportion of films in the band, both allowed."""
+"""Bounds of the proportion referred, both allowed."""
 
 COVERAGES = tuple(round(1 - step / 40, 3) for step in range(21))
-"""Proportions of films answered, from all to half, at which accuracy is computed."""
+"""Where accuracy is computed, from all films to half."""
 
 
 def choose_band(sets: PerturbedSets, threshold: float) -> AbstentionBand | None:
-    """Choose the narrowest band around a threshold that leaves `WANTED_ACCURACY` and refers `LEAST_REFERRED`.
+    """Choose the narrowest band that leaves `WANTED_ACCURACY` and refers `LEAST_REFERRED` to `MOST_REFERRED`.
 
-    Its ends are equally far from the threshold in logits, and so in calibrated log-odds: a single number is chosen.
-    Both conditions hold on the perturbed films, all sets together, and on the unperturbed ones.
-
-    Args:
-        sets: of the validation films.
-        threshold: the operating point around which the band lies.
-
-    Returns:
-        the band; None where none that refers at most `MOST_REFERRED` meets the conditions.
+    Its ends are equally far from the threshold in logits, and so in calibrated log-odds: one number is chosen. Both
+    conditions hold on all perturbed sets together, and on unperturbed films. None: no band meets them.
     """
     parts = [_sort_by_distance(part, threshold) for part in (sets.unperturbed, sets.perturbed) if part is not None]
     distinct = np.unique(np.concatenate([distances for distances, _ in parts]))
@@ -60,11 +53,7 @@ def choose_band(sets: PerturbedSets, threshold: float) -> AbstentionBand | None:
 
 
 def measure_abstention(sets: PerturbedSets, threshold: float, band: AbstentionBand) -> dict[str, Metric]:
-    """Compute the proportion that a band refers, and the metrics of the answered films, all sets together.
-
-    Returns:
-        `referred`, and of the answered films `accuracy`, `sensitivity` and `specificity`; see `measure_proportions`.
-    """
+    """Compute the proportion `referred`, and answered films' `accuracy`, `sensitivity`, `specificity`, sets pooled."""
     labels, logits, patients = sets.pool()
     z = logits.astype(np.float64)
     return measure_answered(labels, band.contains(z), (z >= threshold) == labels, patients.groups)
@@ -73,7 +62,7 @@ def measure_abstention(sets: PerturbedSets, threshold: float, band: AbstentionBa
 def measure_answered(
     labels: NDArray[np.uint8], inside: Mask, correct: Mask, groups: NDArray[np.int64]
 ) -> dict[str, Metric]:
-    """Compute the same from which films are inside the band and which are predicted correctly."""
+    """Compute the same from films `inside` the band and predicted correctly."""
     answered = ~inside
     return measure_proportions(
         {
@@ -90,7 +79,7 @@ def cross_fit_band(sets: PerturbedSets, default: str) -> dict[str, dict[str, Met
     """Choose threshold and band without each fold's patients, and measure them on those.
 
     Returns:
-        `unperturbed` and, where there are such, `perturbed`: see `measure_abstention`; None where a fold has no band.
+        `unperturbed` and, if any, `perturbed`: see `measure_abstention`; None where a fold has no band.
     """
     inside, correct = np.zeros(sets.logits.shape, bool), np.zeros(sets.logits.shape, bool)
     for held_out in fold_by_patient(sets.patients):
@@ -112,11 +101,7 @@ def cross_fit_band(sets: PerturbedSets, default: str) -> dict[str, dict[str, Met
 
 
 def risk_coverage(sets: PerturbedSets, threshold: float) -> dict[str, list[float]]:
-    """Compute the accuracy of the answered films as ever more of those nearest to a threshold are referred.
-
-    Returns:
-        `coverage`, the proportions of films answered, and the `accuracy` at each.
-    """
+    """Compute the `accuracy` of answered films at each `coverage`, referring those nearest to a threshold."""
     distances, correct = _sort_by_distance(sets, threshold)
     correct_farthest = np.r_[0, np.cumsum(correct[::-1])]
     answered = [max(1, round(len(distances) * coverage)) for coverage in COVERAGES]
@@ -129,7 +114,7 @@ def show_abstention(measured: dict[str, Metric]) -> dict[str, Any]:
 
 
 def _sort_by_distance(sets: PerturbedSets, threshold: float) -> tuple[NDArray[np.float64], Mask]:
-    """Return every film's distance from the threshold, rising, and whether it is predicted correctly."""
+    """Return distances from the threshold, rising, and which films are predicted correctly."""
     labels, logits, _ = sets.pool()
     z = logits.astype(np.float64)
     distances = np.abs(z - threshold)

@@ -1,4 +1,4 @@
-"""Labels and logits → the metrics at every operating point."""
+"""Labels and logits → metrics at every operating point."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from training.evaluation.proportions import predictive_values
 
 @dataclass(frozen=True)
 class Assessment:
-    """A model's predictions on labelled films, and their metrics.
+    """Predictions on labelled films, and their metrics.
 
     Attributes:
-        labels: 0 or 1 (PNEUMONIA), of shape (films,).
-        logits: float32, of shape (films,).
-        probabilities: calibrated, float64, of shape (films,).
+        labels: 0 or 1 (PNEUMONIA), (films,).
+        logits: (films,).
+        probabilities: calibrated, (films,).
         operating_points: name → threshold on the logit.
-        default: the operating point that is shown first.
-        metrics: operating point → its metrics.
+        default: the point shown first.
+        metrics: of each point.
         intervals: what the bootstrap resampled, in words.
         patients: how many groups it resampled.
-        predictive: operating point → prevalence as text → `ppv` and `npv`.
+        predictive: point → prevalence as text → `ppv` and `npv`.
     """
 
     labels: NDArray[np.uint8]
@@ -42,16 +42,16 @@ class Assessment:
     predictive: dict[str, dict[str, dict[str, Metric]]] = field(default_factory=dict)
 
     def predicted(self, operating_point: str) -> NDArray[np.bool_]:
-        """Return which films are predicted PNEUMONIA there."""
+        """Return which films are predicted PNEUMONIA."""
         return predict(self.logits, self.operating_points[operating_point])
 
     def confusion(self, operating_point: str) -> NDArray[np.int64]:
-        """Return the number of films by label (rows) and predicted class (columns), int64 of shape (2, 2)."""
+        """Count films by label (rows) and predicted class (columns), int64 (2, 2)."""
         cells = self.labels.astype(np.int64) * 2 + self.predicted(operating_point)
         return np.bincount(cells, minlength=4).reshape(2, 2)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for `model.json` and `metrics.json`."""
+        """Return the metrics for `model.json` and `metrics.json`."""
         return {
             "films": {label: int(np.sum(self.labels == number)) for number, label in enumerate(LABELS)},
             "patients": self.patients,
@@ -80,15 +80,9 @@ def assess(
     operating_points: dict[str, float],
     default: str,
 ) -> Assessment:
-    """Compute a model's metrics on labelled films at every operating point.
+    """Compute the metrics of logits (films,) at every operating point; see `Assessment`.
 
-    Args:
-        labels: 0 or 1 (PNEUMONIA), of shape (films,).
-        logits: of shape (films,).
-        grouping: the films' patients.
-        calibrate: logit → probability.
-        operating_points: name → threshold on the logit.
-        default: one of them.
+    `grouping` holds the patients; `calibrate` turns a logit into a probability.
     """
     probabilities = np.array([calibrate(logit) for logit in logits.tolist()])
     groups = grouping.groups
@@ -107,6 +101,6 @@ def assess(
 
 
 def predict(logits: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
-    """Return which logits are PNEUMONIA at a threshold, compared in float64 as the service does."""
+    """Return which logits are PNEUMONIA, compared in float64 as the service does."""
     # Beside a float32, NumPy would round the threshold.
     return logits.astype(np.float64) >= threshold

@@ -11,13 +11,9 @@ from training.evaluation.plots import plot_assessment
 
 
 def write_report(assessment: Assessment, folder: Path, title: str, prefix: str = "") -> list[str]:
-    """Write `report.txt` and the plots of an assessment, and return the names of the plots.
+    """Write `report.txt` and plots into a folder, made if missing; return the plots' names.
 
-    Args:
-        assessment: what is reported.
-        folder: made if it is missing.
-        title: first line of the text, and above the plots.
-        prefix: before each file name.
+    `title` heads both; `prefix` goes before each file name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{prefix}report.txt").write_text(write_text(assessment, title), "utf-8")
@@ -27,6 +23,6 @@ def write_report(assessment: Assessment, folder: Path, title: str, prefix: str =
 
 
 def write_metrics(assessment: Assessment, folder: Path, about: dict[str, object]) -> None:
-    """Write `metrics.json`: `about`, and every metric."""
+    """Write `metrics.json`: `about` and every metric."""
     text = json.dumps({**about, **assessment.to_json()}, indent=1)
     (folder / "metrics.json").write_text(text + "\n")

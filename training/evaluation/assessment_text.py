@@ -26,7 +26,7 @@ def metric_rows(assessment: Assessment, operating_point: str) -> list[tuple[str,
 
 
 def write_text(assessment: Assessment, title: str) -> str:
-    """Return metrics, classification report and confusion matrix at each operating point as text."""
+    """Return metrics, classification report and confusion matrix at each operating point."""
     parts = [
         title,
         "=" * len(title),
@@ -41,7 +41,7 @@ def write_text(assessment: Assessment, title: str) -> str:
 
 
 def write_classification(assessment: Assessment, operating_point: str) -> str:
-    """Return scikit-learn's classification report and the confusion matrix at one operating point as text."""
+    """Return scikit-learn's classification report, and the confusion matrix."""
     from sklearn.metrics import classification_report
 
     predicted = assessment.predicted(operating_point).astype(int)

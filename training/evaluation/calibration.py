@@ -1,4 +1,4 @@
-"""Logits of labelled films → the calibration of a network, and its error on patients left out of the fit."""
+"""Logits of labelled films → calibration, and its out-of-fold error."""
 
 from __future__ import annotations
 
@@ -15,19 +15,16 @@ from training.evaluation.perturbed_sets import PerturbedSets
 Floats = NDArray[np.float64]
 
 WANTED_ECE = 0.03
-"""Largest acceptable calibration error on unperturbed validation films, out of fold."""
+"""Largest acceptable out-of-fold error on unperturbed validation films."""
 
 FOLDS = 10
 
 
 def fit_platt(sets: PerturbedSets) -> tuple[float, float]:
-    """Fit sigmoid(slope × logit + intercept) to labels by maximum likelihood, all sets with equal weight.
+    """Fit slope and intercept of sigmoid(slope × logit + intercept) by maximum likelihood, sets weighted equally.
 
-    Platt's targets (1999, "Probabilistic outputs for support vector machines"): labels are smoothed as if each class
-    had one more film, so that separable classes have a finite fit. A perturbed film is not counted as another film.
-
-    Returns:
-        slope and intercept.
+    Platt's targets (1999, "Probabilistic outputs for support vector machines") smooth labels as if each class had one
+    more film, so that separable classes have a finite fit. A perturbed film does not count as another.
 
     Raises:
         ArtifactRefused: the logit does not rise with the proportion of PNEUMONIA.
@@ -39,7 +36,7 @@ def fit_platt(sets: PerturbedSets) -> tuple[float, float]:
     target = np.where(sets.labels == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     logits = sets.logits.astype(np.float64).ravel()
     weight = np.tile(target, len(sets.logits))
-    # A soft label is a film of each class, weighted by the target.
+    # A soft label: a film of each class, weighted by the target.
     fitted = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(
         np.tile(logits, 2)[:, np.newaxis],
         np.repeat([1, 0], logits.size),
@@ -52,7 +49,7 @@ def fit_platt(sets: PerturbedSets) -> tuple[float, float]:
 
 
 def cross_fit(sets: PerturbedSets) -> Floats:
-    """Return each film's calibrated probability by a fit without its fold's patients, float64 of (sets, films)."""
+    """Return out-of-fold calibrated probabilities, float64 (sets, films)."""
     probabilities = np.zeros(sets.logits.shape)
     for held_out in fold_by_patient(sets.patients):
         slope, intercept = fit_platt(sets.take(~held_out))
@@ -61,14 +58,14 @@ def cross_fit(sets: PerturbedSets) -> Floats:
 
 
 def fold_by_patient(patients: Grouping, seed: int = 0) -> list[NDArray[np.bool_]]:
-    """Return which films each of `FOLDS` folds holds out; fewer folds where there are fewer patients."""
+    """Return which films each fold holds out: `FOLDS`, or as many as patients."""
     names, member = np.unique(patients.groups, return_inverse=True)
     folds = np.random.default_rng(seed).permutation(len(names)) % min(FOLDS, len(names))
     return [folds[member] == fold for fold in range(folds.max() + 1)]
 
 
 def describe_fit(sets: PerturbedSets) -> dict[str, Any]:
-    """Return the out-of-fold calibration error for `model.json`."""
+    """Compute the out-of-fold calibration error for `model.json`."""
     probabilities = cross_fit(sets)
     unperturbed = _measure_ece(sets.unperturbed, probabilities[:1])
     described: dict[str, Any] = {
@@ -84,14 +81,9 @@ def describe_fit(sets: PerturbedSets) -> dict[str, Any]:
 
 
 def simulate_ece(probabilities: Floats, n_samples: int = 2000, seed: int = 0) -> dict[str, float]:
-    """Return the ECE that a perfectly calibrated model would show on so few films, by chance.
+    """Compute the ECE of a perfectly calibrated model on so few films, by chance.
 
-    Labels are sampled from the probabilities themselves, and the ECE computed as `metrics` does.
-
-    Args:
-        probabilities: of shape (films,).
-        n_samples: how often.
-        seed: of the sampling.
+    Labels are sampled from the probabilities (films,) `n_samples` times; the ECE is that of `metrics`.
 
     Returns:
         `mean`, and `low` and `high` of the middle 95 %.

@@ -1,4 +1,4 @@
-"""Labels and scores → the points of a reliability diagram and of an ROC curve, for every plot."""
+"""Labels and scores → points of reliability diagrams and ROC curves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 
 class Reliability(NamedTuple):
-    """Mean predicted probability and proportion of PNEUMONIA of each bin, float64 of shape (bins,), and its films."""
+    """Each bin's mean predicted probability, proportion of PNEUMONIA, and films."""
 
     predicted: Floats
     observed: Floats
@@ -21,18 +21,18 @@ class Reliability(NamedTuple):
 
 
 class Roc(NamedTuple):
-    """False positive rate and sensitivity, rising from 0 to 1, float64 of shape (points,)."""
+    """Both rise from 0 to 1."""
 
     false_positive_rate: Floats
     sensitivity: Floats
 
 
 def reliability(labels: NDArray[np.uint8], probabilities: Floats) -> Reliability:
-    """Compute the reliability diagram over the bins of the ECE; fewer where there are fewer films.
+    """Compute the reliability diagram over the ECE's bins, fewer with fewer films.
 
     Args:
-        labels: 0 or 1 (PNEUMONIA), of shape (films,), at least one.
-        probabilities: of PNEUMONIA, of shape (films,).
+        labels: 0 or 1 (PNEUMONIA), (films,), at least one.
+        probabilities: of PNEUMONIA, (films,).
     """
     order = np.argsort(probabilities, kind="stable")
     bins = bin_by_mass((np.arange(order.size) + 0.5) / order.size)
@@ -43,7 +43,7 @@ def reliability(labels: NDArray[np.uint8], probabilities: Floats) -> Reliability
 
 
 def roc(labels: NDArray[np.uint8], scores: NDArray[np.floating]) -> Roc | None:
-    """Compute the ROC curve; None where only one class is present."""
+    """Compute the ROC curve; None with one class."""
     if len(np.unique(labels)) < 2:
         return None
     from sklearn.metrics import roc_curve

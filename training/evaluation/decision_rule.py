@@ -1,4 +1,4 @@
-"""Logits of validation films → calibration, operating points and abstention band, with their out-of-fold metrics."""
+"""Logits of validation films → calibration, operating points, abstention band, and the evidence for them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from training.networks.recipes import Recipe
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """All that turns a logit into an answer, chosen on the validation films.
+    """What turns a logit into an answer, chosen on validation films.
 
     Attributes:
         calibrate: logit → probability.
         operating_points: name → threshold on the logit.
         default: one of them.
-        refer_band: the abstention band around the default; None: the model abstains on no film.
+        refer_band: around the default; None: the model never abstains.
     """
 
     calibrate: Callable[[float], float]
@@ -36,15 +36,15 @@ class DecisionRule:
 def fit_decision_rule(
     recipe: Recipe, sets: PerturbedSets, prevalence: float
 ) -> tuple[dict[str, Any], DecisionRule, dict[str, Any]]:
-    """Choose calibration, operating points and abstention band as a recipe asks for them.
+    """Choose calibration, operating points and abstention band as a recipe asks.
 
     Args:
-        recipe: what is offered, and which operating point is the default.
-        sets: of the validation films.
-        prevalence: proportion of PNEUMONIA among the training films, at which an identity calibration holds.
+        recipe: what is offered.
+        sets: of validation films.
+        prevalence: proportion of PNEUMONIA among training films, at which an identity calibration holds.
 
     Returns:
-        the calibration for `ManifestDraft`; the rule; and the evidence for it, for `model.json`.
+        the calibration for `ManifestDraft`, the rule, and the evidence for it.
 
     Raises:
         ArtifactRefused: the logit does not rise with the proportion of PNEUMONIA.
@@ -52,13 +52,13 @@ def fit_decision_rule(
     calibration: dict[str, Any] = {"method": "identity", "prevalence": prevalence}
     if recipe.calibration == "platt":
         slope, intercept = fit_platt(sets)
-        # The probabilities are those of the films that it is fitted on.
+        # Its probabilities are those of the films fitted on.
         prevalence = float(np.mean(sets.labels))
         calibration = {"method": "platt", "slope": slope, "intercept": intercept, "prevalence": prevalence}
     points = choose_points(recipe.operating_points, sets)
     default = recipe.default_operating_point
     band = choose_band(sets, points[default]) if recipe.abstains else None
-    # The weights are not yet hashed; the calibration that is saved names them.
+    # The weights are hashed when saved.
     calibrate = Calibration(**calibration, weights_sha256="").probability
     return calibration, DecisionRule(calibrate, points, default, band), _describe(recipe, sets, band)
 

@@ -1,4 +1,4 @@
-"""Drift: does another site's score distribution, class by class, differ from the training site's?"""
+"""Drift: does another site's score distribution differ, class by class, from the training site's?"""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from app.names import LABELS
 
 SCORES_FILE = "validation_scores.json"
-"""In an entry's folder: logits and labels of its unperturbed validation films."""
+"""In an entry: logits and labels of its unperturbed validation films."""
 
 FEWEST_PATIENTS = 20
 """Patients of a class below which no drift is reported."""
 
 LEVEL = 0.01
-"""Significance level of each test, of which a page makes four: two tests, two classes."""
+"""Significance level of each of a page's four tests: two, of two classes."""
 
 MODERATE, STRONG = 0.10, 0.25
-"""Population stability index from which a shift counts as moderate or strong (Siddiqi 2006)."""
+"""Population stability index from which a shift is moderate or strong (Siddiqi 2006)."""
 
 _MOST_BINS = 10
 Verdict = Literal["too few", "no drift", "slight", "moderate", "strong"]
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scores:
-    """Logits, labels (0 or 1) and patients (`groups`) of films, each of shape (films,)."""
+    """Logits, labels (0 or 1) and patients of films, each (films,)."""
 
     logits: Floats
     labels: NDArray[np.int64]
@@ -40,17 +40,17 @@ class Scores:
 
 @dataclass(frozen=True)
 class ClassDrift:
-    """How the scores of one class differ from the training site's.
+    """How one class's scores differ from the training site's.
 
     Attributes:
         label: the class.
-        patients: of this class here; the tests count patients, since the films of one are alike.
-        statistic: of Kolmogorov and Smirnov: largest distance between the cumulative distributions, 0 to 1.
-        p_value: of the statistic, asymptotic (Stephens 1970).
-        noticeable: the smallest statistic that is significant at `LEVEL` with so few patients.
+        patients: here; tests count patients, since films of one are alike.
+        statistic: Kolmogorov-Smirnov: largest distance between cumulative distributions, 0 to 1.
+        p_value: asymptotic (Stephens 1970).
+        noticeable: the smallest statistic significant at `LEVEL` with so few patients.
         stability: population stability index over bins of equal mass at the training site, less its expectation.
-        medians: of the logits, at the training site and here.
-        verdict: "no drift" where neither test is significant; else the size by `stability`.
+        medians: of logits, at the training site and here.
+        verdict: "no drift" where neither test is significant; else the size of `stability`.
     """
 
     label: str
@@ -66,26 +66,22 @@ class ClassDrift:
 def write_validation_scores(
     folder: Path, logits: NDArray[Any], labels: NDArray[Any], groups: NDArray[Any] | None = None
 ) -> None:
-    """Write the logits of an entry's unperturbed validation films, for comparison with other sites.
+    """Write logits and labels (films,) of an entry's unperturbed validation films, for comparison with other sites.
 
-    Args:
-        folder: of the entry.
-        logits: of shape (films,).
-        labels: 0 or 1 (PNEUMONIA), of shape (films,).
-        groups: the patient of each film; None counts every film as one.
+    `groups` are patients; None: each film is one.
     """
     content: dict[str, list[Any]] = {
         "logits": [round(logit, 4) for logit in np.asarray(logits, np.float64).tolist()],
         "labels": np.asarray(labels, np.int64).tolist(),
     }
     if groups is not None:
-        # Renumbered: what identifies a patient elsewhere has no place in an entry.
+        # Renumbered: nothing in an entry identifies a patient elsewhere.
         content["patients"] = np.unique(np.asarray(groups), return_inverse=True)[1].tolist()
     (folder / SCORES_FILE).write_text(json.dumps(content) + "\n")
 
 
 def read_validation_scores(folder: Path) -> Scores | None:
-    """Read what `write_validation_scores` wrote; None where the file is missing or malformed."""
+    """Read what `write_validation_scores` wrote; None: missing or malformed."""
     try:
         content = json.loads((folder / SCORES_FILE).read_bytes())
         logits = np.array(content["logits"], np.float64)
@@ -98,7 +94,7 @@ def read_validation_scores(folder: Path) -> Scores | None:
 
 
 def measure_drift(training: Scores, here: Scores) -> list[ClassDrift]:
-    """Compare the scores of each class that both sites have."""
+    """Compare the scores of each class at both sites."""
     return [
         _compare(label, _of_class(training, number), _of_class(here, number))
         for number, label in enumerate(LABELS)
@@ -116,8 +112,8 @@ def _compare(label: str, training: Scores, here: Scores) -> ClassDrift:
     p_value = float(kstwobign.sf((root + 0.12 + 0.11 / root) * statistic))
     bins = int(min(_MOST_BINS, max(2, min(patients, reference) // 5)))
     index = _stability_index(training.logits, here.logits, bins)
-    # Without drift the index is distributed as (1/n + 1/m) times chi-square with bins - 1 degrees of freedom
-    # (Yurdakul and Naranjo 2020): on few films it is large by chance.
+    # Without drift, the index is (1/n + 1/m) times chi-square with bins - 1 degrees of freedom (Yurdakul and Naranjo
+    # 2020): large by chance on few films.
     stability = max(0.0, index - inverse_size * (bins - 1))
     is_significant = p_value < LEVEL or index > inverse_size * chi2.ppf(1 - LEVEL, bins - 1)
     verdict: Verdict = "no drift"
@@ -138,6 +134,6 @@ def _of_class(scores: Scores, number: int) -> Scores:
 def _stability_index(training: Floats, here: Floats, bins: int) -> float:
     edges = np.quantile(training, np.linspace(0, 1, bins + 1)[1:-1])
     counts = [np.bincount(np.searchsorted(edges, scores), minlength=bins) for scores in (training, here)]
-    # Half a film in every bin: an empty one would make the index infinite.
+    # Half a film in every bin: else an empty one makes the index infinite.
     expected, found = ((count + 0.5) / (count.sum() + bins / 2) for count in counts)
     return float(np.sum((found - expected) * np.log(found / expected)))

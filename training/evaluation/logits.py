@@ -1,4 +1,4 @@
-"""Films → logits, by the serving engine, on all cores."""
+"""Films → logits, by the serving engine."""
 
 from __future__ import annotations
 
@@ -16,16 +16,7 @@ _CHUNK = 16
 
 
 def compute_logits(engine: Engine, pixels: NDArray[np.uint8], console: Console) -> NDArray[np.float32]:
-    """Compute the logits of films on all cores, with a progress bar.
-
-    Args:
-        engine: of the model.
-        pixels: uint8 of shape (films, height, width), of the model's input size.
-        console: where the progress bar goes.
-
-    Returns:
-        float32 of shape (films,).
-    """
+    """Compute float32 logits (films,) of uint8 films (films, height, width) on all cores, with a progress bar."""
     chunks = _cut(pixels)
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar(console) as progress:
         answers = progress.track(pool.map(engine.logits, chunks), len(chunks), description="Computing logits")
@@ -33,12 +24,12 @@ def compute_logits(engine: Engine, pixels: NDArray[np.uint8], console: Console) 
 
 
 def compute_logits_here(engine: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Compute the same in the calling thread alone, without a progress bar."""
+    """Compute the same in the calling thread, without a bar."""
     return np.concatenate([engine.logits(chunk) for chunk in _cut(pixels)])
 
 
 def progress_bar(console: Console) -> Progress:
-    """Return the progress bar of `evaluate`; it vanishes when done."""
+    """Return a progress bar that vanishes when done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True)
 

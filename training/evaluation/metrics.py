@@ -1,4 +1,4 @@
-"""Labels and predictions → the metrics of binary classification, each with an interval."""
+"""Labels and predictions → metrics of binary classification, with intervals."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ METRICS = ("accuracy", "sensitivity", "specificity", "f1", "auc", "brier", "ece"
 ECE_BINS = 15
 
 _CHUNK = 4_000_000
-"""Weights held at a time while resampling: 32 MB."""
+"""Weights held at once while resampling: 32 MB."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric with its 95 % bootstrap interval; all None, and a note, where the films do not define it."""
+    """A metric with its 95 % bootstrap interval; where undefined, all None and a note."""
 
     value: float | None
     low: float | None
@@ -31,7 +31,7 @@ class Metric:
         return self.format()
 
     def format(self, digits: int = 3) -> str:
-        """Return `value (low to high)`; the value alone without an interval; the note, or a dash, without a value."""
+        """Return `value (low to high)`; without an interval the value; without a value the note or a dash."""
         if self.value is None:
             return self.note or "–"
         if self.low is None or self.high is None:
@@ -39,17 +39,17 @@ class Metric:
         return f"{self.format_value(digits)} ({self.format_interval(digits)})"
 
     def format_value(self, digits: int = 3) -> str:
-        """Return the value; a dash where there is none."""
+        """Return the value, or a dash."""
         return "–" if self.value is None else f"{self.value:.{digits}f}"
 
     def format_interval(self, digits: int = 3) -> str:
-        """Return `low to high`; the note, or nothing, without an interval."""
+        """Return `low to high`; else the note or nothing."""
         if self.low is None or self.high is None:
             return self.note or ""
         return f"{self.low:.{digits}f} to {self.high:.{digits}f}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for `model.json`: rounded to 6 places, the note only where there is one."""
+        """Return it for `model.json`, rounded to 6 places; a note only if any."""
         fields = {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(self).items()}
         return fields if self.note else {key: value for key, value in fields.items() if key != "note"}
 
@@ -64,20 +64,20 @@ def binary_metrics(
 ) -> dict[str, Metric]:
     """Compute `METRICS`, each with the percentile interval of a cluster bootstrap (Field and Welsh 2007).
 
-    Patients, not films, are resampled, since the films of one are alike. Resamples that leave a metric undefined are
-    left out. Resampling only raises the ECE: an interval wholly above its value is extended down to it. For
-    proportions of 0 and 1 see `widen`.
+    Patients, not films, are resampled, since films of one are alike. Resamples that leave a metric undefined are left
+    out. Resampling only raises the ECE: an interval wholly above its value is extended down to it. Proportions of 0 and
+    1: see `widen`.
 
     Args:
-        labels: 0 or 1 (PNEUMONIA), of shape (films,).
-        probabilities: of PNEUMONIA, 0 to 1, of shape (films,).
-        predicted: whether PNEUMONIA is predicted, of shape (films,).
+        labels: 0 or 1 (PNEUMONIA), (films,).
+        probabilities: of PNEUMONIA, 0 to 1, (films,).
+        predicted: whether PNEUMONIA is predicted, (films,).
         groups: the patient of each film, any values.
-        n_bootstrap: number of resamples.
+        n_bootstrap: resamples.
         seed: of the resampling.
 
     Raises:
-        ValueError: the shapes differ, or there are no films.
+        ValueError: shapes differ, or there are no films.
     """
     y, p = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
     called = np.asarray(predicted, np.float64)
@@ -103,13 +103,13 @@ def binary_metrics(
 
 
 def widen(proportion: Metric, patients: int) -> Metric:
-    """Give a proportion of exactly 0 or 1 Wilson's interval (1927), with patients as trials; return others unchanged.
+    """Give a proportion of exactly 0 or 1 Wilson's interval (1927), with patients as trials; leave others.
 
-    A bootstrap never samples what was not observed: its interval would be a point.
+    A bootstrap never samples the unobserved: its interval would be a point.
     """
     if proportion.value not in (0.0, 1.0):
         return proportion
-    # SciPy costs half a second to import, and few callers come here.
+    # SciPy takes half a second to import; few callers come here.
     from scipy.stats import binomtest
 
     interval = binomtest(int(proportion.value) * patients, patients).proportion_ci(0.95, method="wilson")
@@ -117,7 +117,7 @@ def widen(proportion: Metric, patients: int) -> Metric:
 
 
 def resample(member: NDArray[np.intp], n_bootstrap: int, seed: int) -> Iterator[Floats]:
-    """Yield weights of films, (resamples, films): how often each film's patient was sampled, with replacement."""
+    """Yield weights (resamples, films): how often each film's patient was sampled, with replacement."""
     rng = np.random.default_rng(seed)
     patients = int(member.max()) + 1
     chunk = max(1, _CHUNK // max(member.size, patients))
@@ -129,16 +129,15 @@ def resample(member: NDArray[np.intp], n_bootstrap: int, seed: int) -> Iterator[
 
 
 def bin_by_mass(position: Floats) -> NDArray[np.intp]:
-    """Return the bin of equal mass, 0 to `ECE_BINS` - 1, of films sorted by probability.
+    """Return bins of equal mass, 0 to `ECE_BINS` - 1, of films sorted by probability.
 
-    Args:
-        position: proportion of the films that lie below the middle of each film, 0 to 1.
+    `position` is the proportion of films below each film's middle, 0 to 1.
     """
     return np.minimum((position * ECE_BINS).astype(np.intp), ECE_BINS - 1)
 
 
 def _weighted(weights: Floats, y: Floats, p: Floats, called: Floats) -> dict[str, Floats]:
-    """Compute every metric for each row of weights (resamples, films); films sorted by rising probability."""
+    """Compute metrics for each row of weights (resamples, films); probabilities rise."""
     total = weights.sum(axis=1)
     positives, negatives = weights @ y, weights @ (1 - y)
     true_positives, false_positives = weights @ (y * called), weights @ ((1 - y) * called)
@@ -155,7 +154,7 @@ def _weighted(weights: Floats, y: Floats, p: Floats, called: Floats) -> dict[str
 
 
 def _auc(weights: Floats, y: Floats, p: Floats) -> Floats:
-    """Count the pairs in which the positive film ranks above the negative one; a tie counts half."""
+    """Count pairs whose positive film ranks above the negative; a tie counts half."""
     starts = np.flatnonzero(np.r_[True, np.diff(p) > 0])
     positive = np.add.reduceat(weights * y, starts, axis=1)
     negative = np.add.reduceat(weights * (1 - y), starts, axis=1)
@@ -165,7 +164,7 @@ def _auc(weights: Floats, y: Floats, p: Floats) -> Floats:
 
 
 def _ece(weights: Floats, y: Floats, p: Floats, total: Floats) -> Floats:
-    """Compute the expected calibration error over bins of equal mass (Nixon et al. 2019)."""
+    """Compute expected calibration errors over bins of equal mass (Nixon et al. 2019)."""
     middle = (np.cumsum(weights, axis=1) - weights / 2) / total[:, np.newaxis]
     rows = np.arange(len(weights))[:, np.newaxis] * ECE_BINS
     bins = (rows + bin_by_mass(middle)).ravel()

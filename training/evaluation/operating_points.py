@@ -1,4 +1,4 @@
-"""The operating points of a finished model: named thresholds on the logit."""
+"""Operating points: named thresholds on the logit."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from training.evaluation.perturbed_sets import PerturbedSets
 Choose = Callable[[PerturbedSets], float]
 
 TARGET_RATE = 0.99
-"""Lowest sensitivity of `high-sensitivity`, and lowest specificity of `high-specificity`, in every set."""
+"""Lowest sensitivity of `high-sensitivity`, and specificity of `high-specificity`, in every set."""
 
 MARGIN = 1e-4
-"""Least distance, in logits, between a threshold and a film, so that no rounding changes the film's class."""
+"""Least distance in logits of a threshold from a film: no rounding changes its class."""
 
 
 def _choose_balanced(sets: PerturbedSets) -> float:
     thresholds, sensitivity, specificity = _measure_thresholds(sets)
     youden = np.round(sensitivity.mean(axis=0) + specificity.mean(axis=0), 12)
-    # The lowest of equals: it misses fewer.
+    # Of equals the lowest, which misses fewer.
     return float(thresholds[np.argmax(youden)])
 
 
@@ -47,15 +47,11 @@ CHOICES: dict[str, tuple[Choose, str]] = {
         f"the lowest threshold with a specificity of at least {TARGET_RATE:.0%} on the validation films, in every set",
     ),
 }
-"""Name → (sets of validation films → threshold, its definition in words)."""
+"""Name → (sets → threshold, definition)."""
 
 
 def choose_points(names: tuple[str, ...], sets: PerturbedSets) -> dict[str, float]:
-    """Choose each named threshold on validation films, all sets with equal weight.
-
-    Args:
-        names: from `CHOICES`.
-        sets: of the validation films; unperturbed films alone are one set.
+    """Choose thresholds named in `CHOICES` on validation films, sets weighted equally.
 
     Raises:
         ValueError: only one class is present.
@@ -66,9 +62,9 @@ def choose_points(names: tuple[str, ...], sets: PerturbedSets) -> dict[str, floa
 
 
 def _measure_thresholds(sets: PerturbedSets) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the thresholds to choose from, rising, with every set's sensitivity and specificity there.
+    """Return the possible thresholds, rising, with every set's sensitivity and specificity there.
 
-    A threshold lies halfway between two neighbouring logits of any set, or beyond all of them.
+    They lie halfway between neighbouring logits of any set, or beyond all.
     """
     logits = sets.logits.astype(np.float64)
     distinct = np.unique(logits)

@@ -1,4 +1,4 @@
-"""Logits of unperturbed and perturbed films → every metric that `model.json` records of them."""
+"""Logits of unperturbed and perturbed films → the metrics in `model.json`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.evaluation.perturbed_sets import PerturbedSets
 
 @dataclass(frozen=True)
 class Performance:
-    """A finished model on labelled films, unperturbed and, where there are such sets, perturbed."""
+    """A finished model on labelled films, unperturbed and perturbed."""
 
     rule: DecisionRule
     sets: PerturbedSets
@@ -25,7 +25,7 @@ class Performance:
     perturbed: Assessment | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for `model.json`: the unperturbed films, and under `perturbed` all perturbed sets together."""
+        """Return it for `model.json`: unperturbed films, and all perturbed sets together under `perturbed`."""
         metrics = {
             **self.unperturbed.to_json(),
             "chance_ece": simulate_ece(self.unperturbed.probabilities),
@@ -48,7 +48,7 @@ class Performance:
         return described
 
     def _describe_sets(self) -> dict[str, Any]:
-        """Return the AUC of every set, and sensitivity and specificity of each operating point there."""
+        """Return each set's AUC, and sensitivity and specificity at each operating point."""
         labels, one_each = self.sets.labels, np.arange(len(self.sets.labels))
         described: dict[str, Any] = {}
         for name, logits in zip(self.sets.names, self.sets.logits, strict=True):
@@ -62,7 +62,7 @@ class Performance:
 
 
 def measure_performance(sets: PerturbedSets, rule: DecisionRule) -> Performance:
-    """Compute the metrics of a model, with its decision rule, on labelled films."""
+    """Compute the metrics of a model with its decision rule."""
 
     def assess_pool(part: PerturbedSets) -> Assessment:
         return assess(

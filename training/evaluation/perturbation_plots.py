@@ -1,4 +1,4 @@
-"""Performance on unperturbed and perturbed films → a reliability diagram and a risk-coverage plot."""
+"""Performance on unperturbed and perturbed films → reliability and risk-coverage plots."""
 
 from __future__ import annotations
 
@@ -15,14 +15,7 @@ _STYLES = {"unperturbed": ("o-", COLOURS["NORMAL"]), "perturbed": ("s--", COLOUR
 
 
 def write_perturbation_plots(performance: Performance, folder: Path, title: str, prefix: str = "") -> None:
-    """Write `calibration.png` and `risk_coverage.png` into a folder.
-
-    Args:
-        performance: what is plotted.
-        folder: of the entry.
-        title: above the plots.
-        prefix: before each file name.
-    """
+    """Write `calibration.png` and `risk_coverage.png`, each name after `prefix`."""
     _plot_calibration(performance, folder / f"{prefix}calibration.png", title)
     _plot_risk_coverage(performance, folder / f"{prefix}risk_coverage.png", title)
 

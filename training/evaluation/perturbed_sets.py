@@ -1,4 +1,4 @@
-"""Labelled films → a network's logits on them, unperturbed and on perturbed sets of the same films."""
+"""Labelled films → a network's logits, unperturbed and on perturbed sets."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from training.data.patients import Grouping
 Logits = NDArray[np.float32]
 
 STYLE_OF_ANOTHER = "style of another film"
-"""Name of a set after style transfer, alone or before a perturbation's name."""
+"""Names a set after style transfer, alone or before a perturbation."""
 
 
 @dataclass(frozen=True)
 class PerturbedSets:
-    """A network's logits on films, one row a set; the first is unperturbed.
+    """A network's logits on films, one row a set.
 
     Attributes:
-        names: of the sets; `UNPERTURBED.name` first.
-        logits: float32 of shape (sets, films).
-        labels: 0 or 1 (PNEUMONIA), of shape (films,).
-        patients: of the films.
+        names: of sets, `UNPERTURBED.name` first.
+        logits: (sets, films).
+        labels: 0 or 1 (PNEUMONIA), (films,).
+        patients: of films.
     """
 
     names: tuple[str, ...]
@@ -37,12 +37,12 @@ class PerturbedSets:
 
     @property
     def unperturbed(self) -> PerturbedSets:
-        """The unperturbed films alone."""
+        """The first set alone."""
         return PerturbedSets(self.names[:1], self.logits[:1], self.labels, self.patients)
 
     @property
     def perturbed(self) -> PerturbedSets | None:
-        """The perturbed sets alone; None where there are none."""
+        """The other sets, if any."""
         if len(self.names) == 1:
             return None
         return PerturbedSets(self.names[1:], self.logits[1:], self.labels, self.patients)
@@ -53,7 +53,7 @@ class PerturbedSets:
         return PerturbedSets(self.names, self.logits[:, films], self.labels[films], patients)
 
     def pool(self) -> tuple[NDArray[np.uint8], Logits, Grouping]:
-        """Return labels, logits and patients of all sets in one row, each of shape (sets × films,)."""
+        """Return labels, logits and patients of all sets in one row, each (sets × films,)."""
         times = len(self.names)
         groups = np.tile(self.patients.groups, times)
         return np.tile(self.labels, times), self.logits.ravel(), Grouping(groups, self.patients.rule)
@@ -62,16 +62,16 @@ class PerturbedSets:
 def compute_perturbed_sets(
     compute: Callable[[NDArray[np.uint8]], Logits], films: Films, source: Films | None, patients: Grouping
 ) -> PerturbedSets:
-    """Compute the logits of films unperturbed and, where larger ones are given, under `VALIDATION_PERTURBATIONS`.
+    """Compute the logits of films, unperturbed and under `VALIDATION_PERTURBATIONS`.
 
-    Each set comes a second time after style transfer, with another seed each: elsewhere style predicts the class
-    differently or not at all, so a threshold must not rely on it.
+    Each set comes again after style transfer, each with its own seed: elsewhere style predicts the class differently or
+    not at all, so no threshold may rely on it.
 
     Args:
-        compute: uint8 films (films, height, width) → logits (films,).
+        compute: uint8 (films, height, width) → logits (films,).
         films: at the network's size, as the service reads them.
-        source: the same films at `films.SOURCE_SIDE`, which are perturbed; None: unperturbed films alone.
-        patients: of the films.
+        source: the same at `films.SOURCE_SIDE`, to be perturbed; None: no perturbed sets.
+        patients: of films.
     """
     height, width = films.pixels.shape[1:]
     names, logits = [UNPERTURBED.name], [compute(films.pixels)]

@@ -1,4 +1,4 @@
-"""An assessment, or the history of a training → plots (PNG); no metric is computed here."""
+"""An assessment, or a training's history → plots (PNG); no metric is computed here."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.names import LABELS
 from training.evaluation.assessment import Assessment
 from training.evaluation.curves import reliability, roc
 
-# Blue and vermilion of Okabe and Ito (2008): distinct in every kind of colour vision, and in gray.
+# Okabe and Ito (2008): distinct in every colour vision, and in gray.
 COLOURS = dict(zip(LABELS, ("#0072B2", "#D55E00"), strict=True))
 UNIT = (-0.02, 1.02)
-"""Limits of an axis from 0 to 1 that show the markers at its ends whole."""
+"""Limits that show markers at 0 and 1 whole."""
 
 
 def plot_assessment(assessment: Assessment, path: Path, title: str) -> None:
-    """Plot confusion matrix, ROC curve, scores by label and reliability diagram into one PNG."""
+    """Plot confusion matrix, ROC curve, scores by label and reliability diagram."""
     figure, axes = make_panels(title, 2, 2)
     _plot_confusion(axes[0], assessment)
     _plot_roc(axes[1], assessment)
@@ -35,7 +35,7 @@ def plot_assessment(assessment: Assessment, path: Path, title: str) -> None:
 def write_learning_curves(history: list[dict[str, float]], folder: Path, *, is_blended: bool = False) -> str:
     """Plot loss and accuracy of every epoch as `learning_curves.png`, and return that name.
 
-    With blended labels (mixup, smoothing) a training accuracy is not defined, and left out.
+    Blended labels (mixup, smoothing) leave training accuracy undefined.
     """
     figure, axes = make_panels("Learning curves (training films augmented, validation films plain)", 1, 2)
     epochs = [epoch["epoch"] for epoch in history]
@@ -54,7 +54,7 @@ def write_learning_curves(history: list[dict[str, float]], folder: Path, *, is_b
 def make_panels(
     title: str, rows: int, columns: int, width: float = 4.6, height: float = 4.0
 ) -> tuple[Figure, list[Axes]]:
-    """Make a figure of `rows` × `columns` panels of `width` × `height` inches; return it and the panels, row by row."""
+    """Make a figure of panels, each `width` × `height` inches; return it and them, row by row."""
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     figure.suptitle(title, fontsize=11)
     axes = [figure.add_subplot(rows, columns, number + 1) for number in range(rows * columns)]
@@ -66,12 +66,12 @@ def make_panels(
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Save a figure as PNG; the same figure gives the same bytes."""
-    # The version of matplotlib is left out.
+    # Without Matplotlib's version.
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
 def prepare_reliability(axis: Axes, bins: int) -> None:
-    """Prepare the axis of a reliability diagram of so many bins."""
+    """Prepare the axis of a reliability diagram."""
     axis.plot([0, 1], [0, 1], ":", color="gray")
     axis.set(xlabel=f"Mean predicted probability, {bins} bins of equal mass", ylabel="Proportion of PNEUMONIA")
     axis.set(xlim=UNIT, ylim=UNIT)

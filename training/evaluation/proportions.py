@@ -1,4 +1,4 @@
-"""Proportions of films, and predictive values, each with an interval over resampled patients."""
+"""Proportions of films, and predictive values, with intervals over resampled patients."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 PREVALENCES = (0.02, 0.1, 0.3, 0.62)
-"""Prevalences at which predictive values are computed: from screening to the official test split."""
+"""Of predictive values: from screening to the official test split."""
 
 
 def measure_proportions(masks: dict[str, tuple[Mask, Mask]], groups: NDArray[np.int64]) -> dict[str, Metric]:
-    """Compute proportions with 95 % percentile intervals of 1000 resamples of patients; of 0 and 1 see `widen`.
+    """Compute proportions with 95 % percentile intervals of 1000 resamples of patients; see `widen`.
 
     Args:
-        masks: name → (films in the numerator, films in the denominator), each of shape (films,).
+        masks: name → (films in the numerator, in the denominator), each (films,).
         groups: the patient of each film.
 
     Returns:
-        name → proportion, 0 to 1; without a value, and with a note, where the denominator is empty.
+        name → proportion, 0 to 1; a note where the denominator is empty.
     """
     resampled = _resample_proportions(list(masks.values()), groups)
     return {
@@ -34,13 +34,10 @@ def measure_proportions(masks: dict[str, tuple[Mask, Mask]], groups: NDArray[np.
 def predictive_values(
     labels: NDArray[np.uint8], predicted: Mask, groups: NDArray[np.int64]
 ) -> dict[str, dict[str, Metric]]:
-    """Compute positive and negative predictive value at each of `PREVALENCES`, by Bayes' rule.
+    """Compute `ppv` and `npv` at each of `PREVALENCES` (as text) by Bayes' rule.
 
-    With sensitivity s, specificity c and prevalence p: PPV = s p / (s p + (1 - c)(1 - p)), and
+    With sensitivity s, specificity c and prevalence p: PPV = s p / (s p + (1 - c)(1 - p)),
     NPV = c (1 - p) / (c (1 - p) + (1 - s) p).
-
-    Returns:
-        the prevalence as text → `ppv` and `npv`.
     """
     positive = labels == 1
     sensitivity, specificity = _resample_proportions(
@@ -57,7 +54,7 @@ def predictive_values(
 
 
 def _resample_proportions(masks: list[tuple[Mask, Mask]], groups: NDArray[np.int64]) -> list[Floats]:
-    """Return each proportion of all films, then of 1000 resamples of patients: float64 of shape (1001,)."""
+    """Return each proportion of all films, then of 1000 resamples of patients, float64 (1001,)."""
     member = np.unique(groups, return_inverse=True)[1]
     patients = int(member.max()) + 1
     weights = np.concatenate([np.ones((1, patients)), *resample(np.arange(patients), 1000, 0)])

@@ -1,4 +1,4 @@
-"""Somebody's own Keras network → a model_store entry that the service can serve."""
+"""A Keras network trained elsewhere → a model_store entry."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.publishing.maps import maps_of
 from training.publishing.serving_form import export_serving, save_network
 
 MAX_LAYERS = 8
-"""Layers whose activations are offered as maps: of a deep network, so many from its first to its last."""
+"""Most layers offered as maps, spread from first to last."""
 
 _TOLERANCE = 1e-5
 
@@ -37,24 +37,21 @@ def adopt(
     conventions: Conventions | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Write an entry for a network that was trained elsewhere: identity calibration, the operating point `half`.
+    """Write an entry of a network trained elsewhere: identity calibration, operating point `half`; return its folder.
 
-    Its weights stay as they are, unlike those of the networks trained here, which are rounded to what float16 holds.
+    Its weights stay, unlike those trained here, which are rounded to float16.
 
     Args:
-        network_file: a saved Keras model; see `foreign_file` and `foreign_network` for what is taken.
+        network_file: a saved Keras model; see `foreign_file` and `foreign_network`.
         store: the model store.
         name: of the entry.
-        prevalence: share of PNEUMONIA among the films that it was trained on, 0 to 1.
+        prevalence: proportion of PNEUMONIA among its training films, 0 to 1.
         intended_use: a sentence or two, for `/model`.
-        conventions: what the file does not say; None: the defaults.
-        report: is told in sentences what was taken for what.
-
-    Returns:
-        the folder of the new entry.
+        conventions: what the file does not say.
+        report: receives sentences on what was taken for what.
 
     Raises:
-        ArtifactRefused: the network cannot be taken over; the message says why.
+        ArtifactRefused: the network cannot be adopted; the message says why.
     """
     loaded = load_foreign(network_file)
     with _refuse("This network cannot be rewritten"):
@@ -69,7 +66,7 @@ def adopt(
         path = staged.folder / "model.keras"
         with _refuse("This network cannot be rewritten"):
             save_network(adapted.network, path)
-            # What is served is the file, and in it a layer that is shared with `foreign` is used once.
+            # The file is served; in it, a layer shared with `foreign` is used once.
             network = keras.saving.load_model(path, compile=False)
         with _refuse("OpenVINO does not take this network over"):
             maps = export_serving(network, staged.folder / "serving", _choose_layers(network))
@@ -93,7 +90,7 @@ def adopt(
 
 
 def _check_answers(adapted: Adapted, films: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
-    """Refuse a rewrite that changes an answer, and a network that answers no number."""
+    """Refuse a rewrite that changes an answer, and a network that returns no number."""
     batch = films[..., np.newaxis].astype(np.float32)
     expected = adapted.answer(batch)
     network = adapted.network
@@ -114,12 +111,12 @@ def _choose_layers(network: keras.Model) -> list[str]:
 
 @contextmanager
 def _refuse(saying: str) -> Iterator[None]:
-    """Turn what Keras and OpenVINO raise for a network that they do not know into its refusal, with their reason."""
+    """Turn what Keras and OpenVINO raise into a refusal with their reason."""
     try:
         yield
     except (PneumoServeError, OSError):
         raise
-    except Exception as error:  # they raise a dozen kinds, of which several are their own
+    except Exception as error:  # they raise a dozen kinds, several their own
         raise ArtifactRefused(f"{saying}: {shorten_reason(error)}") from None
 
 

@@ -1,4 +1,4 @@
-"""A file or folder that somebody trained elsewhere → the Keras network in it, or the reason why there is none."""
+"""A file or folder from elsewhere → its Keras network, or why there is none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.errors import ArtifactRefused
 from app.inference.keras_graph import Network
 
 MAX_REASON = 300
-"""Characters of what Keras says that are shown; its own messages can be forty lines of configuration."""
+"""Characters shown of Keras' messages, which can be forty lines of configuration."""
 
 _WANTED = "Expected a network saved by Keras: a .keras file, or HDF5 (.h5)."
 _SAVE_AGAIN = "Load it where it was made and save it again: model.save('network.keras')."
@@ -26,32 +26,29 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def load_foreign(path: Path) -> Network:
-    """Load a saved Keras network. What it is tells its content, not its name; code that it holds is not run.
+    """Load a saved Keras network, not compiled. Its content decides what it is; code in it is not run.
 
     Args:
         path: a `.keras` file, one unpacked into a folder, or a whole model as HDF5.
 
-    Returns:
-        the Keras model, not compiled.
-
     Raises:
-        ArtifactRefused: there is no network in it; in one line, with Keras' own reason where Keras had one.
+        ArtifactRefused: no network; in one line, with Keras' own reason if any.
     """
     ending = _find_ending(path)
     with tempfile.TemporaryDirectory() as aside:
-        # Keras goes by the ending, and TensorFlow before 2.12 wrote HDF5 under `.keras`.
+        # Keras goes by the ending; TensorFlow before 2.12 wrote HDF5 under `.keras`.
         named = Path(aside) / f"network{ending}"
         named.symlink_to(path.resolve())
         try:
             return keras.saving.load_model(named, compile=False, safe_mode=True)
-        except Exception as error:  # Keras, h5py and zipfile raise a dozen kinds, and a broken file can raise any
+        except Exception as error:  # a broken file can raise any kind
             reason = shorten_reason(error).replace(str(named), str(path))
     step = next((step for said, step in _NEXT_STEPS.items() if re.search(said, reason)), "")
     raise ArtifactRefused(f"Keras does not load this network: {reason}{step}")
 
 
 def shorten_reason(error: Exception) -> str:
-    """Return what an error of Keras says as one line: the innermost reason, without the configuration around it."""
+    """Return a Keras error's innermost reason as one line, without configuration."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     text = re.sub(r"\x1b\[[0-9;]*m", "", text).rpartition("Exception encountered:")[2]
     text = re.split(r"Full object config:|\bconfig=\{", text)[0]
@@ -64,7 +61,7 @@ def shorten_reason(error: Exception) -> str:
 
 
 def _find_ending(path: Path) -> Literal["", ".keras", ".h5"]:
-    """Return the ending by which Keras knows such a file, from its first bytes; none for a folder."""
+    """Return the ending that Keras expects, from the first bytes; none for a folder."""
     try:
         if path.is_dir():
             return _find_folder(path)

@@ -1,4 +1,4 @@
-"""The last layers of somebody's network → the one logit of PNEUMONIA, by an exact rewrite."""
+"""A network's last layers → one logit of PNEUMONIA, by an exact rewrite."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Head:
-    """How a network answers: `activation(features @ kernel + bias)`, a sigmoid, softmax or linear.
+    """A network's end: `activation(features @ kernel + bias)`, a sigmoid, softmax or linear.
 
-    `features` is a symbolic tensor (N, C), `kernel` (C, units) and `bias` (units,), for one unit or two.
+    `features` is symbolic (N, C), `kernel` (C, units), `bias` (units,), for one unit or two.
     """
 
     activation: str
@@ -30,16 +30,13 @@ class Head:
 
     @property
     def units(self) -> int:
-        """The number of outputs, 1 or 2."""
+        """Outputs, 1 or 2."""
         return int(self.bias.size)
 
     def make_logit(self, pneumonia_is: Class) -> Tensor:
-        """Return the logit of PNEUMONIA, a layer `logit` that is Dense(1).
+        """Return the logit of PNEUMONIA, of a Dense(1) layer `logit`; `pneumonia_is` as in `Conventions`.
 
-        The sigmoid of the difference of two logits is their softmax, and that of a logit's negative is 1 - sigmoid.
-
-        Args:
-            pneumonia_is: the class number of PNEUMONIA: the index of one of two outputs, or what one output counts.
+        The sigmoid of two logits' difference is their softmax; that of a negative logit is 1 - sigmoid.
         """
         if self.units == 2:
             kernel = self.kernel[:, pneumonia_is] - self.kernel[:, 1 - pneumonia_is]
@@ -53,7 +50,7 @@ class Head:
         return logit
 
     def read_probability(self, outputs: Floats, pneumonia_is: Class) -> Floats:
-        """Return P(PNEUMONIA) (N,) from what the network itself answers, (N, units)."""
+        """Return P(PNEUMONIA) (N,) from the network's own outputs (N, units)."""
         if self.activation == "linear":
             squash = keras.ops.sigmoid if self.units == 1 else keras.ops.softmax
             outputs = np.asarray(squash(outputs))
@@ -62,7 +59,7 @@ class Head:
         return outputs[:, 0] if pneumonia_is == 1 else 1 - outputs[:, 0]
 
     def describe(self, pneumonia_is: Class) -> str:
-        """Return a sentence on which answer is taken for PNEUMONIA."""
+        """Return a sentence on which output is taken for PNEUMONIA."""
         other = 1 - pneumonia_is
         order = ("first", "second")[pneumonia_is]
         where = f"an output near {pneumonia_is}" if self.units == 1 else f"the {order} of its two outputs"
@@ -70,14 +67,10 @@ class Head:
 
 
 def read_head(answer: Tensor, *, is_logit: bool) -> Head:
-    """Find the last layers of a network.
-
-    Args:
-        answer: the network's output, a symbolic tensor.
-        is_logit: it was trained from logits, so that no sigmoid or softmax stands at its end.
+    """Find the last layers behind a network's symbolic output.
 
     Raises:
-        ArtifactRefused: they are neither a sigmoid of one output nor a softmax of two nor, with `is_logit`, plain.
+        ArtifactRefused: neither a sigmoid of one output nor a softmax of two nor, with `is_logit`, plain.
     """
     if len(answer.shape) != 2 or answer.shape[1] not in (1, 2):
         raise ArtifactRefused(
@@ -92,7 +85,7 @@ def read_head(answer: Tensor, *, is_logit: bool) -> Head:
         raise ArtifactRefused(_explain(activation, layer.name, units, is_logit=is_logit))
     of_dense = activation
     if activation != "linear" and not isinstance(layer, keras.layers.Dense):
-        # The activation stands alone, as a layer or an operation.
+        # The activation stands alone.
         tensor, of_dense = _enter(given), "linear"
         layer, given = origin_of(tensor)
     if isinstance(layer, keras.layers.Dense) and _name_activation(layer) == of_dense:
@@ -102,22 +95,22 @@ def read_head(answer: Tensor, *, is_logit: bool) -> Head:
 
 
 def inline(network: Network, tensor: Tensor) -> Tensor:
-    """Call a network on a symbolic tensor so that its layers, not itself, join the graph, and return its output.
+    """Call a network so that its layers, not itself, join the graph, and return its output.
 
-    As at inference, whoever calls the graph: some augmentation layers of Keras take a plain call for training.
+    As at inference: some of Keras' augmentation layers take a plain call for training.
     """
     return keras.tree.flatten(network.call(pack(network, tensor), training=False))[0]
 
 
 def pack(network: Network, tensor: Tensor) -> Any:
-    """Put a network's one input into the structure in which it takes it: a dict or list of one, say."""
+    """Put a network's one input into its structure: a dict or list of one, say."""
     if isinstance(network, keras.Sequential):
         return tensor
     return keras.tree.pack_sequence_as(network.input, [tensor])
 
 
 def _enter(tensor: Tensor) -> Tensor:
-    """Walk back over what is inert, into networks that are layers, to the operation that has a say in the answer."""
+    """Walk back over inert layers, into networks that are layers, to the operation that decides the answer."""
     tensor = skip_inert(tensor)
     layer, given = origin_of(tensor)
     while isinstance(layer, keras.Model) and given is not None and len(layer.outputs) == 1:
@@ -127,7 +120,7 @@ def _enter(tensor: Tensor) -> Tensor:
 
 
 def _name_activation(layer: Layer) -> str:
-    # The two are operations of keras.ops and, the second, a layer too.
+    # Operations of keras.ops; softmax is a layer too.
     name = type(layer).__name__.lower()
     if name in ("sigmoid", "softmax"):
         return name

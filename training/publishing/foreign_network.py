@@ -1,7 +1,7 @@
-"""A Keras network as somebody trained it → the same numbers in the form that the service reads.
+"""A Keras network from elsewhere → the same numbers in the service's form.
 
-That form takes gray films (N, height, width, 1) in 0 to 255, and ends in a layer `logit`, which is Dense(1), and the
-sigmoid `probability` of PNEUMONIA.
+It takes gray films (N, height, width, 1) in 0 to 255, and ends in a Dense(1) `logit` and the sigmoid `probability` of
+PNEUMONIA.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Scale = Literal["none", "0-1", "-1-1", "torch", "caffe"]
 Floats = NDArray[np.float32]
 
 MAX_SIDE = 4096
-"""Pixels a side of the films that an entry can name; see `InputSpec`."""
+"""Pixels a side of an entry's films; see `InputSpec`."""
 
 _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-# What a Rescaling multiplies by and adds. The last two are ImageNet's, as keras.applications.imagenet_utils has them, a
-# number a channel; that `caffe` also turns RGB into BGR changes nothing where all three are the gray film.
+# Factor and offset of a Rescaling. The last two are ImageNet's, from keras.applications.imagenet_utils, by channel;
+# that `caffe` also turns RGB into BGR changes nothing on gray films.
 _SCALES: dict[Scale, tuple[float | list[float], float | list[float]]] = {
     "0-1": (1 / 255, 0.0),
     "-1-1": (1 / 127.5, -1.0),
@@ -38,14 +38,13 @@ _SCALES: dict[Scale, tuple[float | list[float], float | list[float]]] = {
 
 @dataclass(frozen=True)
 class Conventions:
-    """What the file of a network does not say.
+    """What a network's file does not say.
 
     Attributes:
-        pneumonia_is: the class number of PNEUMONIA: the index of one of two outputs, or what one output counts.
-        scale: what the pixels were turned into before the network saw them: `none` leaves 0 to 255, `torch` and `caffe`
-            are those of ImageNet's networks.
-        size: (height, width) of its films, in pixels; None: its input says it.
-        is_logit: it was trained from logits, so that no sigmoid or softmax stands at its end.
+        pneumonia_is: PNEUMONIA's class number: the index of one of two outputs, or what one output counts.
+        scale: of pixels before the network: `none` leaves 0 to 255; `torch` and `caffe` are ImageNet's.
+        size: (height, width) of films, pixels; None: its input's.
+        is_logit: trained from logits, with no sigmoid or softmax at the end.
     """
 
     pneumonia_is: Class = 1
@@ -55,10 +54,10 @@ class Conventions:
 
 
 def read_size(text: str | None) -> tuple[int, int] | None:
-    """Read HEIGHTxWIDTH, or one number for both, in pixels; None stays None.
+    """Read HEIGHTxWIDTH, or one number for both, 1 to 4096 pixels.
 
     Raises:
-        ArtifactRefused: it is no size from 1 to 4096 pixels.
+        ArtifactRefused: another text.
     """
     if text is None:
         return None
@@ -69,10 +68,10 @@ def read_size(text: str | None) -> tuple[int, int] | None:
 
 
 class Adapted(NamedTuple):
-    """A network in the form that the service reads.
+    """A network in the service's form.
 
-    `answer` computes P(PNEUMONIA) (N,) of films (N, height, width, 1) by the network as it came; `notes` are sentences
-    on what was taken for what.
+    `answer` computes P(PNEUMONIA) (N,) of films (N, height, width, 1) by the original network; `notes` are sentences on
+    what was taken for what.
     """
 
     network: Network
@@ -83,11 +82,8 @@ class Adapted(NamedTuple):
 def adapt(foreign: Network, conventions: Conventions) -> Adapted:
     """Rewrite a network without changing an answer.
 
-    The weights stay shared with `foreign`, whose layers may be renamed.
-
-    Args:
-        foreign: a Sequential or functional model with one input (N, height, width, 1 or 3) and one output.
-        conventions: what its file does not say.
+    It is Sequential or functional, with one input (N, height, width, 1 or 3) and one output; its weights stay shared,
+    its layers may be renamed.
 
     Raises:
         ArtifactRefused: it cannot be rewritten exactly.
@@ -124,7 +120,7 @@ def adapt(foreign: Network, conventions: Conventions) -> Adapted:
 
 
 def _read_input(foreign: Network, conventions: Conventions) -> tuple[int, int, int]:
-    """Return height, width and channels of the films that a network takes."""
+    """Return height, width and channels of a network's films."""
     inputs, outputs = getattr(foreign, "inputs", None), getattr(foreign, "outputs", None)
     if not inputs or not outputs:
         raise ArtifactRefused("Expected a Sequential or functional network with weights. This one was saved unbuilt.")
@@ -150,7 +146,7 @@ def _read_input(foreign: Network, conventions: Conventions) -> tuple[int, int, i
 
 
 def _operations(tensor: Tensor) -> Iterator[Layer]:
-    """Yield the operations that a symbolic tensor comes from, the last one first, each once a call of it."""
+    """Yield the operations behind a symbolic tensor, last first, each call once."""
     seen: set[int] = set()
     waiting = [tensor]
     while waiting:
@@ -163,7 +159,7 @@ def _operations(tensor: Tensor) -> Iterator[Layer]:
 
 
 def _name_apart(tensor: Tensor) -> None:
-    """Rename operations until no two of a graph share a name, as Keras wants it; the last ones keep theirs."""
+    """Rename operations until all names differ, as Keras requires; the last keep theirs."""
     named: dict[str, Layer] = {}
     for operation in _operations(tensor):
         name, number = operation.name, 1
@@ -173,7 +169,7 @@ def _name_apart(tensor: Tensor) -> None:
 
 
 def _scales(tensor: Tensor) -> bool:
-    """Return whether any operation behind a symbolic tensor seems to be there to scale pixels."""
+    """Return whether an operation behind a symbolic tensor seems to scale pixels."""
     for operation in _operations(tensor):
         if isinstance(operation, (keras.layers.Rescaling, keras.layers.Normalization)):
             return True

@@ -1,4 +1,4 @@
-"""A Keras network of any precision → the same network in float32, as both engines compute."""
+"""A Keras network of any precision → the same in float32, as both engines compute."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FLOATS = ("float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16")
 
 
 def to_float32(network: Network) -> Network:
-    """Return a network that computes in float32 with float32 weights: itself if it does so already, else a copy.
+    """Return a network that computes in float32: itself if it does already, else a copy.
 
     Raises:
         ArtifactRefused: its weights are integers.
@@ -29,7 +29,7 @@ def to_float32(network: Network) -> Network:
 
 
 def _change(part: Any) -> Any:
-    """Return a part of a configuration with float32 wherever another precision is set."""
+    """Return part of a configuration with float32 for any other precision."""
     if isinstance(part, (list, tuple)):
         return type(part)(_change(item) for item in part)
     if not isinstance(part, dict):

@@ -1,4 +1,4 @@
-"""Small films drawn for `golden.json`: something like chests, from clear to hazy, and never a patient's."""
+"""Films drawn for `golden.json`: like chests, from clear to hazy, never a patient's."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ GOLDEN_FILMS = 8
 
 
 def draw_golden_films(height: int, width: int) -> NDArray[np.uint8]:
-    """Draw the films that a saved model is recognised by; the same ones each time.
-
-    Returns:
-        uint8 of shape (8, height, width): haze rises from none to dense, contrast and place vary.
-    """
+    """Draw always the same films, uint8 (8, height, width): haze rises, contrast and place vary."""
     return np.stack([_draw(number, height, width) for number in range(GOLDEN_FILMS)])
 
 
 def _draw(number: int, height: int, width: int) -> NDArray[np.uint8]:
-    # Drawn four times as large and shrunk, so that edges are smooth whatever the size.
+    # Drawn four times as large: shrunk, edges are smooth at any size.
     rows, columns = 4 * height, 4 * width
     film = np.full((rows, columns), 12 + 4 * number, np.float32)
     x, y = columns * (0.5 + 0.01 * (number % 3 - 1)), rows * (0.52 - 0.01 * (number % 2))

@@ -1,4 +1,4 @@
-"""A Keras network → the files of a model_store entry: `model.keras`, and the form that OpenVINO serves."""
+"""A Keras network → an entry's files: `model.keras`, and OpenVINO's form."""
 
 from __future__ import annotations
 
@@ -21,25 +21,23 @@ from training.publishing.maps import maps_of
 
 
 def round_weights(network: Network) -> None:
-    """Round every weight to the nearest value that float16 holds, in place.
+    """Round weights in place to what float16 holds, before any metric is computed.
 
-    `serving/` then stores half the bytes, exactly the same numbers, and an entry stays under its 18 MB. To be
-    done before the figures of a model are measured.
+    `serving/` then stores the same numbers in half the bytes; an entry stays under 18 MB.
     """
     network.set_weights([np.asarray(w, np.float16).astype(w.dtype) for w in network.get_weights()])
 
 
 def export_serving(network: Network, folder: Path, layers: Sequence[str] | None = None) -> MapsSpec:
-    """Write the network for OpenVINO (`model.xml`, `model.bin`), with its maps as further outputs.
+    """Write a network with its maps for OpenVINO (`model.xml`, `model.bin`).
 
     Args:
-        network: a Keras model with a layer `logit`, under the TensorFlow backend, its weights rounded by
-            `round_weights` (others grow the files, since they can't be stored in half the bytes).
-        folder: where to; made if absent.
+        network: a Keras model with a layer `logit`, under the TensorFlow backend; without `round_weights`, files grow.
+        folder: made if absent.
         layers: see `maps_of`.
 
     Raises:
-        ArtifactRefused: the written graph does not answer what the Keras network answers.
+        ArtifactRefused: the written graph answers otherwise than the network.
     """
     import openvino
 
@@ -57,8 +55,8 @@ def export_serving(network: Network, folder: Path, layers: Sequence[str] | None 
         with _converter_on_python_3_13():
             with_maps.export(xml, format="openvino", input_signature=signature, verbose=False)
         graph = openvino.Core().read_model(xml)
-        # The converter also makes outputs of what is computed for nothing, such as a shape that a layer of Keras looks
-        # at, and of some tensors two. Those that the network answers are called Identity, beside any other name.
+        # The converter also makes outputs of unused tensors, such as shapes, and of some tensors two. The network's own
+        # are called Identity, among other names.
         answers = {place: output for output in graph.outputs if (place := _find_place(output)) is not None}
         for place, name in enumerate(names):
             answers[place].tensor.set_names({name})
@@ -70,7 +68,7 @@ def export_serving(network: Network, folder: Path, layers: Sequence[str] | None 
     received = openvino.Core().compile_model(folder / "model.xml", "CPU", config)(probe)
     for name, keras_output in zip(names, expected, strict=True):
         exported = received[name].reshape(keras_output.shape)
-        # The bias is what is left between the logit and the map's sum: its rounding is of their size, not of its own.
+        # The bias is the logit less the map's sum: its rounding is of their size.
         measured_by = expected[0] if name == "cam_bias" else keras_output
         scale = max(1.0, float(np.abs(measured_by).max()))
         if not np.allclose(exported, keras_output, atol=1e-3 * scale):
@@ -83,8 +81,8 @@ def export_serving(network: Network, folder: Path, layers: Sequence[str] | None 
 def _converter_on_python_3_13() -> Iterator[None]:
     """Let OpenVINO's converter find TensorFlow's version.
 
-    OpenVINO 2026.4 does so with `exec("import tensorflow")` and `exec("del tensorflow")` in a function, where since
-    Python 3.13 (PEP 667) the second no longer sees what the first did.
+    OpenVINO 2026.4 calls `exec("import tensorflow")` and `exec("del tensorflow")` in a function; since Python 3.13
+    (PEP 667) the second no longer sees the first.
     """
     from openvino.frontend.tensorflow import utils
 
@@ -100,13 +98,13 @@ def _converter_on_python_3_13() -> Iterator[None]:
 
 
 def _find_place(output: Any) -> int | None:
-    """Return the place of an output in the list that the network answers: `Identity:0`, `Identity_1:0` and so on."""
+    """Return an output's place among the network's: `Identity:0`, `Identity_1:0` and so on."""
     found = (re.fullmatch(r"Identity(?:_([0-9]+))?:0", name) for name in output.get_names())
     return next((int(place[1] or 0) for place in found if place), None)
 
 
 def _store_halves(graph: Any) -> None:
-    """Keep as float16 what float16 holds exactly. OpenVINO's own compression rounds the rest too: 1/255, say."""
+    """Store exact float16 values as such. OpenVINO's own compression rounds others too: 1/255, say."""
     import openvino
     from openvino import opset16
 
@@ -124,13 +122,8 @@ def _store_halves(graph: Any) -> None:
 
 
 def save_network(network: Network, path: Path) -> None:
-    """Save a network without its optimizer as a deflated `.keras`: rounded weights shrink by half.
-
-    Args:
-        network: any Keras model.
-        path: ends in `.keras`.
-    """
-    # The optimizer's state is as large as the weights, and only a training that goes on needs it.
+    """Save a network as a deflated `.keras`, where rounded weights shrink by half, without its optimizer."""
+    # Its state is as large as the weights; only further training needs it.
     optimizer, network.optimizer = getattr(network, "optimizer", None), None
     try:
         network.save(path)
