@@ -19,6 +19,7 @@ from app.cli import DEFAULT_STORE, EngineOption, ModelOption, OperatingPointOpti
 from app.names import DEFAULT_ENGINE
 from app.version import package_version
 from training import commands
+from training.publishing import commands as publishing
 
 if TYPE_CHECKING:
     from app.inference.metrics_record import Metrics
@@ -247,8 +248,8 @@ def _validation_auc(metrics: Metrics | None) -> str:
     return ""
 
 
-models_app.command()(commands.export)
-models_app.command()(commands.card)
+models_app.command()(publishing.export)
+models_app.command()(publishing.card)
 
 
 def main() -> None:

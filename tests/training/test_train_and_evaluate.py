@@ -21,7 +21,8 @@ from app.inference.artifact import find_entry, open_verified
 from tests.drawn import write_kaggle_layout
 from tests.training.tiny import TINY
 from training.data.layout import WrongLayout
-from training.evaluate import Selection, evaluate, open_evaluation, report_site
+from training.evaluate import evaluate, report_site
+from training.evaluation.evaluation import Selection, open_evaluation
 from training.reports.site_report import SiteReportOptions
 from training.train import TrainOptions, train
 

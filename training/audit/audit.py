@@ -1,4 +1,4 @@
-"""The audit of a model: shortcut features of its films, its robustness to perturbations, and what it relies on."""
+"""The audit of a model: shortcut features, robustness to perturbations, and what it relies on."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from app.errors import PneumoServeError
-from app.inference.artifact import Entry
-from app.inference.engine import Engine
 from app.names import LABELS
 from training.audit.copies import Copies, compare_copies
 from training.audit.corruptions import AXES, IN_CRITERION, MARKERS, MASKS, Axis
@@ -32,8 +29,9 @@ from training.audit.shortcuts import Baseline, measure_shortcuts
 from training.augmentation.perturbations import UNPERTURBED, Perturbation
 from training.augmentation.style import StyleBank
 from training.data.films import SOURCE_SIDE, Films, read_film_files
-from training.data.patients import Grouping
+from training.data.validation_split import OWN_VALIDATION
 from training.evaluation.assessment import predict
+from training.evaluation.evaluation import Evaluation
 from training.evaluation.logits import compute_logits_here, progress_bar
 from training.evaluation.metrics import Metric, binary_metrics
 
@@ -43,42 +41,14 @@ STYLE_TRANSFERS: dict[str, dict[str, Any]] = {
     "gray-level histogram of the other class": {"is_other": True, "amplitude": 0.0},
     "style of the other class": {"is_other": True},
 }
-"""Name → whose style every film takes on, and which part of it."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is audited, and on which films.
-
-    Attributes:
-        entry: of the model store.
-        engine: of that entry.
-        point: the operating point at which classes are predicted.
-        data: the films in words.
-        folder: theirs, with one sub-folder a class.
-        paths: `<label>/<file name>` of each.
-        patients: of each.
-    """
-
-    entry: Entry
-    engine: Engine
-    point: str
-    data: str
-    folder: Path
-    paths: tuple[str, ...]
-    patients: Grouping
-
-    @property
-    def threshold(self) -> float:
-        """The operating point, as a logit."""
-        return self.entry.manifest.operating_points[self.point]
+"""Name → whose style every film takes, and which part."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """All that was measured; `unperturbed` has intervals, `axes` come in the order of `AXES`."""
+    """All that was measured; `unperturbed` has intervals, `axes` follow `AXES`."""
 
-    subject: Subject
+    evaluation: Evaluation
     fingerprint: str
     films: dict[str, int]
     unperturbed: dict[str, Metric]
@@ -90,18 +60,23 @@ class Audit:
     criterion: RobustnessCriterion
     copies: Copies | None
 
+    @property
+    def data(self) -> str:
+        """The films in words."""
+        return "its validation films" if self.evaluation.data == OWN_VALIDATION else self.evaluation.data
+
     def to_json(self) -> dict[str, Any]:
         """Return the metrics for `audit.json`."""
-        subject, manifest = self.subject, self.subject.entry.manifest
+        of = self.evaluation
         return {
-            "model": subject.entry.label,
-            "model_sha256": manifest.sha256.model_keras,
-            "data": subject.data,
+            "model": of.entry.label,
+            "model_sha256": of.entry.manifest.sha256.model_keras,
+            "data": self.data,
             "data_fingerprint": self.fingerprint,
             "films": self.films,
-            "patients": len(np.unique(subject.patients.groups)),
-            "grouping": subject.patients.rule,
-            "operating_point": {"name": subject.point, "threshold": subject.threshold},
+            "patients": len(np.unique(of.grouping.groups)),
+            "grouping": of.grouping.rule,
+            "operating_point": {"name": of.point, "threshold": of.threshold},
             "unperturbed": {name: self.unperturbed[name].to_json() for name in SHOWN_METRICS},
             "baselines": [baseline.to_json() for baseline in self.baselines],
             "axes": [
@@ -121,43 +96,39 @@ class Audit:
         }
 
 
-def audit(subject: Subject, copies: Path | None, console: Console) -> Audit:
+def audit(evaluation: Evaluation, copies: Path | None) -> Audit:
     """Compute everything that `Audit` holds.
 
-    Films are read at `SOURCE_SIDE` pixels, perturbed there, and shrunk to the model's size; the unperturbed films that
-    they are compared with are read and shrunk likewise.
+    Films are read again at `SOURCE_SIDE` pixels, perturbed there, and shrunk to the model's size; so are the
+    unperturbed films that they are compared with.
 
     Args:
-        subject: what is audited.
-        copies: a folder with the same films in another form, to be compared; None: no comparison.
-        console: where the progress bars go.
+        evaluation: the model, and films of both classes.
+        copies: a folder with the same films in another form, to be compared.
 
     Raises:
-        PneumoServeError: there are not films of both classes, or no copies.
+        PneumoServeError: a class has no films, or there are no copies.
     """
-    films = read_film_files(subject.folder, subject.paths, width=SOURCE_SIDE, height=SOURCE_SIDE, console=console)
+    console, groups = evaluation.console, evaluation.grouping.groups
+    size = {"width": SOURCE_SIDE, "height": SOURCE_SIDE}
+    films = read_film_files(evaluation.folder, evaluation.films.paths, **size, console=console)
     if 0 in films.count().values():
         raise PneumoServeError(f"Expected films of both classes for an audit. Received {films.count()}.")
-    manifest, engine = subject.entry.manifest, subject.engine
-    compared = (
-        compare_copies(subject.folder, copies, subject.paths, manifest, engine, subject.point, console)
-        if copies
-        else None
-    )
-    logits = _compute_all_logits(subject, films, console)
+    compared = compare_copies(evaluation, copies) if copies else None
+    logits = _compute_all_logits(evaluation, films)
     plain = logits[UNPERTURBED.name]
 
     def measure(name: str, found: Logits, amount: float | None = None) -> PerturbedMetrics:
-        return measure_perturbed(name, films.labels, found, subject.threshold, amount)
+        return measure_perturbed(name, films.labels, found, evaluation.threshold, amount)
 
     axes = [(axis, [measure(step.name, logits[step.name], amount) for amount, step in axis.steps]) for axis in AXES]
     perturbed = [metrics for _, steps in axes for metrics in steps]
     return Audit(
-        subject=subject,
+        evaluation=evaluation,
         fingerprint=films.fingerprint(),
         films=films.count(),
-        unperturbed=binary_metrics(films.labels, plain, predict(plain, subject.threshold), subject.patients.groups),
-        baselines=measure_shortcuts(films, subject.patients.groups),
+        unperturbed=binary_metrics(films.labels, plain, predict(plain, evaluation.threshold), groups),
+        baselines=measure_shortcuts(films, groups),
         axes=axes,
         styles=[measure(name, logits[name]) for name in STYLE_TRANSFERS],
         markers=[
@@ -171,9 +142,9 @@ def audit(subject: Subject, copies: Path | None, console: Console) -> Audit:
     )
 
 
-def _compute_all_logits(subject: Subject, films: Films, console: Console) -> dict[str, Logits]:
-    """Return the logits of all films under every perturbation and style transfer, by its name."""
-    spec = subject.entry.manifest.input
+def _compute_all_logits(evaluation: Evaluation, films: Films) -> dict[str, Logits]:
+    """Compute the logits of all films under every perturbation and style transfer, by name."""
+    spec = evaluation.entry.manifest.input
     bank = StyleBank(films.pixels, films.labels)
 
     def perturb(way: Perturbation | str) -> NDArray[np.uint8]:
@@ -186,8 +157,8 @@ def _compute_all_logits(subject: Subject, films: Films, console: Console) -> dic
 
     steps = (step for axis in AXES for _, step in axis.steps)
     ways: list[Perturbation | str] = [UNPERTURBED, *steps, *MARKERS, *MASKS, *STYLE_TRANSFERS]
-    with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar(console) as progress:
-        found = pool.map(lambda way: compute_logits_here(subject.engine, perturb(way)), ways)
+    with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar(evaluation.console) as progress:
+        found = pool.map(lambda way: compute_logits_here(evaluation.engine, perturb(way)), ways)
         logits = list(progress.track(found, len(ways), description="Predicting perturbed films"))
     names = [way.name if isinstance(way, Perturbation) else way for way in ways]
     return dict(zip(names, logits, strict=True))

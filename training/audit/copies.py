@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from app.errors import InvalidParameter
-from app.inference.engine import Engine
-from app.inference.manifest import Manifest
 from app.names import LABELS
 from training.data.films import read_film_files
 from training.data.listing import list_films
 from training.evaluation.assessment import predict
+from training.evaluation.evaluation import Evaluation
 from training.evaluation.logits import compute_logits
 
 
@@ -52,30 +49,16 @@ class Copies:
         }
 
 
-def compare_copies(
-    folder: Path,
-    copies: Path,
-    evaluated: Collection[str],
-    manifest: Manifest,
-    engine: Engine,
-    point: str,
-    console: Console,
-) -> Copies:
-    """Compare each film with its namesake in another folder, both read as the service reads them.
+def compare_copies(evaluation: Evaluation, copies: Path) -> Copies:
+    """Compare each film of an evaluation's folder with its namesake in another, both read as the service reads them.
 
-    Args:
-        folder: of labelled films.
-        copies: of copies, at the same paths, whatever the case of the class.
-        evaluated: audited films, below `folder`.
-        manifest: of the model.
-        engine: likewise.
-        point: operating point of predicted classes.
-        console: for progress bars.
+    Namesakes have the same path, whatever the case of the class.
 
     Raises:
         InvalidParameter: no file has a namesake.
         WrongLayout: `copies` has no labelled films.
     """
+    folder, manifest = evaluation.folder, evaluation.entry.manifest
     listings = [list_films(place) for place in (folder, copies)]
     first, second = ({_key(path): path for path in listing.paths} for listing in listings)
     shared = sorted(first.keys() & second.keys())
@@ -85,7 +68,7 @@ def compare_copies(
         )
     size = {"width": manifest.input.width, "height": manifest.input.height}
     films, others = (
-        read_film_files(listing.folder, [named[key] for key in shared], **size, console=console)
+        read_film_files(listing.folder, [named[key] for key in shared], **size, console=evaluation.console)
         for listing, named in zip(listings, (first, second), strict=True)
     )
     places = [{_key(path): number for number, path in enumerate(side.paths)} for side in (films, others)]
@@ -93,12 +76,12 @@ def compare_copies(
     logits = []
     for side, place in zip((films, others), places, strict=True):
         pixels = side.pixels[[place[key] for key in keys]]
-        logits.append(compute_logits(engine, pixels, console))
+        logits.append(compute_logits(evaluation.engine, pixels, evaluation.console))
     both = np.stack(logits)
     calibrate = manifest.calibration.probability
     probabilities = np.array([[calibrate(logit) for logit in row] for row in both.tolist()])
-    changed = np.logical_xor(*predict(both, manifest.operating_points[point]))
-    chosen = np.isin(keys, [_key(path) for path in evaluated])
+    changed = np.logical_xor(*predict(both, evaluation.threshold))
+    chosen = np.isin(keys, [_key(path) for path in evaluation.films.paths])
     return Copies(
         every=_difference(probabilities, changed),
         evaluated=_difference(probabilities[:, chosen], changed[chosen]) if chosen.any() else None,

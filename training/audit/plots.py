@@ -22,7 +22,7 @@ def plot_audit(audit: Audit, path: Path) -> None:
     """Plot every part of an audit."""
     verdict = "met" if audit.criterion.is_met else "not met"
     title = (
-        f"Audit of {audit.subject.entry.label} on {audit.subject.data}, at “{audit.subject.point}”; "
+        f"Audit of {audit.evaluation.entry.label} on {audit.data}, at “{audit.evaluation.point}”; "
         f"robustness criterion of {100 * LARGEST_CHANGE:.0f} points (shaded): {verdict}"
     )
     figure, panels = make_panels(title, 3, 5, 4.0, 3.3)

@@ -87,8 +87,8 @@ def _describe_shortcuts(audit: Audit) -> Section:
     films = " + ".join(f"{number:,} {label}" for label, number in audit.films.items())
     return Section(
         "Shortcut features",
-        f"AUC on {audit.subject.data} ({films}). The baselines are gradient boosting, cross-validated by patient; they "
-        f"see no lung. Groups of films: {audit.subject.patients.rule}. On these films "
+        f"AUC on {audit.data} ({films}). The baselines are gradient boosting, cross-validated by patient; they "
+        f"see no lung. Groups of films: {audit.evaluation.grouping.rule}. On these films "
         "shortcut features alone reach the AUC of the baselines; a model's metrics on them show little beyond that.",
         ("Who", "Sees", "AUC", "95 % interval"),
         tuple((name, sees, auc.format_value(), auc.format_interval()) for name, sees, auc in rows),
@@ -111,7 +111,7 @@ def _describe_criterion(audit: Audit) -> Section:
     )
     return Section(
         f"Robustness criterion: {verdict}",
-        f"At the operating point “{audit.subject.point}”, on {audit.subject.data}: sensitivity and specificity change "
+        f"At the operating point “{audit.evaluation.point}”, on {audit.data}: sensitivity and specificity change "
         f"by at most {allowed} over JPEG quality 30 to 95, blur of sigma 1 and 2 at {SOURCE_SIDE} pixels, and ±20 % "
         f"brightness and contrast. One film is {100 / audit.films['PNEUMONIA']:.2f} points of sensitivity or "
         f"{100 / audit.films['NORMAL']:.2f} of specificity.",
@@ -137,12 +137,12 @@ def _describe_copies(copies: Copies, audit: Audit) -> Section:
 
     rows = [show("all", copies.every)]
     if copies.evaluated and copies.evaluated.films < copies.every.films:
-        rows.append(show(audit.subject.data, copies.evaluated))
+        rows.append(show(audit.data, copies.evaluated))
     left_out = f" {copies.unreadable} pairs cannot be read." if copies.unreadable else ""
     return Section(
         "The same film as original and as copy",
         "Difference in calibrated probability between the two files of one name, each read as the service reads it, "
-        f"and how many change their class at “{audit.subject.point}”.{left_out}",
+        f"and how many change their class at “{audit.evaluation.point}”.{left_out}",
         ("Films", "Pairs", "Median difference", "Largest difference", "Classes changed"),
         tuple(rows),
     )

@@ -62,6 +62,16 @@ class ClassDrift:
     medians: tuple[float, float]
     verdict: Verdict
 
+    @property
+    def is_tested(self) -> bool:
+        """Whether there are patients enough."""
+        return self.verdict != "too few"
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether a test is significant."""
+        return self.verdict in ("slight", "moderate", "strong")
+
 
 def write_validation_scores(
     folder: Path, logits: NDArray[Any], labels: NDArray[Any], groups: NDArray[Any] | None = None

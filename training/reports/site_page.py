@@ -1,8 +1,9 @@
-"""A site's findings → one self-contained HTML page. The text is in `templates/site_report.html.j2`."""
+"""A site's findings → one self-contained HTML page. The text is in `templates/site_….html.j2`."""
 
 from __future__ import annotations
 
 from base64 import b64encode
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,15 +11,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from app.names import LABELS
+from app.version import package_version
 from training.evaluation.drift import Scores
+from training.evaluation.evaluation import Evaluation
+from training.evaluation.metrics import Metric
 from training.reports.site_figures import WantedThreshold
 from training.reports.site_plots import MARKS, Plot, plot_reliability, plot_roc, plot_scores
-from training.reports.site_verdicts import SiteFindings, between, judge, judge_drift, percent, show_range, to_tenths
+from training.reports.site_verdicts import FEW_FILMS, SiteFindings, judge
+
+_MOST_REASONS = 5
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One film and its activation map, both as JPEG bytes; `name` is shown where it is given."""
+    """A film and its activation map as JPEG bytes; `name` is shown if given."""
 
     number: int
     name: str | None
@@ -31,7 +37,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """How many mistakes of one kind there are, and pictures of the most confident."""
+    """The number of mistakes of one kind, and pictures of the most confident."""
 
     pictures: list[Picture]
     count: int
@@ -39,20 +45,29 @@ class Mistakes:
 
 @dataclass(frozen=True)
 class Page:
-    """All that the page shows beyond the findings.
+    """What the page shows.
 
-    `facts` are (name, value) pairs that say what was measured, `limits` sentences.
+    Attributes:
+        evaluation: the model and its films.
+        findings: on these.
+        threshold: None: no film is labelled PNEUMONIA.
+        training: the model's scores on its own validation films, where known.
+        false_alarms: at the default operating point.
+        missed: likewise.
+        patients: None: unknown.
+        command: makes this page.
+        date: of today.
     """
 
-    title: str
-    summary: str
+    evaluation: Evaluation
     findings: SiteFindings
     threshold: WantedThreshold | None
     training: Scores | None
     false_alarms: Mistakes
     missed: Mistakes
-    facts: list[tuple[str, str]]
-    limits: list[str]
+    patients: int | None
+    command: str
+    date: str
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,7 @@ def render(page: Page) -> str:
             page=page,
             findings=page.findings,
             verdicts=judge(page.findings),
-            drift=judge_drift(page.findings.drift),
+            reasons=Counter(file.reason for file in page.evaluation.unreadable).most_common(_MOST_REASONS),
             plots=_plot(page),
             right_among_referred=_measure_referred(page.findings),
         )
@@ -87,8 +102,13 @@ def _open_templates() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    templates.filters |= {"between": between, "jpeg": _to_jpeg_link, "percent": percent, "tenths": to_tenths}
-    templates.globals |= {"MARKS": [mark for mark, _ in MARKS], "show_range": show_range}
+    templates.filters |= {"between": _between, "jpeg": _to_jpeg_link, "percent": _percent, "tenths": _to_tenths}
+    templates.globals |= {
+        "FEW_FILMS": FEW_FILMS,
+        "MARKS": [mark for mark, _ in MARKS],
+        "VERSION": package_version(),
+        "show_range": _show_range,
+    }
     return templates
 
 
@@ -112,7 +132,7 @@ def _plot(page: Page) -> _Plots:
 
 
 def _measure_referred(findings: SiteFindings) -> float | None:
-    """Return the accuracy among the referred films; None where none is."""
+    """Return the accuracy on referred films; None: none is."""
     if findings.referral is None or not findings.referral.films.any():
         return None
     right = findings.assessment.predicted(findings.assessment.default) == (findings.assessment.labels == 1)
@@ -121,3 +141,23 @@ def _measure_referred(findings: SiteFindings) -> float | None:
 
 def _to_jpeg_link(data: bytes) -> str:
     return f"data:image/jpeg;base64,{b64encode(data).decode()}"
+
+
+def _percent(proportion: float) -> str:
+    """Format in percent: whole numbers, but a decimal near 0 and 100, where it matters."""
+    shown = 100 * proportion
+    # A number and its sign stay on one line.
+    return f"{shown:.0f}\N{NO-BREAK SPACE}%" if 1 <= shown <= 99 or shown in (0, 100) else _to_tenths(proportion)
+
+
+def _to_tenths(proportion: float) -> str:
+    return f"{100 * proportion:.1f}\N{NO-BREAK SPACE}%"
+
+
+def _between(metric: Metric) -> str:
+    """Format an interval, `89 to 98 %`; empty without one."""
+    return "" if metric.low is None or metric.high is None else _show_range(metric.low, metric.high)
+
+
+def _show_range(low: float, high: float) -> str:
+    return f"{_percent(low)[:-2]} to {_percent(high)}"

@@ -1,9 +1,9 @@
-"""`pneumoserve site-report`: a hospital's films → `report.html`, and `index.csv`: which film is which."""
+"""`pneumoserve site-report`: a hospital's films → `report.html` and `index.csv`."""
 
 from __future__ import annotations
 
 import csv
-from collections import Counter
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +17,9 @@ from app.imaging.raster import decode
 from app.inference.explain import plot_cam
 from app.inference.predictor import Predictor
 from app.names import LABELS
-from app.version import package_version
-from training.data.films import Films
 from training.data.layout import show_path
-from training.data.listing import Unreadable
-from training.data.patients import Grouping
-from training.evaluation.assessment import Assessment
 from training.evaluation.drift import Scores, measure_drift, read_validation_scores
+from training.evaluation.evaluation import Evaluation, Selection
 from training.reports.site_figures import check_calibration, find_referral, find_threshold, most_confident_mistakes
 from training.reports.site_page import Mistakes, Page, Picture, render
 from training.reports.site_verdicts import SiteFindings
@@ -41,9 +37,9 @@ class SiteReportOptions:
     """How the page is made.
 
     Attributes:
-        folder: that receives it.
-        wanted_sensitivity: for which a threshold is sought, 0 to 1.
-        show_names: whether file names, which can name patients, stand on the page.
+        folder: receives it.
+        wanted_sensitivity: of the threshold sought, 0 to 1.
+        show_names: print file names, which can name patients.
     """
 
     folder: Path
@@ -51,92 +47,78 @@ class SiteReportOptions:
     show_names: bool = False
 
 
-@dataclass(frozen=True)
-class Study:
-    """A model and the films that it was measured on.
+def write_site_report(evaluation: Evaluation, options: SiteReportOptions) -> None:
+    """Write page and index into a folder, made if missing.
 
-    Attributes:
-        predictor: of the model.
-        folder: that the films' paths start from.
-        data: what the folder is called in words.
-        films: that could be read.
-        grouping: their patients.
-        unreadable: the files that could not.
-        assessment: of the films.
-        command: that asked for the page.
-    """
-
-    predictor: Predictor
-    folder: Path
-    data: str
-    films: Films
-    grouping: Grouping
-    unreadable: tuple[Unreadable, ...]
-    assessment: Assessment
-    command: str
-
-
-def write_site_report(study: Study, options: SiteReportOptions) -> None:
-    """Write the page and the index into a folder, made if it is missing.
-
-    The page names no file unless asked to: file names can name patients, and a page is passed on. Films are numbered
-    in the order of their paths; the index, which stays in the house, says which number is which file.
+    File names can name patients, and a page is passed on: films are numbered in the order of their paths; the index
+    stays in the house.
     """
     options.folder.mkdir(parents=True, exist_ok=True)
-    assessment, manifest, groups = study.assessment, study.predictor.manifest, study.grouping.groups
-    training = read_validation_scores(study.predictor.entry.folder)
+    assessment, manifest, groups = evaluation.assessment, evaluation.entry.manifest, evaluation.grouping.groups
+    training = read_validation_scores(evaluation.entry.folder)
     here = Scores(assessment.logits.astype(np.float64), assessment.labels.astype(np.int64), groups)
     band = manifest.refer_band
     referral = find_referral(assessment, groups, band) if band is not None else None
+    refer = np.zeros(len(evaluation.films), bool) if referral is None else referral.films
+    alarms, missed = _show_mistakes(evaluation, refer, options)
     findings = SiteFindings(
         manifest,
         assessment,
         check_calibration(assessment, manifest.calibration),
         None if training is None else measure_drift(training, here),
         referral,
-        len(study.unreadable),
+        len(evaluation.unreadable),
     )
-    refer = np.zeros(len(study.films), bool) if referral is None else referral.films
-    said = assessment.predicted(assessment.default)
-    wrong = (np.sum(said & (assessment.labels == 0)), np.sum(~said & (assessment.labels == 1)))
-    alarms, missed = (
-        Mistakes([_picture(study, index, bool(refer[index]), options) for index in chosen.tolist()], int(count))
-        for chosen, count in zip(most_confident_mistakes(assessment, _MOST_MISTAKES), wrong, strict=True)
-    )
-    count = " and ".join(f"{number} {label}" for label, number in study.films.count().items())
     page = Page(
-        title=f"How {study.predictor.entry.label} reads your films",
-        summary=f"{len(study.films)} films ({count}) of {_count_patients(study)}, {_today()}.",
+        evaluation=evaluation,
         findings=findings,
         threshold=find_threshold(assessment, groups, options.wanted_sensitivity),
         training=training,
         false_alarms=alarms,
         missed=missed,
-        facts=_state_facts(study),
-        limits=_state_limits(study),
+        patients=None if evaluation.grouping.rule.startswith("by image") else assessment.patients,
+        command=_describe_command(evaluation.selection, options),
+        date=datetime.now(UTC).date().isoformat(),
     )
     (options.folder / PAGE_FILE).write_text(render(page), "utf-8")
-    _write_index(study, refer, options.folder / INDEX_FILE)
+    _write_index(evaluation, refer, options.folder / INDEX_FILE)
 
 
-def _picture(study: Study, index: int, is_referred: bool, options: SiteReportOptions) -> Picture:
-    """Return a film unperturbed, shrunk for the page, and its activation map over it."""
-    path = study.films.paths[index]
-    data = (study.folder / path).read_bytes()
+def _show_mistakes(
+    evaluation: Evaluation, refer: NDArray[np.bool_], options: SiteReportOptions
+) -> tuple[Mistakes, Mistakes]:
+    """Return false alarms and missed pneumonias."""
+    assessment = evaluation.assessment
+    (_, alarms), (missed, _) = assessment.confusion(assessment.default).tolist()
+    predictor = Predictor(evaluation.entry, evaluation.engine)
+    chosen = most_confident_mistakes(assessment, _MOST_MISTAKES)
+    pictures = [
+        [_picture(evaluation, predictor, index, bool(refer[index]), options) for index in indices.tolist()]
+        for indices in chosen
+    ]
+    return Mistakes(pictures[0], alarms), Mistakes(pictures[1], missed)
+
+
+def _picture(
+    evaluation: Evaluation, predictor: Predictor, index: int, is_referred: bool, options: SiteReportOptions
+) -> Picture:
+    """Return a film shrunk for the page, and its activation map over it."""
+    path, assessment = evaluation.films.paths[index], evaluation.assessment
+    data = (evaluation.folder / path).read_bytes()
     gray, _ = decode(data, inspect_film(data))
     rows, columns = gray.shape
     scale = min(1.0, _LONGEST_SIDE / max(rows, columns))
     film = shrink(gray, width=max(1, round(columns * scale)), height=max(1, round(rows * scale)))
-    prediction = study.predictor.predict(data, operating_point=study.assessment.default, maps="cam")
-    # The model sees the film squeezed to a square: its map, stretched back, lies where it belongs.
+    prediction = predictor.predict(data, operating_point=assessment.default, maps="cam")
+    # The model sees a square: its map, stretched back, fits the film.
     values = np.array(prediction.maps[0].values, np.float32)
     plot = plot_cam(film, values, method=prediction.maps[0].method, layer=None, bias=None)
     over = cv2.imdecode(np.frombuffer(plot.png, np.uint8), cv2.IMREAD_COLOR)
     return Picture(
         number=index + 1,
         name=show_path(path) if options.show_names else None,
-        label=LABELS[study.films.labels[index]],
-        probability=float(study.assessment.probabilities[index]),
+        label=LABELS[evaluation.films.labels[index]],
+        probability=float(assessment.probabilities[index]),
         is_referred=is_referred,
         film=_encode(film),
         activation=_encode(np.asarray(over, np.uint8)),
@@ -150,58 +132,29 @@ def _encode(picture: NDArray[np.uint8]) -> bytes:
     return data.tobytes()
 
 
-def _write_index(study: Study, refer: NDArray[np.bool_], path: Path) -> None:
-    said = study.assessment.predicted(study.assessment.default)
-    labels = study.predictor.manifest.labels
+def _write_index(evaluation: Evaluation, refer: NDArray[np.bool_], path: Path) -> None:
+    assessment, labels = evaluation.assessment, evaluation.entry.manifest.labels
+    called = assessment.predicted(assessment.default)
     with path.open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
         table.writerow(["film", "path", "probability", "class", "refer", "error"])
-        for index, name in enumerate(study.films.paths):
-            probability = f"{study.assessment.probabilities[index]:.6f}"
-            table.writerow(
-                [index + 1, show_path(name), probability, labels[int(said[index])], str(bool(refer[index])).lower(), ""]
-            )
-        for file in study.unreadable:
+        for index, name in enumerate(evaluation.films.paths):
+            probability, label = f"{assessment.probabilities[index]:.6f}", labels[int(called[index])]
+            table.writerow([index + 1, show_path(name), probability, label, str(bool(refer[index])).lower(), ""])
+        for file in evaluation.unreadable:
             table.writerow(["", file.path, "", "", "", file.reason])
 
 
-def _state_facts(study: Study) -> list[tuple[str, str]]:
-    manifest = study.predictor.manifest
-    facts = [
-        ("Model", f"{study.predictor.entry.label}, made {manifest.created[:10]}"),
-        ("sha256 of its weights", manifest.sha256.model_keras),
-        ("Films", f"{study.data}: {study.films.count()}".replace("{", "").replace("}", "").replace("'", "")),
-        ("Patients", f"{_count_patients(study)}; {study.grouping.rule}"),
-        ("Fingerprint of the films", study.films.fingerprint()),
-        ("Files that could not be read", str(len(study.unreadable))),
-    ]
-    for reason, count in Counter(file.reason for file in study.unreadable).most_common(5):
-        facts.append(("", f"{count} × {reason}"))
-    facts += [
-        ("Date", _today()),
-        ("Command", study.command),
-        ("PneumoServe", package_version()),
-        ("Which film is which", f"{INDEX_FILE}, beside this page; it holds file names: keep it in the house"),
-    ]
-    return facts
-
-
-def _state_limits(study: Study) -> list[str]:
-    manifest = study.predictor.manifest
-    return [
-        manifest.intended_use,
-        *(notice.detail for notice in manifest.notices),
-        "These figures hold for films like these: of this machine, of patients like these, chosen as these were.",
-        "The labels are taken as they came; where they are wrong, so are the figures.",
-        "The model cannot tell a chest film from another picture, nor name any finding but pneumonia.",
-    ]
-
-
-def _count_patients(study: Study) -> str:
-    if study.grouping.rule.startswith("by image"):
-        return "unknown patients"
-    return f"{study.assessment.patients} patients"
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
+def _describe_command(selection: Selection, options: SiteReportOptions) -> str:
+    """Return the command line that makes this page; folders are named, not located."""
+    given = {
+        "--data": show_path(selection.data.name),
+        "--split": selection.split,
+        "--model": selection.model,
+        "--operating-point": selection.operating_point,
+        "--patients": selection.patients.name if selection.patients else None,
+        "--out": options.folder.name,
+        "--wanted-sensitivity": f"{options.wanted_sensitivity:g}",
+    }
+    words = [word for option, value in given.items() if value for word in (option, value)]
+    return shlex.join(["pneumoserve", "site-report", *words, *(["--show-names"] if options.show_names else [])])

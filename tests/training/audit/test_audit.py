@@ -19,7 +19,8 @@ from training.audit.corruptions import AXES
 from training.audit.robustness import SHOWN_METRICS
 from training.data.dataset import read_dataset
 from training.data.validation_split import read_own_validation
-from training.evaluate import Evaluation, Selection, audit, open_evaluation
+from training.evaluate import audit
+from training.evaluation.evaluation import Evaluation, Selection, open_evaluation
 
 QUIET = Console(quiet=True)
 SIZE = {"width": 150, "height": 150}

@@ -20,7 +20,7 @@ from app.names import LABELS
 from tests.drawn import write_kaggle_layout
 from training.data.films import read_films
 from training.data.listing import list_films
-from training.evaluate import Selection, open_evaluation, report_site
+from training.evaluate import report_site
 from training.evaluation.drift import (
     SCORES_FILE,
     Scores,
@@ -28,6 +28,7 @@ from training.evaluation.drift import (
     read_validation_scores,
     write_validation_scores,
 )
+from training.evaluation.evaluation import Selection, open_evaluation
 from training.reports.site_figures import choose_threshold
 from training.reports.site_report import SiteReportOptions
 
