@@ -19,7 +19,8 @@ from training.data.patient_table import PatientTable, read_patient_table
 from training.data.patients import group_by_patient
 from training.fitting.fit import fit
 from training.networks.recipes import RECIPES, Recipe
-from training.publishing.finish import HeldOutTest, find_finished, finish
+from training.publishing.finish import HeldOutTest, finish
+from training.publishing.run_record import find_finished
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def finish_entry(staged: StagedEntry, draft: ManifestDraft, golden_films: Films)
     `golden_films`, uint8 (N, height, width), are drawn, never a patient's.
     """
     weights = hash_file(staged.folder / "model.keras")
-    calibration = Calibration(**draft.calibration, weights_sha256=weights)
+    calibration = Calibration(**draft.calibration.model_dump(), weights_sha256=weights)
     engine = open_engine(DEFAULT_ENGINE, staged.folder, draft.maps)
     golden = compute_golden(golden_films, engine, calibration)
     manifest = Manifest(

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Calibration(BaseModel):
+class CalibrationDraft(BaseModel):
     """Platt's form: P(PNEUMONIA) = sigmoid(slope × logit + intercept).
 
-    `prevalence` is PNEUMONIA's proportion in the films of the fit; `weights_sha256` binds it to the weights.
+    `prevalence` is PNEUMONIA's proportion in the films of the fit.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -23,7 +23,6 @@ class Calibration(BaseModel):
     slope: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     intercept: float = Field(default=0.0, allow_inf_nan=False)
     prevalence: float = Field(gt=0, lt=1)
-    weights_sha256: str
 
     def probability(self, logit: float, prevalence: float | None = None) -> float:
         """Return P(PNEUMONIA), 0 to 1, for the network's logit.
@@ -37,6 +36,12 @@ class Calibration(BaseModel):
         if log_odds >= 0:
             return 1 / (1 + math.exp(-log_odds))
         return math.exp(log_odds) / (1 + math.exp(log_odds))
+
+
+class Calibration(CalibrationDraft):
+    """A calibration bound to its weights."""
+
+    weights_sha256: str
 
 
 @dataclass(frozen=True)

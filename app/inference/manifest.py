@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from app.inference.calibration import AbstentionBand, Calibration
+from app.inference.calibration import AbstentionBand, Calibration, CalibrationDraft
 from app.inference.metrics_record import Metrics
 from app.inference.record import OrEmpty
 from app.inference.training_record import ImportedTraining, Training, TrainingData
@@ -72,9 +72,9 @@ class _Described(_Strict):
 
 
 class ManifestDraft(_Described):
-    """A manifest before hashing; `calibration` lacks its weights' hash."""
+    """A manifest before hashing."""
 
-    calibration: dict[str, Any]
+    calibration: CalibrationDraft
 
 
 class _Identified(_Strict):

@@ -89,7 +89,9 @@ class PerturbationMetrics(Record):
         return {"auc": self.auc, **write(self)["operating_points"]}
 
 
-class _FilmMetrics(Record):
+class FilmMetrics(Record):
+    """One set of films at every operating point."""
+
     films: dict[str, int]
     patients: int
     intervals: str
@@ -98,14 +100,14 @@ class _FilmMetrics(Record):
     abstention: Abstention | None = None
 
 
-class PerturbedMetrics(_FilmMetrics):
+class PerturbedMetrics(FilmMetrics):
     """All perturbed sets together, and each of `perturbations` alone."""
 
     perturbations: list[str]
     by_perturbation: dict[str, PerturbationMetrics]
 
 
-class Evaluation(_FilmMetrics):
+class Evaluation(FilmMetrics):
     """One set's unperturbed films, and the same perturbed."""
 
     chance_ece: ChanceEce | None = None

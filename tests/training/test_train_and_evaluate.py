@@ -193,7 +193,7 @@ def test_evaluation_reads_what_a_file_server_left(trained: Trained, tmp_path: Pa
     evaluate(evaluation, tmp_path / "out")
     report_site(evaluation, SiteReportOptions(tmp_path / "page", show_names=True))
     plain = open_evaluation(Selection(folder / "data", folder / "store", "tiny-cnn/1", split="test"), console)
-    assert evaluation.assessment.to_json() == plain.assessment.to_json()
+    assert evaluation.assessment.to_record() == plain.assessment.to_record()
     text = console.export_text()
     assert "Passed over: 1 .db." in text
     assert r"normal/\xe9\n.jpeg: Expected the bytes" in text

@@ -5,12 +5,11 @@ Selective prediction (El-Yaniv and Wiener 2010): coverage is the proportion answ
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from app.inference.calibration import AbstentionBand
+from app.inference.metrics_record import Abstention
 from training.evaluation.calibration import fold_by_patient
 from training.evaluation.metrics import Metric
 from training.evaluation.operating_points import choose_points
@@ -108,9 +107,9 @@ def risk_coverage(sets: PerturbedSets, threshold: float) -> dict[str, list[float
     return {"coverage": list(COVERAGES), "accuracy": [round(float(correct_farthest[n] / n), 6) for n in answered]}
 
 
-def show_abstention(measured: dict[str, Metric]) -> dict[str, Any]:
+def record_abstention(measured: dict[str, Metric]) -> Abstention:
     """Return `measure_abstention` for `model.json`."""
-    return {name: metric.to_json() for name, metric in measured.items()}
+    return Abstention(**{name: metric.to_record() for name, metric in measured.items()})
 
 
 def _sort_by_distance(sets: PerturbedSets, threshold: float) -> tuple[NDArray[np.float64], Mask]:

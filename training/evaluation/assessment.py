@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.inference.metrics_record import FilmMetrics, PointMetrics, PredictiveValues
 from app.names import LABELS
 from training.data.patients import Grouping
 from training.evaluation.metrics import Metric, binary_metrics
@@ -50,25 +50,26 @@ class Assessment:
         cells = self.labels.astype(np.int64) * 2 + self.predicted(operating_point)
         return np.bincount(cells, minlength=4).reshape(2, 2)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_record(self) -> FilmMetrics:
         """Return the metrics for `model.json` and `metrics.json`."""
-        return {
-            "films": {label: int(np.sum(self.labels == number)) for number, label in enumerate(LABELS)},
-            "patients": self.patients,
-            "intervals": f"95 % percentile bootstrap, 1000 resamples {self.intervals}",
-            "operating_points": {
-                name: {
-                    "threshold": self.operating_points[name],
-                    "confusion_matrix": self.confusion(name).tolist(),
-                    **{key: metric.to_json() for key, metric in metrics.items()},
-                    "predictive_values": {
-                        prevalence: {key: metric.to_json() for key, metric in values.items()}
-                        for prevalence, values in self.predictive.get(name, {}).items()
-                    },
-                }
-                for name, metrics in self.metrics.items()
+        return FilmMetrics(
+            films={label: int(np.sum(self.labels == number)) for number, label in enumerate(LABELS)},
+            patients=self.patients,
+            intervals=f"95 % percentile bootstrap, 1000 resamples {self.intervals}",
+            operating_points={name: self._describe_point(name, metrics) for name, metrics in self.metrics.items()},
+        )
+
+    def _describe_point(self, name: str, metrics: dict[str, Metric]) -> PointMetrics:
+        predictive = self.predictive.get(name, {})
+        return PointMetrics(
+            threshold=self.operating_points[name],
+            confusion_matrix=self.confusion(name).tolist(),
+            **{key: metric.to_record() for key, metric in metrics.items()},
+            predictive_values={
+                prevalence: PredictiveValues(**{key: metric.to_record() for key, metric in values.items()})
+                for prevalence, values in predictive.items()
             },
-        }
+        )
 
 
 def assess(

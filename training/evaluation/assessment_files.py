@@ -24,5 +24,5 @@ def write_report(assessment: Assessment, folder: Path, title: str, prefix: str =
 
 def write_metrics(assessment: Assessment, folder: Path, about: dict[str, object]) -> None:
     """Write `metrics.json`: `about` and every metric."""
-    text = json.dumps({**about, **assessment.to_json()}, indent=1)
+    text = json.dumps({**about, **assessment.to_record().model_dump()}, indent=1)
     (folder / "metrics.json").write_text(text + "\n")

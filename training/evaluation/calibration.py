@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ArtifactRefused
+from app.inference.metrics_record import CalibrationFit, OutOfFoldEce
 from training.data.patients import Grouping
 from training.evaluation.metrics import Metric, bin_by_mass, binary_metrics
 from training.evaluation.perturbed_sets import PerturbedSets
@@ -64,20 +63,20 @@ def fold_by_patient(patients: Grouping, seed: int = 0) -> list[NDArray[np.bool_]
     return [folds[member] == fold for fold in range(folds.max() + 1)]
 
 
-def describe_fit(sets: PerturbedSets) -> dict[str, Any]:
+def record_fit(sets: PerturbedSets) -> CalibrationFit:
     """Compute the out-of-fold calibration error for `model.json`."""
     probabilities = cross_fit(sets)
     unperturbed = _measure_ece(sets.unperturbed, probabilities[:1])
-    described: dict[str, Any] = {
-        "fitted_on": list(sets.names),
-        "folds": len(fold_by_patient(sets.patients)),
-        "wanted_ece": WANTED_ECE,
-        "is_reached": (unperturbed.value or 0.0) <= WANTED_ECE,
-        "out_of_fold_ece": {"unperturbed": unperturbed.to_json()},
-    }
+    out_of_fold = {"unperturbed": unperturbed.to_record()}
     if sets.perturbed is not None:
-        described["out_of_fold_ece"]["perturbed"] = _measure_ece(sets.perturbed, probabilities[1:]).to_json()
-    return described
+        out_of_fold["perturbed"] = _measure_ece(sets.perturbed, probabilities[1:]).to_record()
+    return CalibrationFit(
+        fitted_on=list(sets.names),
+        folds=len(fold_by_patient(sets.patients)),
+        wanted_ece=WANTED_ECE,
+        is_reached=(unperturbed.value or 0.0) <= WANTED_ECE,
+        out_of_fold_ece=OutOfFoldEce(**out_of_fold),
+    )
 
 
 def simulate_ece(probabilities: Floats, n_samples: int = 2000, seed: int = 0) -> dict[str, float]:

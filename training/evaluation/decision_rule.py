@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from app.inference.calibration import AbstentionBand, Calibration
-from training.evaluation.abstention import LEAST_REFERRED, WANTED_ACCURACY, choose_band, cross_fit_band, show_abstention
-from training.evaluation.calibration import describe_fit, fit_platt
+from app.inference.calibration import AbstentionBand, CalibrationDraft
+from app.inference.metrics_record import BandChoice, CalibrationFit, Choices, OutOfFoldAbstention
+from training.evaluation.abstention import (
+    LEAST_REFERRED,
+    WANTED_ACCURACY,
+    choose_band,
+    cross_fit_band,
+    record_abstention,
+)
+from training.evaluation.calibration import fit_platt, record_fit
 from training.evaluation.operating_points import choose_points
 from training.evaluation.perturbed_sets import PerturbedSets
 from training.networks.recipes import Recipe
@@ -35,43 +41,39 @@ class DecisionRule:
 
 def fit_decision_rule(
     recipe: Recipe, sets: PerturbedSets, prevalence: float
-) -> tuple[dict[str, Any], DecisionRule, dict[str, Any]]:
-    """Choose calibration, operating points and abstention band as a recipe asks.
+) -> tuple[CalibrationDraft, DecisionRule, Choices]:
+    """Choose calibration, operating points and abstention band as a recipe asks; return evidence for them, too.
 
     Args:
         recipe: what is offered.
         sets: of validation films.
         prevalence: proportion of PNEUMONIA among training films, at which an identity calibration holds.
 
-    Returns:
-        the calibration for `ManifestDraft`, the rule, and the evidence for it.
-
     Raises:
         ArtifactRefused: the logit does not rise with the proportion of PNEUMONIA.
     """
-    calibration: dict[str, Any] = {"method": "identity", "prevalence": prevalence}
+    calibration = CalibrationDraft(method="identity", prevalence=prevalence)
     if recipe.calibration == "platt":
         slope, intercept = fit_platt(sets)
         # Its probabilities are those of the films fitted on.
         prevalence = float(np.mean(sets.labels))
-        calibration = {"method": "platt", "slope": slope, "intercept": intercept, "prevalence": prevalence}
+        calibration = CalibrationDraft(method="platt", slope=slope, intercept=intercept, prevalence=prevalence)
     points = choose_points(recipe.operating_points, sets)
     default = recipe.default_operating_point
     band = choose_band(sets, points[default]) if recipe.abstains else None
-    # The weights are hashed when saved.
-    calibrate = Calibration(**calibration, weights_sha256="").probability
-    return calibration, DecisionRule(calibrate, points, default, band), _describe(recipe, sets, band)
+    return calibration, DecisionRule(calibration.probability, points, default, band), _record(recipe, sets, band)
 
 
-def _describe(recipe: Recipe, sets: PerturbedSets, band: AbstentionBand | None) -> dict[str, Any]:
-    described: dict[str, Any] = {"perturbations": list(sets.names)}
+def _record(recipe: Recipe, sets: PerturbedSets, band: AbstentionBand | None) -> Choices:
+    chosen: dict[str, CalibrationFit | BandChoice] = {}
     if recipe.calibration == "platt":
-        described["calibration"] = describe_fit(sets)
+        chosen["calibration"] = record_fit(sets)
     if recipe.abstains:
         left_out = cross_fit_band(sets, recipe.default_operating_point) if band else None
-        described["abstention"] = {
-            "wanted_accuracy": WANTED_ACCURACY,
-            "least_referred": LEAST_REFERRED,
-            "out_of_fold": {part: show_abstention(found) for part, found in left_out.items()} if left_out else None,
-        }
-    return described
+        parts = {part: record_abstention(measured) for part, measured in (left_out or {}).items()}
+        chosen["abstention"] = BandChoice(
+            wanted_accuracy=WANTED_ACCURACY,
+            least_referred=LEAST_REFERRED,
+            out_of_fold=OutOfFoldAbstention(**parts) if parts else None,
+        )
+    return Choices.model_validate({"perturbations": list(sets.names), **chosen})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from app.inference.metrics_record import Estimate
 
 Floats = NDArray[np.float64]
 METRICS = ("accuracy", "sensitivity", "specificity", "f1", "auc", "brier", "ece")
@@ -48,10 +50,15 @@ class Metric:
             return self.note or ""
         return f"{self.low:.{digits}f} to {self.high:.{digits}f}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_record(self) -> Estimate:
         """Return it for `model.json`, rounded to 6 places; a note only if any."""
-        fields = {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(self).items()}
-        return fields if self.note else {key: value for key, value in fields.items() if key != "note"}
+        value, low, high = (None if end is None else round(end, 6) for end in (self.value, self.low, self.high))
+        note = {"note": self.note} if self.note else {}
+        return Estimate(value=value, low=low, high=high, **note)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON."""
+        return self.to_record().model_dump()
 
 
 def binary_metrics(

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.abstention import measure_abstention, risk_coverage, show_abstention
+from app.inference.metrics_record import (
+    ChanceEce,
+    Evaluation,
+    PerturbationMetrics,
+    PerturbedMetrics,
+    Rates,
+    RiskCoverage,
+)
+from training.evaluation.abstention import measure_abstention, record_abstention, risk_coverage
 from training.evaluation.assessment import Assessment, assess, predict
 from training.evaluation.calibration import simulate_ece
 from training.evaluation.decision_rule import DecisionRule
@@ -24,41 +32,41 @@ class Performance:
     unperturbed: Assessment
     perturbed: Assessment | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_record(self) -> Evaluation:
         """Return it for `model.json`: unperturbed films, and all perturbed sets together under `perturbed`."""
-        metrics = {
-            **self.unperturbed.to_json(),
-            "chance_ece": simulate_ece(self.unperturbed.probabilities),
-            **self._describe_abstention(self.sets.unperturbed),
-        }
+        parts = self._record(self.unperturbed, self.sets.unperturbed)
+        parts["chance_ece"] = ChanceEce(**simulate_ece(self.unperturbed.probabilities))
         if self.perturbed is not None and self.sets.perturbed is not None:
-            metrics["perturbed"] = {
-                "perturbations": list(self.sets.perturbed.names),
-                **self.perturbed.to_json(),
-                **self._describe_abstention(self.sets.perturbed),
-                "by_perturbation": self._describe_sets(),
-            }
-        return metrics
+            parts["perturbed"] = PerturbedMetrics(
+                **self._record(self.perturbed, self.sets.perturbed),
+                perturbations=list(self.sets.perturbed.names),
+                by_perturbation=self._record_sets(),
+            )
+        return Evaluation(**parts)
 
-    def _describe_abstention(self, sets: PerturbedSets) -> dict[str, Any]:
-        threshold = self.rule.operating_points[self.rule.default]
-        described: dict[str, Any] = {"risk_coverage": risk_coverage(sets, threshold)}
+    def _record(self, assessment: Assessment, sets: PerturbedSets) -> dict[str, Any]:
+        """Return the fields of `FilmMetrics`; `abstention` only with a band."""
+        threshold, record = self.rule.operating_points[self.rule.default], assessment.to_record()
+        parts = {name: getattr(record, name) for name in record.model_fields_set}
+        parts["risk_coverage"] = RiskCoverage(**risk_coverage(sets, threshold))
         if self.rule.refer_band is not None:
-            described["abstention"] = show_abstention(measure_abstention(sets, threshold, self.rule.refer_band))
-        return described
+            parts["abstention"] = record_abstention(measure_abstention(sets, threshold, self.rule.refer_band))
+        return parts
 
-    def _describe_sets(self) -> dict[str, Any]:
+    def _record_sets(self) -> dict[str, PerturbationMetrics]:
         """Return each set's AUC, and sensitivity and specificity at each operating point."""
         labels, one_each = self.sets.labels, np.arange(len(self.sets.labels))
-        described: dict[str, Any] = {}
+        recorded = {}
         for name, logits in zip(self.sets.names, self.sets.logits, strict=True):
-            described[name] = {}
+            points, auc = {}, None
             for point, threshold in self.rule.operating_points.items():
                 found = binary_metrics(labels, logits, predict(logits, threshold), one_each, n_bootstrap=0)
-                values = {key: found[key].to_json()["value"] for key in ("auc", "sensitivity", "specificity")}
-                described[name]["auc"] = values.pop("auc")
-                described[name][point] = values
-        return described
+                auc, sensitivity, specificity = (
+                    found[key].to_record().value for key in ("auc", "sensitivity", "specificity")
+                )
+                points[point] = Rates(sensitivity=sensitivity, specificity=specificity)
+            recorded[name] = PerturbationMetrics(auc=auc, operating_points=points)
+        return recorded
 
 
 def measure_performance(sets: PerturbedSets, rule: DecisionRule) -> Performance:

@@ -13,7 +13,9 @@ from app.errors import ArtifactRefused, PneumoServeError
 from app.imaging.preprocess import RESIZE_RULE
 from app.inference.artifact import Entry, open_verified
 from app.inference.artifact_writer import finish_entry, staged_entry
+from app.inference.calibration import CalibrationDraft
 from app.inference.manifest import InputSpec, ManifestDraft, MapsSpec
+from app.inference.training_record import ImportedTraining
 from training.publishing.foreign_file import load_foreign, shorten_reason
 from training.publishing.foreign_network import Adapted, Conventions, adapt
 from training.publishing.full_precision import to_float32
@@ -73,13 +75,13 @@ def adopt(
         draft = ManifestDraft(
             keras_version=keras.__version__,
             input=InputSpec(width=width, height=height, resize=RESIZE_RULE),
-            calibration={"method": "identity", "prevalence": prevalence},
+            calibration=CalibrationDraft(prevalence=prevalence),
             operating_points={"half": 0.0},
             default_operating_point="half",
             maps=maps,
-            training_data={},
-            training={"parameters": int(network.count_params()), "imported": True},
-            metrics={},
+            training_data=None,
+            training=ImportedTraining(parameters=int(network.count_params()), imported=True),
+            metrics=None,
             intended_use=intended_use,
         )
         with _refuse("This network cannot be served"):

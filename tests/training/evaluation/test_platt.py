@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import ArtifactRefused
 from tests.training.logit_sets import make_sets, sample_sets
-from training.evaluation.calibration import cross_fit, describe_fit, fit_platt, fold_by_patient, simulate_ece
+from training.evaluation.calibration import cross_fit, fit_platt, fold_by_patient, record_fit, simulate_ece
 from training.evaluation.metrics import binary_metrics
 
 
@@ -70,13 +70,13 @@ def test_no_patient_is_calibrated_by_their_own_films() -> None:
 def test_a_good_fit_reaches_the_wanted_error() -> None:
     """One of labels that no line fits does not."""
     sets = sample_sets(4000)
-    described = describe_fit(sets)
-    assert described["is_reached"]
-    assert set(described["out_of_fold_ece"]) == {"unperturbed", "perturbed"}
+    described = record_fit(sets)
+    assert described.is_reached
+    assert described.out_of_fold_ece.model_fields_set == {"unperturbed", "perturbed"}
     plateau = (sets.logits[0] > 0) & (np.random.default_rng(0).random(4000) < 0.5)
-    misfit = describe_fit(replace(sets, labels=plateau.astype(np.uint8)))
-    assert not misfit["is_reached"]
-    assert misfit["out_of_fold_ece"]["unperturbed"]["value"] > misfit["wanted_ece"]
+    misfit = record_fit(replace(sets, labels=plateau.astype(np.uint8)))
+    assert not misfit.is_reached
+    assert misfit.out_of_fold_ece.unperturbed.value > misfit.wanted_ece
 
 
 def test_simulated_error_is_that_of_labels_sampled_from_the_probabilities() -> None:
