@@ -1,7 +1,4 @@
-"""`pneumoserve evaluate`, `audit` and `site-report`: what is printed and written of an evaluation.
-
-All three compute by the serving engine, without TensorFlow.
-"""
+"""`pneumoserve evaluate`, `audit` and `site-report`, by the serving engine, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -29,8 +26,8 @@ def evaluate(
     """Print the metrics; write report, plots and `metrics.json`, and return their folder.
 
     Args:
-        evaluation: the model and its films.
-        out: for the files; None: a folder of `work/`.
+        evaluation: model and films.
+        out: None: a folder of `work/`.
         matched: measure on films matched in brightness, contrast and sharpness, too.
         into_entry: keep the metrics on matched films in the model's folder, too.
 
@@ -41,7 +38,7 @@ def evaluate(
     entry, films, assessment = evaluation.entry, evaluation.films, evaluation.assessment
     title = f"{entry.label} on {evaluation.data}"
     plots = write_report(assessment, out, title)
-    # What is kept in an entry holds no path of a film.
+    # Entries hold no path of a film.
     identity: dict[str, object] = {
         "model": entry.label,
         "model_sha256": entry.manifest.sha256.model_keras,
@@ -66,9 +63,9 @@ def audit(
     """Audit the model; print and write the audit, and return its folder.
 
     Args:
-        evaluation: the model and its films.
-        out: for the files; None: a folder of `work/`.
-        copies: a folder with the same films in another form, to be compared one by one.
+        evaluation: model and films.
+        out: None: a folder of `work/`.
+        copies: a folder with the same films in another form, to be compared.
         into_entry: keep the audit in the model's folder, too.
 
     Raises:

@@ -33,10 +33,10 @@ class TrainOptions:
         runs: for checkpoints; the same options and films resume.
         name: of the entry.
         patients: a CSV path,patient.
-        test: a labelled folder for the held-out test evaluation, after all is chosen.
-        validation_share: proportion of training films for validation.
+        test: films of the held-out test evaluation.
+        validation_share: proportion of training films.
         seed: of split, weights, order and augmentation.
-        epochs: passes over the training films.
+        epochs: passes over the films.
         batch_size: films a step.
         reduce_lr: on plateaus of the validation loss.
     """

@@ -37,12 +37,12 @@ class Matched:
 
     Attributes:
         pairs: matched films.
-        differences: standardised mean differences of the seven statistics, before and after matching.
+        differences: standardised mean differences of the statistics, before and after matching.
         model: AUC on the pairs.
-        baseline: AUC of gradient boosting on the pairs' statistics, cross-validated.
-        gain: the model's AUC less the baseline's, on the same resamples.
-        file_size: AUC of bytes on the pairs, which are not matched for it.
-        with_file_size: pairs matched for log bytes too, and the model's AUC on them; None: too few.
+        baseline: AUC of cross-validated gradient boosting on the pairs' statistics.
+        gain: difference of the two, on the same resamples.
+        file_size: AUC of bytes, which are not matched.
+        with_file_size: pairs matched for log bytes too, and the model's AUC; None: too few.
         orders: the model's lowest, median and highest AUC over all orders of matching.
         model_unmatched: AUC on all films.
         baseline_unmatched: likewise.

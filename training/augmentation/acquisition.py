@@ -31,26 +31,18 @@ class AcquisitionAugmentation:
     """Ranges of the variation; `p_…` are probabilities.
 
     Attributes:
-        width: pixels.
-        height: pixels.
+        width, height: pixels.
         smallest_area: least proportion of the film's area in a crop; uniform.
         largest_area: greatest; over 1 shows the film's surroundings.
         aspect: log of the largest stretch of width against height, either way.
         rotation: degrees, either way.
         p_flip: left to right.
-        p_shrink: to between `smallest_side` and 0.9 of the side, and back.
-        smallest_side: pixels.
-        p_blur: by a sigma up to `blur`.
-        blur: pixels.
+        p_shrink: to between `smallest_side` pixels and 0.9 of the side, and back.
+        p_blur: by a sigma up to `blur` pixels.
         p_sharpen: of a film not blurred: unsharp masking by up to `sharpen`.
-        sharpen: see `p_sharpen`.
         p_encode: as JPEG of quality `lowest_quality` to 95.
-        lowest_quality: see `p_encode`.
         p_intensity: of `vary_intensity`, before encoding and again after the crop.
-        contrast: see `vary_intensity`.
-        brightness: likewise.
-        gamma: likewise.
-        noise: likewise.
+        contrast, brightness, gamma, noise: see `vary_intensity`.
     """
 
     width: int = 150

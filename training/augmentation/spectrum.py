@@ -34,8 +34,8 @@ def measure_amplitude(film: Pixels) -> Floats:
 def scale_amplitude(film: Pixels, gain: Floats) -> Pixels:
     """Scale every ring of a film, uint8 (rows, columns), by its natural log gain, float32 (BANDS,).
 
-    Gains are interpolated between rings' centres; the mean stays. OpenCV's transform takes a third of SciPy's time, and
-    packs a real spectrum into as many numbers as pixels.
+    Gains are interpolated between rings' centres; the mean stays. OpenCV takes a third of SciPy's time, and packs the
+    spectrum into as many numbers as pixels.
     """
     packed = _packed(*film.shape)
     step = (gain[1:] - gain[:-1]).take(packed.below)

@@ -1,8 +1,8 @@
 """Style transfer between films: Fourier amplitude transfer, then histogram matching.
 
-In training films, style alone predicts the class (`training.audit.shortcuts`). With a style sampled evenly from both
-classes, a film keeps its anatomy and loses that shortcut. Sources: Yang and Soatto 2020, "FDA: Fourier domain
-adaptation"; Gonzalez and Woods, histogram specification.
+Style alone predicts training films' class (`training.audit.shortcuts`); one sampled evenly from both classes removes
+that shortcut and keeps anatomy. Sources: Yang and Soatto 2020, "FDA: Fourier domain adaptation"; Gonzalez and Woods,
+histogram specification.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class StyleBank:
         self._styles = [measure_style(film) for film in films]
 
     def sample(self, rng: np.random.Generator, label: int | None = None) -> Style:
-        """Sample a style of one class; None: of either, equally likely."""
+        """Sample a style; no label: either class, equally likely."""
         if label is None:
             label = list(self._of_class)[rng.integers(len(self._of_class))]
         of_class = self._of_class[label]

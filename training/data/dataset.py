@@ -56,7 +56,7 @@ def read_dataset(
         patients: None: by file names.
         proportion: of films for validation, 0 to 1.
         seed: of the split.
-        console: for what was and was not read.
+        console: for what was read.
 
     Raises:
         WrongLayout: a class has no films.

@@ -34,10 +34,7 @@ class Grouping:
 def group_by_patient(paths: Sequence[str], table: PatientTable | None = None, folder: Path | None = None) -> Grouping:
     """Group films by patient: from `table`, else from Kaggle or NIH file names, else by image.
 
-    Args:
-        paths: with the class's folder: `NORMAL/a.jpeg`.
-        table: of `read_patient_table`.
-        folder: where paths start, for the table.
+    Paths, such as `NORMAL/a.jpeg`, start at `folder`.
     """
     patients = [_patient_by_name(path) if table is None else table.patient_of(path, folder) for path in paths]
     unknown = patients.count(None)
@@ -79,18 +76,10 @@ def join_copies(groups: NDArray[np.int64], films: Films) -> tuple[NDArray[np.int
 def split_by_group(
     labels: NDArray[np.uint8], groups: NDArray[np.int64], proportion: float, seed: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Split films in two, stratified by class, every group on one side.
+    """Split films in two, stratified by class, every group on one side; return sorted indices of both parts.
 
-    A group counts with its majority's class.
-
-    Args:
-        labels: 0 or 1, (films,).
-        groups: (films,).
-        proportion: of each class's films in the second part, as near as whole groups allow; 0 to 1.
-        seed: the same one splits alike.
-
-    Returns:
-        sorted indices of both parts.
+    A group counts with its majority's class; the second part gets `proportion` (0 to 1) of each class's films, as near
+    as whole groups allow. The same seed splits alike.
 
     Raises:
         PneumoServeError: a class has fewer than two groups.

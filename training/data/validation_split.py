@@ -31,13 +31,7 @@ class OwnValidation(NamedTuple):
 def read_own_validation(
     manifest: Manifest, data: Path, patients: PatientTable | None, console: Console
 ) -> OwnValidation:
-    """Read a model's training set again, and return exactly its validation films.
-
-    Args:
-        manifest: its `training_data` records split and fingerprints.
-        data: folder, as for the training.
-        patients: table, as for the training.
-        console: for what was read.
+    """Read a model's training set again, from its `data` and `patients`, and return exactly its validation films.
 
     Raises:
         InvalidParameter: other films than the model's, or no record of them.

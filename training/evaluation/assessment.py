@@ -26,8 +26,8 @@ class Assessment:
         operating_points: name → threshold on the logit.
         default: the point shown first.
         metrics: of each point.
-        intervals: what the bootstrap resampled, in words.
-        patients: how many groups it resampled.
+        intervals: the bootstrap's groups, in words.
+        patients: their number.
         predictive: point → prevalence as text → `ppv` and `npv`.
     """
 

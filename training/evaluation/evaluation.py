@@ -1,4 +1,4 @@
-"""A model of the store, opened and verified, with the labelled films that it is measured on."""
+"""A verified model, and the labelled films that it is measured on."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ class Selection:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A verified model, and the labelled films that it is measured on.
+    """A model on labelled films.
 
     Attributes:
-        selection: that asked for them.
+        selection: of both.
         entry: of the model store.
-        engine: of that entry.
+        engine: verified.
         point: operating point of predicted classes.
         folder: where the films' paths start.
         data: names the films.
         films: of `folder`.
         grouping: their patients.
         unreadable: other files.
-        console: for progress, metrics, and names of written files.
+        console: for progress and metrics.
     """
 
     selection: Selection
@@ -73,7 +73,7 @@ class Evaluation:
 
     @cached_property
     def assessment(self) -> Assessment:
-        """The model's predictions on these films, with metrics."""
+        """Predictions and metrics."""
         manifest = self.entry.manifest
         return assess(
             self.films.labels,

@@ -64,8 +64,8 @@ def compute_perturbed_sets(
 ) -> PerturbedSets:
     """Compute the logits of films, unperturbed and under `VALIDATION_PERTURBATIONS`.
 
-    Each set comes again after style transfer, each with its own seed: elsewhere style predicts the class differently or
-    not at all, so no threshold may rely on it.
+    Each set comes again after style transfer, with its own seed: elsewhere style predicts the class otherwise or not at
+    all, so no threshold may rely on it.
 
     Args:
         compute: uint8 (films, height, width) → logits (films,).

@@ -44,11 +44,11 @@ def adopt(
     Its weights stay, unlike those trained here, which are rounded to float16.
 
     Args:
-        network_file: a saved Keras model; see `foreign_file` and `foreign_network`.
-        store: the model store.
+        network_file: see `foreign_file` and `foreign_network`.
+        store: receives the entry.
         name: of the entry.
-        prevalence: proportion of PNEUMONIA among its training films, 0 to 1.
-        intended_use: a sentence or two, for `/model`.
+        prevalence: of PNEUMONIA in its training, 0 to 1.
+        intended_use: for `/model`.
         conventions: what the file does not say.
         report: receives sentences on what was taken for what.
 

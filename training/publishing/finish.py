@@ -122,7 +122,7 @@ def finish(
         write_learning_curves(fitted.history, staged.folder, is_blended=recipe.is_blended)
         _write_reports(validation, staged.folder, f"{label}, validation films", "validation_")
         if tested is not None and test is not None:
-            _write_reports(tested, staged.folder, f"{label}, one look at {test.data}", "test_")
+            _write_reports(tested, staged.folder, f"{label}, held-out test evaluation on {test.data}", "test_")
         write_card(staged.folder)
         folder = store / name / staged.version
     console.print(write_text(validation.unperturbed, f"{label}, validation films"), markup=False, highlight=False)

@@ -1,4 +1,4 @@
-"""An entry's own files → its MODEL_CARD.md. The text is in `templates/model_card.md.j2`."""
+"""An entry's files → its MODEL_CARD.md. The text is in `templates/model_card.md.j2`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from training.evaluation.metrics import METRICS, Metric
 from training.evaluation.operating_points import CHOICES
 
 _OLD_NAMES = {"as sent": "unperturbed", "another's look": "another film's style"}
-"""Names of perturbed sets in entries that stand → what they are called now."""
+"""Perturbed sets of standing entries → today's names."""
 
 
 class Section(BaseModel):
-    """A part of `audit.json` or `outside.json`: a text and a table."""
+    """A text and a table."""
 
     title: str
     text: str | None = None
@@ -31,25 +31,21 @@ class Section(BaseModel):
 
 
 class SectionFile(BaseModel):
-    """What the card shows of `audit.json` or `outside.json`."""
+    """The sections of `audit.json` or `outside.json`."""
 
     sections: list[Section]
 
 
 def write_card(folder: Path) -> None:
-    """Write `MODEL_CARD.md` of an entry from its other files.
-
-    Raises:
-        PneumoServeError: the network was trained elsewhere.
-    """
+    """Write an entry's `MODEL_CARD.md`; see `render_card`."""
     (folder / "MODEL_CARD.md").write_text(render_card(folder), encoding="utf-8")
 
 
 def render_card(folder: Path) -> str:
-    """Return the card of an entry as Markdown.
+    """Return an entry's card as Markdown.
 
-    It is made of `model.json`, of `audit.json` and `outside.json` where they exist, and of the names of the plots:
-    the same files give the same card.
+    It is made of `model.json`, `audit.json` and `outside.json` (if any) and the plots' names: the same files give the
+    same card.
 
     Raises:
         PneumoServeError: the network was trained elsewhere.
@@ -72,12 +68,12 @@ def render_card(folder: Path) -> str:
             CHOICES=CHOICES,
         )
     )
-    # Blocks that are left out leave their blank lines.
+    # Omitted blocks leave blank lines.
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 class _Plots:
-    """The plots of an entry, each shown once: in the first section that asks for it."""
+    """Plots, each shown in the first section that asks."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -127,7 +123,7 @@ def _join_cells(values: Iterable[object]) -> str:
 
 
 def _format_estimate(estimate: Estimate | ChanceEce, digits: int = 3) -> str:
-    """Return `value (low to high)`, or why there is no value."""
+    """Return `value (low to high)`, or why there is none."""
     if isinstance(estimate, ChanceEce):
         return Metric(estimate.mean, estimate.low, estimate.high).format(digits)
     if estimate.value is None:
@@ -142,7 +138,7 @@ def _count_films(films: dict[str, int]) -> str:
 def _find_lowest(
     perturbed: PerturbedMetrics, point: str, metric: Literal["sensitivity", "specificity"]
 ) -> tuple[str, str]:
-    """Return the lowest value of a metric over all perturbed sets, and the set."""
+    """Return a metric's lowest value over perturbed sets, and the set."""
     found = {
         name: value
         for name, alone in perturbed.by_perturbation.items()

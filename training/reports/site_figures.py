@@ -21,14 +21,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class WantedThreshold:
-    """The highest threshold that reaches a wanted sensitivity on these films.
+    """The highest threshold with a wanted sensitivity.
 
     Attributes:
-        wanted: the sensitivity, 0 to 1.
-        logit: the threshold, between two films.
-        metrics: of `binary_metrics`; optimistic, since it was chosen on these films.
-        elsewhere: sensitivity and specificity expected on the site's other films; see `find_threshold`.
-        reached: proportion of repetitions whose films left out reached the sensitivity, 0 to 1.
+        wanted: sensitivity, 0 to 1.
+        logit: threshold, between two films.
+        metrics: of `binary_metrics`; optimistic, since chosen on these films.
+        elsewhere: sensitivity and specificity out of bag; see `find_threshold`.
+        reached: proportion of out-of-bag repetitions that reach the sensitivity.
     """
 
     wanted: float
@@ -115,7 +115,7 @@ def find_threshold(assessment: Assessment, groups: NDArray[np.int64], wanted: fl
 
 
 def check_calibration(assessment: Assessment, calibration: Calibration) -> CalibrationCheck:
-    """Compare the ECE with a perfectly calibrated model's on so few films, and with that at the prevalence here."""
+    """Compute the ECE, beside a perfectly calibrated model's and that at the prevalence here."""
     prevalence = float(assessment.labels.mean())
     ece_at_prevalence = None
     if 0 < prevalence < 1:
@@ -131,7 +131,7 @@ def check_calibration(assessment: Assessment, calibration: Calibration) -> Calib
 
 
 def find_referral(assessment: Assessment, groups: NDArray[np.int64], band: AbstentionBand) -> Referral:
-    """Find the films that the model refers, and its metrics on the answered ones at the default operating point."""
+    """Find the referred films, and the metrics on answered ones at the default operating point."""
     inside = band.contains(assessment.logits.astype(np.float64))
     correct = assessment.predicted(assessment.default) == (assessment.labels == 1)
     return Referral(inside, measure_answered(assessment.labels, inside, correct, groups))
@@ -152,7 +152,7 @@ def most_confident_mistakes(assessment: Assessment, most: int) -> tuple[Indices,
 
 
 def _resample(groups: NDArray[np.int64]) -> Iterator[tuple[Indices, Indices]]:
-    """Yield the films of patients resampled with replacement, as often as sampled, and those of the others."""
+    """Yield films of patients resampled with replacement, and those of the others."""
     member = np.unique(groups, return_inverse=True)[1]
     patients = int(member.max()) + 1
     rng = np.random.default_rng(0)

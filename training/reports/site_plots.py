@@ -1,4 +1,4 @@
-"""The plots of a hospital's own page, as SVG within the page: sharp on paper and on a phone."""
+"""A site report's plots, as SVG within the page: sharp on paper and phone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.evaluation.curves import reliability, roc
 from training.evaluation.plots import COLOURS
 
 MARKS = (("●", "o"), ("■", "s"), ("◆", "D"), ("▲", "^"))
-"""The mark of each operating point: in the text, and in Matplotlib."""
+"""Marks of operating points: in the text, and in Matplotlib."""
 
 _TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 _GRID = "#dde3e9"
@@ -40,14 +40,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Plot:
-    """An image as a data link, and its title."""
+    """An image's title and data link."""
 
     title: str
     source: str
 
 
 def plot_roc(assessment: Assessment) -> Plot | None:
-    """Plot the ROC with a mark for each operating point. None where only one class is present."""
+    """Plot the ROC with its operating points; None: one class."""
     curve = roc(assessment.labels, assessment.logits)
     if curve is None:
         return None
@@ -63,9 +63,9 @@ def plot_roc(assessment: Assessment) -> Plot | None:
 
 
 def plot_reliability(assessment: Assessment) -> Plot:
-    """Plot the observed proportion against the predicted probability, in the bins of the ECE.
+    """Plot observed proportion against predicted probability, in the ECE's bins.
 
-    The bars show where 95 % of the points of a perfectly calibrated model would lie, with so few films a bin.
+    Bars: where 95 % of a perfectly calibrated model's points would lie, with so few films a bin.
     """
     rng = np.random.default_rng(0)
     found = reliability(assessment.labels, assessment.probabilities)
@@ -80,14 +80,9 @@ def plot_reliability(assessment: Assessment) -> Plot:
 
 
 def plot_scores(here: Floats, training: Floats | None, threshold: float, span: tuple[float, float], label: str) -> Plot:
-    """Plot how one class scores here (filled) and at the training site (line), as proportions of its films.
+    """Plot one class's calibrated log-odds (films,), here (filled) and at the training site (line), as proportions.
 
-    Args:
-        here: calibrated log-odds, of shape (films,).
-        training: likewise; None where they are not known.
-        threshold: the default operating point, likewise.
-        span: lowest and highest log-odds shown; films beyond are counted at the rim.
-        label: the class.
+    `threshold` is the default operating point, likewise; films beyond `span` count at the rim.
     """
     edges = np.linspace(*span, 25)
     with mpl.rc_context(_STYLE):
@@ -106,7 +101,7 @@ def plot_scores(here: Floats, training: Floats | None, threshold: float, span: t
 
 
 def _count(scores: Floats, edges: Floats) -> Floats:
-    """Return the proportion of scores in each bin."""
+    """Return each bin's proportion."""
     counts: Floats = np.histogram(np.clip(scores, edges[0], edges[-1]), edges)[0] / scores.size
     return counts
 
@@ -126,7 +121,7 @@ def _open_square(across: str, up: str) -> tuple[Figure, Axes]:
 
 
 def _save(figure: Figure, title: str) -> Plot:
-    """Return a figure as SVG: the same figure gives the same bytes."""
+    """Return a figure as SVG; the same figure gives the same bytes."""
     stream = BytesIO()
     figure.savefig(stream, format="svg", metadata={"Title": title, "Date": None, "Creator": None})
     return Plot(title, f"data:image/svg+xml;base64,{b64encode(stream.getvalue()).decode()}")
