@@ -61,8 +61,8 @@ class Listing:
 def list_films(data: Path, *splits: str | None) -> Listing:
     """List films in folders named after their classes, at any depth below `data`, whose own name plays no part.
 
-    Label (`layout.label_folders`) and split come from the nearest folder so named, in any case; `kinds` knows films.
-    Archives may unpack to a copy of the folder within itself: the same bytes in the same place are one film.
+    Label (`layout.label_folders`) and split come from the nearest folder so named, in any case; `kinds` decides what is
+    a film. Archives may unpack to a copy of the folder within itself: the same bytes in the same place are one film.
 
     Args:
         data: the folder.
