@@ -1,100 +1,100 @@
-"""HTTP/1.1 as uvicorn and h11 read it, with what they have no option for.
+"""HTTP/1.1 by uvicorn's httptools while whole plain heads come, by its h11 from the first other one on.
 
-That is a time limit for the header of a request, and the refusal of headers that proxies read in different ways (RFC
-9112, sections 2.2, 5.2 and 6.1). Of uvicorn's `H11Protocol` this file uses what uvicorn does not document: `conn`,
-`cycle`, `loop`, `transport`, `on_response_complete` and `send_400_response`. None is private; pyproject.toml bounds
-uvicorn to the versions tried.
+httptools loses the body of a request that offers `Upgrade: h2c`; neither limits a head's time. Used, but undocumented:
+`_unset_keepalive_if_required`, `app_state`, `config`, `conn`, `connections`, `cycle.body`, `cycle.response_complete`,
+`flow`, `loop`, `on_body`, `on_response_complete`, `send_400_response`, `server_state` and `transport` of its protocols.
 """
 
-from __future__ import annotations
-
-import asyncio
-import re
+from contextlib import suppress
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-MAX_HEAD_BYTES = 64 * 1024
-"""Of a request line with its headers."""
+from app.headers import MAX_HEAD_BYTES, CarefulConnection, find_plain
 
-# A line that ends without CR or begins with white space: h11 takes both, other parsers end the header elsewhere.
-_AMBIGUOUS = re.compile(rb"(?<!\r)\n|\n[ \t]")
-_END = re.compile(rb"\n\r?\n")
-_FRAMING = {b"content-length", b"transfer-encoding"}
+_Protocol: Any = object  # one of uvicorn's
 
 
-class CarefulConnection(h11.Connection):
-    """h11 that refuses ambiguous headers, and those over `MAX_HEAD_BYTES` that came at once."""
-
-    def next_event(self) -> Any:
-        """Return the next event; see h11.
-
-        Raises:
-            h11.RemoteProtocolError: also of what is refused here.
-        """
-        received = self.trailing_data[0] if self.their_state is h11.IDLE else b""
-        event = super().next_event()
-        # Once a header is whole, not at each of its pieces: who sends it byte by byte must not cost more.
-        if isinstance(event, h11.Request) and (end := _END.search(received)):
-            head = received[: end.end()]
-            is_framed_twice = {name for name, _ in event.headers} >= _FRAMING
-            if len(head) > MAX_HEAD_BYTES or is_framed_twice or _AMBIGUOUS.search(head):
-                raise h11.RemoteProtocolError("refused")
-        return event
-
-
-class CarefulProtocol(H11Protocol):
+class _Timed(_Protocol):  # type: ignore[misc]
     """Closes a connection whose next request takes longer than `header_seconds` to begin."""
 
     header_seconds: float
-    _overdue: asyncio.TimerHandle | None = None
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.conn = CarefulConnection(h11.SERVER, MAX_HEAD_BYTES)
+    overdue: Any = None
 
     def connection_made(self, transport: Any) -> None:
-        """Start the clock of the first header."""
         super().connection_made(transport)
         self._set_clock()
 
     def data_received(self, data: bytes) -> None:
-        """Stop the clock where a header is whole, start it where another one begins."""
         super().data_received(data)
         self._set_clock()
 
     def on_response_complete(self) -> None:
-        """Start the clock where a part of the next request has come already."""
         super().on_response_complete()
         self._set_clock()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        super().connection_lost(exc)
-        self._stop_clock()
+    def _set_clock(self) -> None:
+        # The rest of a body that nobody read, or the beginning of a head. Silence is uvicorn's to end.
+        if self.cycle is None or (self.cycle.response_complete and self._unread):
+            self.overdue = self.overdue or self.loop.call_later(self.header_seconds, self.transport.close)
+        elif self.overdue is not None:
+            self.overdue.cancel()
+            self.overdue = None
+
+
+class CarefulProtocol(_Timed, H11Protocol):
+    """h11, for all requests that follow on a connection."""
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; where an answer has begun, only close."""
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        with suppress(h11.LocalProtocolError):
             super().send_400_response(msg)
-        else:
-            self.transport.close()
+        self.transport.close()
 
-    def _set_clock(self) -> None:
-        if self.cycle is None:
-            is_awaited = True
-        elif self.cycle.response_complete:
-            # The rest of a body that nobody read, or the beginning of a header. Silence is uvicorn's to end.
-            is_awaited = self.conn.their_state is not h11.IDLE or bool(self.conn.trailing_data[0])
-        else:
-            is_awaited = False
-        if not is_awaited:
-            self._stop_clock()
-        elif self._overdue is None:
-            self._overdue = self.loop.call_later(self.header_seconds, self.transport.close)
+    @property
+    def _unread(self) -> bool:
+        return self.conn.their_state is not h11.IDLE or bool(self.conn.trailing_data[0])
 
-    def _stop_clock(self) -> None:
-        if self._overdue is not None:
-            self._overdue.cancel()
-            self._overdue = None
+
+class PlainProtocol(_Timed, HttpToolsProtocol):
+    """httptools, a request at a time; h11 takes the connection over at the first head that is not plain."""
+
+    _unread = 0  # bytes of a body
+    _behind = b""  # sent before the answer to the request in front
+
+    def data_received(self, data: bytes) -> None:
+        """Hand a request's head and body to httptools, apart from what is behind."""
+        while data and not self.transport.is_closing():
+            if self._unread:
+                piece, data = data[: self._unread], data[self._unread :]
+                self._unread -= len(piece)
+                super().data_received(piece)
+            elif self.cycle is not None and not self.cycle.response_complete:
+                self._behind, data = self._behind + data, b""
+                self.flow.pause_reading()
+            elif plain := find_plain(data):
+                self._unread, data = plain.length, data[len(plain.head) :]
+                super().data_received(plain.head)
+            else:
+                self._unset_keepalive_if_required()
+                self.connections.discard(self)
+                protocol = CarefulProtocol(self.config, self.server_state, self.app_state)
+                protocol.conn = CarefulConnection(h11.SERVER, MAX_HEAD_BYTES)
+                protocol.header_seconds, protocol.overdue = self.header_seconds, self.overdue
+                self.transport.set_protocol(protocol)
+                protocol.connection_made(self.transport)
+                protocol.data_received(data)
+                break
+
+    def on_body(self, body: bytes) -> None:
+        """Keep the bytes: uvicorn's own bytearray would be copied twice."""
+        self.cycle.body = self.cycle.body or b""  # type: ignore[assignment]
+        super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        """Read what is behind."""
+        super().on_response_complete()
+        data, self._behind = self._behind, b""
+        self.data_received(data)

@@ -1,6 +1,6 @@
 """The HTTP server around the service; `pneumoserve serve` and the tests run the same one.
 
-uvicorn with h11, which keeps the body of a request that offers `Upgrade: h2c`.
+uvicorn, with httptools and h11.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from typing import Any
 
 import uvicorn
 
-from app.protocol import MAX_HEAD_BYTES, CarefulProtocol
+from app.headers import MAX_HEAD_BYTES
+from app.protocol import PlainProtocol
 from app.settings import Settings
 
 
 def make_server(application: Any, settings: Settings) -> uvicorn.Server:
     """Return the server of what `create_app` made; its `run` listens until it is told to end."""
 
-    class Protocol(CarefulProtocol):
+    class Protocol(PlainProtocol):
         header_seconds = settings.body_timeout_seconds
 
     return uvicorn.Server(

@@ -35,8 +35,9 @@ ARROWS = {
     "app/inference": {"app.errors", "app.names", "app.notice", "app.imaging"},
     "app/api": {"app.errors", "app.names", "app.notice", "app.settings", "app.inference"},
     "app/main.py": {"app"},
-    "app/protocol.py": set(),
-    "app/server.py": {"app.protocol", "app.settings"},
+    "app/headers.py": set(),
+    "app/protocol.py": {"app.headers"},
+    "app/server.py": {"app.headers", "app.protocol", "app.settings"},
     "app/process.py": set(),
     "app/serve.py": {"app"},
     # Labelled films and their metrics have one home.

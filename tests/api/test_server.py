@@ -12,7 +12,7 @@ from pathlib import Path
 import h11
 import pytest
 
-from app.protocol import MAX_HEAD_BYTES, CarefulConnection
+from app.headers import MAX_HEAD_BYTES, CarefulConnection
 from tests.api.test_admission import holding
 from tests.conftest import encode, film_pixels
 from tests.running import Running, film_request, running, small_but_slow, wait_until
@@ -281,6 +281,33 @@ def test_a_whole_header_over_its_limit_is_refused() -> None:
     connection = CarefulConnection(h11.SERVER, MAX_HEAD_BYTES)
     connection.receive_data(head % (b"a" * (MAX_HEAD_BYTES - len(head) + 2)) + b"next" * MAX_HEAD_BYTES)
     assert isinstance(connection.next_event(), h11.Request)
+
+
+def test_who_stops_within_a_body_behind_its_answer_is_hung_up_on(
+    tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the service failed before it read the body."""
+    with (
+        running(tiny_store, body_timeout_seconds=0.4) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as kept,
+    ):
+        monkeypatch.setattr(server.service, "predictor", object())
+        kept.settimeout(10)
+        kept.sendall(film_request(FILM)[:-9])
+        received = b"".join(iter(lambda: kept.recv(65536), b""))
+    assert received.startswith(b"HTTP/1.1 500")
+
+
+def test_a_plain_request_is_answered_behind_one_that_is_not(tiny_store: Path) -> None:
+    """Whichever parser reads the first of them, and whatever comes in the same packet."""
+    plain, chunked = film_request(FILM, "X-Request-ID: n0"), b"Transfer-Encoding: chunked\r\nX-Request-ID: n1\r\n"
+    chunked = b"POST /predict HTTP/1.1\r\nHost: x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (chunked, len(FILM), FILM)
+    for sent, expected in (([plain, chunked, plain], [b"n0", b"n1", b"n0"]), ([chunked, plain], [b"n1", b"n0"])):
+        with running(tiny_store) as server:
+            for pieces in (sent, [b"".join(sent)]):
+                answers = exchange(server, *pieces)
+                assert re.findall(rb"x-request-id: (n\d)", answers) == expected
+                assert set(re.findall(rb"HTTP/1.1 (\d+)", answers)) == {b"200"}
 
 
 def test_an_old_client_is_answered_and_its_connection_closed(tiny_store: Path) -> None:
