@@ -83,12 +83,14 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         exception_handlers={PneumoServeError: _answer_error, HTTPException: _answer_http},
     )
     app.state.service = service
     for part in (predict, health, models, docs):
         app.include_router(part.router)
     # From the inside out.
+    app.add_middleware(predict.DirectPredict)
     app.add_middleware(Failures)
     if settings.cors_origins:
         app.add_middleware(CORS, origins=settings.cors_origins)
