@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -34,12 +35,14 @@ class Metrics:
             registry=registry,
         )
         Gauge("pneumoserve_in_flight", "Films decoded, waiting or computed", registry=registry).set_function(in_flight)
+        # Prometheus checks labels anew each time, and locks.
+        self._outcome, self._phase = functools.cache(self._requests.labels), functools.cache(self._seconds.labels)
 
     def count_request(self, outcome: str, seconds: dict[str, float]) -> None:
         """Count a finished request to /predict: `ok`, `client-gone` or a problem's slug; `seconds` by phase."""
-        self._requests.labels(outcome).inc()
+        self._outcome(outcome).inc()
         for phase, spent in seconds.items():
-            self._seconds.labels(phase).observe(spent)
+            self._phase(phase).observe(spent)
 
     def count_film(self, probability: float) -> None:
         """Count one prediction, as a batch of one."""
