@@ -1,7 +1,4 @@
-"""The HTTP server around the service; `pneumoserve serve` and the tests run the same one.
-
-uvicorn, with httptools and h11.
-"""
+"""The HTTP server around the service; `pneumoserve serve` and the tests run the same one."""
 
 from __future__ import annotations
 
