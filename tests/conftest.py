@@ -1,10 +1,10 @@
-"""Small real objects that many tests share: drawn films, and a store of tiny networks."""
+"""Objects that many tests share: drawn films, and a store of tiny networks."""
 
 from __future__ import annotations
 
 import os
 
-# See pneumoserve.py: NumPy's threads were seen to wait for each other for ever.
+# As in pneumoserve.py.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from collections.abc import Callable
@@ -15,17 +15,17 @@ import cv2
 import numpy as np
 import pytest
 
-# Before anything imports Keras or TensorFlow.
+# Before Keras is imported.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# A test must never read the settings of whoever runs it.
+# Tests ignore the caller's settings.
 for name in [name for name in os.environ if name.startswith("PNEUMOSERVE_")]:
     del os.environ[name]
 
 
 def film_pixels(seed: int = 0, height: int = 300, width: int = 400) -> np.ndarray:
-    """A smooth random picture, uint8, that compresses as a film does."""
+    """Draw a smooth random picture, uint8, that compresses as a film does."""
     noise = np.random.default_rng(seed).random((12, 16)).astype(np.float32)
     smooth = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.clip(smooth * 255, 0, 255).astype(np.uint8)
@@ -68,7 +68,7 @@ BODIES: dict[str, Callable[[Any], Any]] = {"pooled": _pooled, "dense": _dense, "
 
 @pytest.fixture(scope="session")
 def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model store of untrained tiny networks, one a body, written by the code that training uses."""
+    """A store of untrained tiny networks, one a body, written as training does."""
     import keras
 
     from app.inference.artifact_writer import finish_entry, set_default, staged_entry
@@ -88,7 +88,7 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             round_weights(network)
             save_network(network, staged.folder / "model.keras")
             maps = export_serving(network, staged.folder / "serving")
-            # Between the films, so that both classes are answered.
+            # So that both classes are answered.
             middle = float(np.median(np.asarray(keras.Model(inputs, logit)(films[..., np.newaxis].astype("float32")))))
             draft = ManifestDraft(
                 keras_version=keras.__version__,

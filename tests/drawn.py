@@ -1,4 +1,4 @@
-"""Films that the tests draw themselves: something like a chest, with hazy blobs where it is to be PNEUMONIA."""
+"""Drawn films: something like a chest, with hazy blobs for PNEUMONIA."""
 
 from __future__ import annotations
 
@@ -12,16 +12,9 @@ from app.names import LABELS
 
 
 def draw_film(label: str, seed: int, height: int = 240, width: int = 280) -> NDArray[np.uint8]:
-    """Draw one film: a body, two dark lungs, ribs and noise; PNEUMONIA adds bright blobs in the lungs.
+    """Draw a body, two dark lungs, ribs and noise; PNEUMONIA adds bright blobs in the lungs.
 
-    Args:
-        label: `NORMAL` or `PNEUMONIA`.
-        seed: the same seed draws the same film.
-        height: rows of the result.
-        width: columns of the result.
-
-    Returns:
-        uint8 of shape (height, width).
+    The same seed draws the same film, uint8 of shape (height, width).
     """
     rng = np.random.default_rng([seed, LABELS.index(label)])
     film = np.full((height, width), 20, np.float32)
@@ -47,14 +40,10 @@ def draw_film(label: str, seed: int, height: int = 240, width: int = 280) -> NDA
 def write_kaggle_layout(
     folder: Path, films_per_class: int, splits: tuple[str, ...] = ("train",), films_per_patient: int = 2, seed: int = 0
 ) -> None:
-    """Write drawn JPEGs as `folder/<split>/<label>/`, named as the Kaggle set names them.
+    """Write drawn JPEGs as `folder/<split>/<label>/`, named as in the Kaggle set.
 
-    Args:
-        folder: made if it is missing.
-        films_per_class: in each split.
-        splits: which of `train`, `val`, `test`; no patient stands in two of them.
-        films_per_patient: how many consecutive films share a patient number.
-        seed: of the first film; all films differ.
+    `films_per_patient` consecutive films share a patient; no patient is in two splits. All films differ; `seed` is the
+    first one's.
     """
     for number, split in enumerate(splits):
         for label in LABELS:

@@ -1,4 +1,4 @@
-"""A real server on a real socket, in a thread of the test's own process."""
+"""A real server on a real socket, in a thread of the test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.conftest import encode
 
 @dataclass(frozen=True)
 class Running:
-    """One server: its address, a client for it, and the service inside."""
+    """Its address, a client for it, and the service inside."""
 
     port: int
     client: httpx.Client
@@ -57,13 +57,13 @@ def wait_until(condition: Any, seconds: float = 15) -> None:
 
 
 def film_request(film: bytes, *headers: str, target: str = "/predict") -> bytes:
-    """Write a request that sends a film, as it goes over the wire."""
+    """Return the bytes of a request that sends a film."""
     head = [f"POST {target} HTTP/1.1", "Host: x", *headers, f"Content-Length: {len(film)}"]
     return "\r\n".join([*head, "", ""]).encode() + film
 
 
 def small_but_slow() -> bytes:
-    """Draw 25 megapixels, a while to read, in less than the 64 KB behind which the server reads no further."""
+    """Draw 25 megapixels, slow to read, in less than the 64 KB after which the server stops reading."""
     film = encode(np.repeat(np.array([20, 200], np.uint8), 2500)[None].repeat(5000, 0), ".png")
     assert len(film) < 60_000
     return film

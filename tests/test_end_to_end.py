@@ -22,7 +22,7 @@ COMMAND = [sys.executable, "pneumoserve.py"]
 
 
 def test_from_drawn_films_to_a_scored_folder(tmp_path: Path) -> None:
-    """Train, save, serve in a process of its own, ask over HTTP, score a folder, evaluate: all metrics agree."""
+    """Train, save, serve, ask over HTTP, score, evaluate: all metrics agree."""
     data, store, out = tmp_path / "data", tmp_path / "store", tmp_path / "result.csv"
     write_kaggle_layout(data, 40)
     (data / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"\xff\xd8\xff no film")
@@ -81,7 +81,7 @@ def test_from_drawn_films_to_a_scored_folder(tmp_path: Path) -> None:
 
 
 def _accuracies(tree: object) -> list[float]:
-    """Find every accuracy in the nested report."""
+    """Return every accuracy in a report."""
     if isinstance(tree, dict):
         own = tree.get("accuracy")
         found = [own["value"]] if isinstance(own, dict) and own.get("value") is not None else []

@@ -27,7 +27,7 @@ def film(tmp_path: Path) -> Path:
 def test_it_answers_as_a_server_with_the_same_settings(
     film: Path, tiny_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The site's prevalence moves both alike."""
+    """The site's prevalence moves both."""
     monkeypatch.setenv("PNEUMOSERVE_PREVALENCE", "0.1")
     monkeypatch.setenv("PNEUMOSERVE_MODEL_STORE", str(tiny_store))
     ended = CliRunner().invoke(pneumoserve.app, ["predict", str(film)])
@@ -40,7 +40,7 @@ def test_it_answers_as_a_server_with_the_same_settings(
 
 
 def test_a_film_that_cannot_be_read_is_a_line_and_status_1(film: Path, tiny_store: Path, tmp_path: Path) -> None:
-    """The films after it are read all the same."""
+    """Later films are read."""
     absent = tmp_path / "absent.jpg"
     ended = CliRunner().invoke(pneumoserve.app, ["predict", str(absent), str(film), "--model-store", str(tiny_store)])
     failed, read = map(json.loads, ended.stdout.splitlines())
@@ -51,7 +51,7 @@ def test_a_film_that_cannot_be_read_is_a_line_and_status_1(film: Path, tiny_stor
 
 
 def test_a_film_comes_from_standard_input(film: Path, tiny_store: Path, tmp_path: Path) -> None:
-    """Between others, in its place; without a name, as a raw body; a file of this name is written ./-."""
+    """Between others, in its place, without a name."""
     (tmp_path / "-").write_bytes(encode(film_pixels(4)))
     arguments = ["predict", str(film), "-", str(tmp_path / "-"), "--model-store", str(tiny_store)]
     ended = CliRunner().invoke(pneumoserve.app, arguments, input=film.read_bytes())
@@ -66,7 +66,7 @@ def test_a_film_comes_from_standard_input(film: Path, tiny_store: Path, tmp_path
 def test_a_file_named_as_standard_input_is_a_file(
     film: Path, tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Written ./- as for every command."""
+    """Written ./-."""
     monkeypatch.chdir(tmp_path)
     film.rename("-")
     ended = CliRunner().invoke(pneumoserve.app, ["predict", "./-", "--model-store", str(tiny_store)], input=b"")
@@ -80,7 +80,7 @@ def test_a_file_named_as_standard_input_is_a_file(
     [(b"", "missing-file"), (b"GIF89a", "unsupported-format"), (encode(film_pixels(1))[:400], "undecodable-image")],
 )
 def test_no_film_on_standard_input_is_a_line_and_status_1(sent: bytes, slug: str, tiny_store: Path) -> None:
-    """None, another thing, or half of one, with the service's own slugs."""
+    """With the service's slugs."""
     ended = CliRunner().invoke(pneumoserve.app, ["predict", "-", "--model-store", str(tiny_store)], input=sent)
     answer = json.loads(ended.stdout)
 
@@ -90,7 +90,7 @@ def test_no_film_on_standard_input_is_a_line_and_status_1(sent: bytes, slug: str
 
 
 def test_a_closed_standard_input_is_a_line_and_status_1(tiny_store: Path) -> None:
-    """As daemons and some schedulers start their children."""
+    """As daemons and some schedulers start processes."""
     command = f'exec "{sys.executable}" "{pneumoserve.__file__}" predict - --model-store "{tiny_store}" <&-'
     ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
 
@@ -102,7 +102,7 @@ def test_a_closed_standard_input_is_a_line_and_status_1(tiny_store: Path) -> Non
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "loop", "under a file", "long name", "empty", "."])
 def test_what_is_no_film_is_a_line_and_never_waited_for(kind: str, film: Path, tiny_store: Path) -> None:
-    """One JSON line each, and the film behind it is read."""
+    """The film behind it is read."""
     path = film.parent / kind
     match kind:
         case "pipe":
@@ -134,7 +134,7 @@ def test_what_is_no_film_is_a_line_and_never_waited_for(kind: str, film: Path, t
 
 
 def test_maps_become_files(film: Path, tiny_store: Path, tmp_path: Path) -> None:
-    """One PNG a map, named after its film and its layer; the answer is left without them."""
+    """One PNG a map, named after film and layer; the answer has none."""
     maps = tmp_path / "new" / "maps"
     arguments = ["predict", str(film), "--save-maps", str(maps), "--model-store", str(tiny_store)]
     ended = CliRunner().invoke(pneumoserve.app, arguments)
@@ -147,7 +147,7 @@ def test_maps_become_files(film: Path, tiny_store: Path, tmp_path: Path) -> None
 
 
 def test_maps_of_standard_input_are_named_after_it(film: Path, tiny_store: Path, tmp_path: Path) -> None:
-    """A dash would make an option of a file's name; a file of that name beside it would be overwritten."""
+    """A dash would make an option of the name; a file of that name would be overwritten."""
     maps = tmp_path / "maps"
     arguments = ["predict", "-", "--save-maps", str(maps), "--model-store", str(tiny_store)]
     ended = CliRunner().invoke(pneumoserve.app, arguments, input=film.read_bytes())
@@ -159,7 +159,7 @@ def test_maps_of_standard_input_are_named_after_it(film: Path, tiny_store: Path,
 
 
 def test_maps_that_cannot_be_written_are_a_wrong_call(film: Path, tiny_store: Path, tmp_path: Path) -> None:
-    """Said in one line, whatever stands in the way."""
+    """In one line."""
     (tmp_path / "film-layer-conv1.png").mkdir()
     arguments = ["predict", str(film), "--save-maps", str(tmp_path), "--model-store", str(tiny_store)]
     ended = CliRunner().invoke(pneumoserve.app, arguments)
@@ -169,7 +169,7 @@ def test_maps_that_cannot_be_written_are_a_wrong_call(film: Path, tiny_store: Pa
 
 
 def test_maps_that_cannot_be_kept_are_a_wrong_call(film: Path, tiny_store: Path, tmp_path: Path) -> None:
-    """A folder that cannot be made, or two films whose maps would have one name, are said in one line."""
+    """A folder cannot be made, or two films' maps would have one name."""
     other = tmp_path / "other"
     other.mkdir()
     (other / film.name).write_bytes(film.read_bytes())

@@ -11,7 +11,7 @@ from tests.running import Running, running
 
 @pytest.fixture(scope="session")
 def server(tiny_store: Path) -> Iterator[Running]:
-    """One server with default settings, shared by the tests that leave it as it was."""
+    """A server with default settings, which tests leave as it was."""
     with running(tiny_store) as server:
         yield server
 

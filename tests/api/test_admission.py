@@ -22,7 +22,7 @@ FILM = encode(film_pixels(3))
 
 
 class HeldEngine:
-    """A network that answers when it is told to."""
+    """A network that answers when told to."""
 
     name = "openvino"
 
@@ -52,7 +52,7 @@ def holding(store: Path, **settings: float) -> Iterator[tuple[Running, HeldEngin
 
 
 def test_films_over_the_limit_in_flight_are_429_at_once(tiny_store: Path) -> None:
-    """The third of two is refused with Retry-After while the two wait, and both are answered in the end."""
+    """With Retry-After; those before them are answered."""
     with holding(tiny_store, max_in_flight=2) as (server, engine), ThreadPoolExecutor(2) as pool:
         first = [pool.submit(server.client.post, "/predict", content=FILM) for _ in range(2)]
         wait_until(lambda: server.service.admission.in_flight == 2)
@@ -68,7 +68,7 @@ def test_films_over_the_limit_in_flight_are_429_at_once(tiny_store: Path) -> Non
 
 
 def test_work_that_was_not_begun_by_the_deadline_is_dropped(tiny_store: Path) -> None:
-    """All are answered 504 in time; those that waited never reach the network, and room is free again."""
+    """Answered 504 in time, it never reaches the network, and room is free again."""
     with holding(tiny_store, deadline_seconds=0.5, max_in_flight=8) as (server, engine):
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: server.client.post("/predict", content=FILM), range(8)))
@@ -83,7 +83,7 @@ def test_work_that_was_not_begun_by_the_deadline_is_dropped(tiny_store: Path) ->
 
 
 def test_bodies_being_read_are_limited(tiny_store: Path) -> None:
-    """One that trickles in takes the only place; when it hangs up the place is free."""
+    """A slow one takes the only place until it hangs up."""
     with running(tiny_store, max_reading=1) as server:
         slow = _begin(server, len(FILM), FILM[:10])
         wait_until(lambda: server.service.admission.reading == 1)
@@ -96,7 +96,7 @@ def test_bodies_being_read_are_limited(tiny_store: Path) -> None:
 
 
 def test_bytes_in_memory_are_limited(tiny_store: Path) -> None:
-    """What half-sent bodies hold counts; the one that would go over is refused."""
+    """Half-sent bodies count."""
     with running(tiny_store, max_bytes_held=len(FILM) + 10) as server:
         slow = _begin(server, 100, bytes(10))
         wait_until(lambda: server.service.admission.bytes_held == 10)
@@ -110,7 +110,7 @@ def test_bytes_in_memory_are_limited(tiny_store: Path) -> None:
 
 
 def test_a_body_that_does_not_arrive_is_408(tiny_store: Path) -> None:
-    """The sender of a stalled body is told, and the connection ends."""
+    """Then the connection ends."""
     with running(tiny_store, body_timeout_seconds=0.3) as server:
         slow = _begin(server, len(FILM), FILM[:10])
         slow.settimeout(10)
@@ -122,7 +122,7 @@ def test_a_body_that_does_not_arrive_is_408(tiny_store: Path) -> None:
 
 
 def test_a_body_at_the_allowed_rate_may_take_longer(tiny_store: Path) -> None:
-    """A big film over a slow line: longer than the timeout, and faster than 64 KiB a second."""
+    """Longer than the timeout, but faster than 64 KiB a second."""
     film = encode(film_pixels(3, 1000, 1000), ".png", 16, 0)
     with running(tiny_store, body_timeout_seconds=1) as server:
 
@@ -138,7 +138,7 @@ def test_a_body_at_the_allowed_rate_may_take_longer(tiny_store: Path) -> None:
 
 
 def test_a_client_that_hangs_up_costs_nothing(tiny_store: Path) -> None:
-    """Films whose senders are gone are read or dropped, and every count goes back to zero."""
+    """Its film is read or dropped, and every count returns to zero."""
     with holding(tiny_store) as (server, engine):
         for count in range(1, 6):
             connection = _begin(server, len(FILM), FILM)
@@ -151,7 +151,7 @@ def test_a_client_that_hangs_up_costs_nothing(tiny_store: Path) -> None:
 
 
 def test_no_upload_touches_the_disk(tiny_store: Path) -> None:
-    """While a large form is read, nothing in the process opens a file for writing."""
+    """No file is opened for writing."""
     film = encode(film_pixels(3, 1500, 1500), ".png", 16, 0)
     opened: list[str] = []
     active = False
@@ -172,7 +172,7 @@ def test_no_upload_touches_the_disk(tiny_store: Path) -> None:
 
 
 def _begin(server: Running, declared: int, body: bytes) -> socket.socket:
-    """Begin a request by hand, with as much of its body as given."""
+    """Send a header and this part of its body."""
     connection = socket.create_connection(("127.0.0.1", server.port))
     head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {declared}\r\n\r\n"
     connection.sendall(head.encode() + body)
@@ -180,7 +180,7 @@ def _begin(server: Running, declared: int, body: bytes) -> socket.socket:
 
 
 def test_the_same_client_is_served_after_every_refusal(tiny_store: Path) -> None:
-    """A keep-alive client goes on after a problem: nothing of the refused body is taken for the next request."""
+    """Nothing of the refused body is taken for the next request."""
     with (
         running(tiny_store, max_upload_bytes=len(FILM)) as server,
         httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client,

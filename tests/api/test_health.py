@@ -23,7 +23,6 @@ from tests.running import Running, running, wait_until
 
 
 def test_health_names_model_and_engine(client: httpx.Client, tiny_store: Path) -> None:
-    """Without sending a film."""
     health = client.get("/health").json()
     sha256 = artifact.find_entry(tiny_store).manifest.sha256.model_keras
 
@@ -43,7 +42,7 @@ def test_head_answers_without_a_body(client: httpx.Client, path: str) -> None:
 
 
 def test_while_the_model_loads_the_port_is_open(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Alive, not ready: films, health and model are 503 with Retry-After until the golden films have passed."""
+    """Films, health and model are 503 with Retry-After until the golden films have passed."""
     go = threading.Event()
 
     def wait_then_open(*arguments: Any, **named: Any) -> Predictor:
@@ -66,7 +65,7 @@ def test_while_the_model_loads_the_port_is_open(tiny_store: Path, monkeypatch: p
 
 
 def test_the_model_describes_itself(client: httpx.Client) -> None:
-    """Thresholds are probabilities, as in the answers."""
+    """Thresholds are probabilities."""
     model = client.get("/model").json()
 
     assert list(model) == [
@@ -80,7 +79,7 @@ def test_the_model_describes_itself(client: httpx.Client) -> None:
 
 
 def test_metrics_count_what_was_answered(tiny_store: Path) -> None:
-    """Outcomes, phases and probabilities, with no label that a caller could invent."""
+    """Outcomes, phases and probabilities; callers can invent no label."""
     with running(tiny_store) as server:
         server.client.post("/predict", content=encode(film_pixels(0)))
         server.client.post("/predict", content=b"GIF89a", headers={"X-Request-ID": "invented"})
@@ -98,7 +97,7 @@ def test_metrics_count_what_was_answered(tiny_store: Path) -> None:
 
 
 def test_docs_work_offline(client: httpx.Client) -> None:
-    """The page and all that it loads come from this server."""
+    """All that the page loads comes from this server."""
     page = client.get("/docs").text
     loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
     assets = [address for address in loaded if not address.startswith("data:")]
@@ -111,7 +110,6 @@ def test_docs_work_offline(client: httpx.Client) -> None:
 
 
 def test_the_openapi_description_names_every_route(server: Running) -> None:
-    """What /docs shows is what there is."""
     described = server.client.get("/openapi.json").json()
     paths = described["paths"]
 
@@ -124,7 +122,7 @@ def test_the_openapi_description_names_every_route(server: Running) -> None:
 
 
 def test_a_model_that_does_not_fit_ends_the_process_with_1(tiny_store: Path, tmp_path: Path) -> None:
-    """One line says why; no traceback."""
+    """One line, no traceback."""
     store = tmp_path / "store"
     shutil.copytree(tiny_store, store)
     weights = store / "pooled" / "1" / "serving" / "model.bin"
@@ -145,7 +143,7 @@ def test_a_model_that_does_not_fit_ends_the_process_with_1(tiny_store: Path, tmp
 def test_an_unexpected_failure_while_loading_is_told(
     tiny_store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The service says so and hands the error on, instead of being not ready for ever."""
+    """It is raised; otherwise the service would never be ready."""
 
     def fail(*_arguments: object, **_settings: object) -> None:
         raise KeyError("a path, perhaps")
@@ -167,7 +165,7 @@ def test_an_unexpected_failure_while_loading_is_told(
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
-    """Status 2 and the variable's own name."""
+    """By its variable, with status 2."""
     ended = subprocess.run(
         [sys.executable, "pneumoserve.py", "serve"],
         env={"PNEUMOSERVE_MAX_PIXELS": "many", "PATH": ""},
@@ -182,7 +180,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
 
 
 def test_the_log_holds_json_alone() -> None:
-    """What a library has to say comes in our form, without a traceback, and only where it is an error."""
+    """Of libraries only errors, without a traceback."""
     script = (
         "import logging; from app.api.log import configure_logging; configure_logging('json')\n"
         "logging.getLogger('python_multipart.multipart').warning('Expected boundary character 45')\n"

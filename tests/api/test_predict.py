@@ -23,7 +23,7 @@ PNG = encode(film_pixels(1), ".png")
 
 
 def test_a_form_gets_the_whole_answer(client: httpx.Client, tiny_store: Path) -> None:
-    """A film in a form is answered with exactly the keys of the contract."""
+    """With exactly the keys of the contract."""
     response = client.post("/predict", files={"file": ("film.jpeg", JPEG)})
     answer = response.json()
     manifest = find_entry(tiny_store).manifest
@@ -42,7 +42,7 @@ def test_a_form_gets_the_whole_answer(client: httpx.Client, tiny_store: Path) ->
 
 
 def test_a_raw_body_is_read_whatever_type_it_declares(client: httpx.Client) -> None:
-    """The bytes decide: a PNG declared as text is a film, without a file name."""
+    """A PNG declared as text is a film without a name."""
     plain = client.post("/predict", content=PNG, headers={"Content-Type": "text/plain"}).json()
     form = client.post("/predict", files={"file": ("x.txt", PNG, "text/plain")}).json()
 
@@ -51,7 +51,7 @@ def test_a_raw_body_is_read_whatever_type_it_declares(client: httpx.Client) -> N
 
 
 def test_the_class_follows_the_threshold(client: httpx.Client) -> None:
-    """PNEUMONIA is answered exactly where the probability reaches the operating point's threshold."""
+    """PNEUMONIA exactly where the probability reaches it."""
     classes = set()
     for seed in range(20):
         for point in ("half", "balanced"):
@@ -65,7 +65,7 @@ def test_the_class_follows_the_threshold(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("name", ["C:\\films\\Müller, Anna.png", "/home/x/Müller, Anna.png", "Müller, Anna.png"])
 def test_the_file_name_comes_back_without_folders(client: httpx.Client, name: str) -> None:
-    """A name is answered as sent, less the folders of either kind of system."""
+    """Of either kind of system."""
     head = f'Content-Disposition: form-data; name="file"; filename="{name}"'.encode()
     body = b"--b\r\n" + head + b"\r\n\r\n" + PNG + b"\r\n--b--\r\n"
     answer = client.post("/predict", content=body, headers={"Content-Type": "multipart/form-data; boundary=b"}).json()
@@ -83,7 +83,7 @@ def test_the_file_name_comes_back_without_folders(client: httpx.Client, name: st
     ],
 )
 def test_maps_come_as_asked_and_change_no_probability(client: httpx.Client, kind: str, kinds: list[str]) -> None:
-    """Each kind of map gives its pictures, as PNG of the size it says, beside the same probability."""
+    """As PNG of the size they say."""
     answer = client.post("/predict", params={"activation_maps": kind}, content=JPEG).json()
     plain = client.post("/predict", content=JPEG).json()
 
@@ -96,7 +96,7 @@ def test_maps_come_as_asked_and_change_no_probability(client: httpx.Client, kind
 
 
 def test_an_exact_cam_sums_to_the_logit(client: httpx.Client) -> None:
-    """With identity calibration, values and bias give the answered probability back."""
+    """With identity calibration, that is the logit of the probability."""
     answer = client.post("/predict?activation_maps=cam", content=JPEG).json()
     cam = answer["activation_maps"][0]
     logit = sum(map(sum, cam["values"])) + cam["bias"]
@@ -106,7 +106,7 @@ def test_an_exact_cam_sums_to_the_logit(client: httpx.Client) -> None:
 
 
 def test_headers_tell_id_timings_and_that_nothing_is_to_be_stored(client: httpx.Client) -> None:
-    """The caller's request id comes back where it is well-formed, else one of ours."""
+    """A caller's well-formed id comes back, else one of ours."""
     mine = client.post("/predict", content=JPEG, headers={"X-Request-ID": "study-1.2_3"})
     other = client.post("/predict", content=JPEG, headers={"X-Request-ID": "not an id!"})
 
@@ -118,7 +118,7 @@ def test_headers_tell_id_timings_and_that_nothing_is_to_be_stored(client: httpx.
 
 
 def test_films_sent_at_once_get_their_own_answers(client: httpx.Client) -> None:
-    """Forty different films through eight connections: each answer is that of its film alone."""
+    """Forty films through eight connections."""
     films = [encode(film_pixels(seed, 120, 160), ".png") for seed in range(40)]
     alone = [client.post("/predict", content=film).json()["probability"] for film in films]
     with ThreadPoolExecutor(8) as pool:
@@ -129,7 +129,6 @@ def test_films_sent_at_once_get_their_own_answers(client: httpx.Client) -> None:
 
 
 def test_the_command_line_answers_what_the_server_answers(client: httpx.Client, tiny_store: Path) -> None:
-    """One predictor stands behind both."""
     prediction = open_predictor(tiny_store, None).predict(JPEG, operating_point="half")
     answer = client.post("/predict?operating_point=half", content=JPEG).json()
 
@@ -137,7 +136,7 @@ def test_the_command_line_answers_what_the_server_answers(client: httpx.Client, 
 
 
 def test_a_colour_picture_is_read_with_a_warning(client: httpx.Client) -> None:
-    """The warning has a code for programs and a sentence for people."""
+    """It has a code and a sentence."""
     colour = np.zeros((100, 100, 3), np.uint8)
     colour[..., 2] = 200
     warnings = client.post("/predict", content=encode(colour, ".png")).json()["warnings"]
@@ -147,7 +146,7 @@ def test_a_colour_picture_is_read_with_a_warning(client: httpx.Client) -> None:
 
 
 def test_another_prevalence_moves_the_probability_and_not_the_class(tiny_store: Path, server: Running) -> None:
-    """A site's own prevalence is named in the answer; odds move by the ratio of the two priors' odds."""
+    """The answer names it; odds move by the ratio of the priors' odds."""
     with running(tiny_store, prevalence=0.1) as rare:
         here = rare.client.post("/predict", content=JPEG).json()
     there = server.client.post("/predict", content=JPEG).json()
@@ -163,7 +162,7 @@ def test_another_prevalence_moves_the_probability_and_not_the_class(tiny_store: 
 
 @pytest.mark.parametrize("model", ["dense", "tanh/1"])
 def test_every_network_of_a_store_draws_its_maps(tiny_store: Path, model: str) -> None:
-    """Where the head can't be shared out, the cam comes by occlusion, says so, and claims no bias."""
+    """Where the logit cannot be attributed, the cam comes by occlusion, says so, and claims no bias."""
     with running(tiny_store, model=model) as server:
         maps = server.client.post("/predict?activation_maps=cam", content=JPEG).json()["activation_maps"]
 
@@ -174,7 +173,7 @@ def test_every_network_of_a_store_draws_its_maps(tiny_store: Path, model: str) -
 
 
 def test_the_tensorflow_engine_answers_the_same(tiny_store: Path, client: httpx.Client) -> None:
-    """The reference engine differs by less than 1e-3 in probability, over HTTP."""
+    """Within 1e-3 in probability."""
     with running(tiny_store, engine="tensorflow") as reference:
         expected = reference.client.post("/predict", content=JPEG).json()
         health = reference.client.get("/health").json()
@@ -186,7 +185,7 @@ def test_the_tensorflow_engine_answers_the_same(tiny_store: Path, client: httpx.
 
 
 def test_the_answer_is_plain_json(client: httpx.Client) -> None:
-    """No NaN, no Infinity: any JSON parser reads it."""
+    """No NaN, no Infinity."""
     text = client.post("/predict?activation_maps=all", content=encode(np.zeros((80, 80), np.uint8), ".png")).text
 
     def refuse(constant: str) -> None:
@@ -196,7 +195,7 @@ def test_the_answer_is_plain_json(client: httpx.Client) -> None:
 
 
 def test_an_offer_of_another_protocol_is_declined(server: Running) -> None:
-    """Java's own client offers HTTP/2 with every request: its film is read all the same, and so is the next."""
+    """Java's own client offers HTTP/2; this film and the next are read."""
     offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
     request = b"POST /predict HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n" % (offer, len(JPEG))
     with socket.create_connection(("127.0.0.1", server.port)) as java, java.makefile("rb") as answers:
@@ -210,7 +209,7 @@ def test_an_offer_of_another_protocol_is_declined(server: Running) -> None:
 
 
 def test_endless_headers_are_refused(server: Running) -> None:
-    """What comes before the body is bounded too, or one client could fill the memory."""
+    """Else one client could fill the memory."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
         client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 200_000)
         assert client.recv(12) == b"HTTP/1.1 400"

@@ -53,12 +53,11 @@ def assert_problem(response: httpx.Response, slug: str, status: int, *words: str
 def test_a_request_without_one_film_is_400(
     client: httpx.Client, body: bytes, headers: dict[str, str], slug: str
 ) -> None:
-    """Whatever is wrong with the form, or missing from it, is said."""
     assert_problem(client.post("/predict", content=body, headers=headers), slug, 400, "Expected", "Received")
 
 
 def test_a_small_part_header_is_no_problem(client: httpx.Client) -> None:
-    """The limit of 16 KiB leaves room for what browsers send."""
+    """The limit is 16 KiB."""
     body = part("file", JPEG, f"X-Long: {'x' * 15_000}\r\n") + b"--b--\r\n"
     assert client.post("/predict", content=body, headers=BOUNDARY).status_code == 200
 
@@ -74,7 +73,7 @@ def test_a_small_part_header_is_no_problem(client: httpx.Client) -> None:
     ],
 )
 def test_an_unknown_parameter_is_422_and_lists_the_known(client: httpx.Client, query: str, words: list[str]) -> None:
-    """A parameter that is ignored would be one that a caller relies on in vain."""
+    """A caller would rely on an ignored one in vain."""
     assert_problem(client.post(f"/predict{query}", content=JPEG), "invalid-parameter", 422, *words)
 
 
@@ -96,18 +95,18 @@ def test_an_image_that_cannot_be_read_is_refused(client: httpx.Client, data: byt
 
 
 def test_the_accepted_formats_are_listed(client: httpx.Client) -> None:
-    """Who sends a GIF learns what would have been read."""
+    """For a GIF."""
     assert_problem(client.post("/predict", content=b"GIF89a"), "unsupported-format", 415, "JPEG", "PNG")
 
 
 def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
-    """Content-Encoding is not undone: a small body could unfold to any size."""
+    """A small one could unfold to any size."""
     response = client.post("/predict", content=gzip.compress(JPEG), headers={"Content-Encoding": "gzip"})
     assert_problem(response, "unsupported-format", 415)
 
 
 def test_pixels_are_limited_before_decoding(tiny_store: Path) -> None:
-    """A limit of exactly its pixels admits a film; one less refuses it."""
+    """A film of exactly the limit is read."""
     film = encode(film_pixels(0, 100, 100), ".png")
     with running(tiny_store, max_pixels=10_000) as server:
         assert server.client.post("/predict", content=film).status_code == 200
@@ -116,7 +115,7 @@ def test_pixels_are_limited_before_decoding(tiny_store: Path) -> None:
 
 
 def test_bytes_are_limited_declared_or_counted(tiny_store: Path) -> None:
-    """Over the limit a body is refused whether it says its length or comes in chunks."""
+    """With Content-Length or in chunks."""
     with running(tiny_store, max_upload_bytes=len(PNG)) as server:
         assert server.client.post("/predict", content=PNG).status_code == 200
         assert_problem(server.client.post("/predict", content=PNG + b"x"), "too-many-bytes", 413)
@@ -137,7 +136,7 @@ def test_bytes_are_limited_declared_or_counted(tiny_store: Path) -> None:
 def test_a_refused_client_that_still_sends_sees_the_answer(
     tiny_store: Path, line: bytes, status: bytes, slug: str
 ) -> None:
-    """A plain client that writes its whole body first reads the problem, not a broken connection."""
+    """Not a broken connection."""
     with (
         running(tiny_store, max_upload_bytes=1000) as server,
         socket.create_connection(("127.0.0.1", server.port)) as plain,
@@ -162,7 +161,7 @@ def test_an_unknown_address_is_404(client: httpx.Client, method: str, path: str)
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/predict"), ("HEAD", "/predict"), ("POST", "/health")])
 def test_another_method_is_405_and_names_the_right_ones(client: httpx.Client, method: str, path: str) -> None:
-    """The header Allow tells what the address answers."""
+    """In the header Allow."""
     response = client.request(method, path)
 
     assert response.status_code == 405
@@ -171,7 +170,7 @@ def test_another_method_is_405_and_names_the_right_ones(client: httpx.Client, me
 
 
 def test_our_own_failure_is_500_without_its_words(tiny_store: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither the answer nor the log repeats what the error said; the next request is served."""
+    """Also in the log; the next request is served."""
     with running(tiny_store) as server:
         predictor = server.service.predictor
         assert predictor is not None
@@ -213,7 +212,7 @@ def test_the_first_row_that_fits_wins(tiny_store: Path) -> None:
 
 
 def test_every_problem_is_documented(server: Running) -> None:
-    """Each slug stands in the OpenAPI description of /predict, under its status."""
+    """In the OpenAPI description of /predict, under its status."""
     responses = server.client.get("/openapi.json").json()["paths"]["/predict"]["post"]["responses"]
     for problem in PROBLEMS.values():
         assert f"`{problem.slug}`" in responses[str(problem.status)]["description"]

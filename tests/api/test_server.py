@@ -1,4 +1,4 @@
-"""What the HTTP server does, through real sockets."""
+"""The HTTP server, through real sockets."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ LAST = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 def exchange(server: Running, *pieces: bytes, pause: float = 0.02) -> bytes:
-    """Send pieces, a moment between them, and a last request that closes; return all that the server said."""
+    """Send pieces, then a request that closes; return all that was received."""
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.settimeout(10)
-        with suppress(ConnectionError):  # the server may have closed it before
+        with suppress(ConnectionError):  # it may be closed already
             for piece in (*pieces, LAST):
                 connection.sendall(piece)
                 time.sleep(pause)
@@ -38,7 +38,7 @@ def exchange(server: Running, *pieces: bytes, pause: float = 0.02) -> bytes:
 
 
 def receive_alive(kept: socket.socket) -> bytes:
-    """Receive the whole answer of /livez: its header and its body may come apart."""
+    """Receive the whole answer of /livez, which may come in pieces."""
     received = b""
     while not received.endswith(b'{"status":"ok"}'):
         piece = kept.recv(65536)
@@ -49,7 +49,7 @@ def receive_alive(kept: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("sent", [b"", b"POST /predict HTTP/1.1\r\nHost:"])
 def test_who_sends_no_whole_header_is_hung_up_on(tiny_store: Path, sent: bytes) -> None:
-    """A silent connection, or half a header, is closed after the time that a body may take."""
+    """After the time that a body may take."""
     with running(tiny_store, body_timeout_seconds=0.4) as server:
         begun = time.monotonic()
         with socket.create_connection(("127.0.0.1", server.port)) as silent:
@@ -60,7 +60,7 @@ def test_who_sends_no_whole_header_is_hung_up_on(tiny_store: Path, sent: bytes) 
 
 
 def test_half_a_second_header_is_hung_up_on_too(tiny_store: Path) -> None:
-    """After an answer, on a connection that stays open."""
+    """On a connection kept open."""
     with (
         running(tiny_store, body_timeout_seconds=0.4) as server,
         socket.create_connection(("127.0.0.1", server.port)) as kept,
@@ -73,7 +73,6 @@ def test_half_a_second_header_is_hung_up_on_too(tiny_store: Path) -> None:
 
 
 def test_an_answer_may_take_longer_than_a_header(tiny_store: Path) -> None:
-    """Nobody is hung up on while their film is read, however short the time for headers."""
     with holding(tiny_store, body_timeout_seconds=0.4) as (server, engine), ThreadPoolExecutor(1) as pool:
         answer = pool.submit(server.client.post, "/predict", content=FILM)
         wait_until(lambda: engine.films == 1)
@@ -83,7 +82,7 @@ def test_an_answer_may_take_longer_than_a_header(tiny_store: Path) -> None:
 
 
 def send_without_end(kept: socket.socket) -> None:
-    """Send 64 MB, slowly enough for an answer to come between."""
+    """Send 64 MB, slowly enough to be answered meanwhile."""
     for _ in range(1000):
         kept.sendall(b"x" * 65536)
         time.sleep(0.001)
@@ -91,7 +90,7 @@ def send_without_end(kept: socket.socket) -> None:
 
 @pytest.mark.parametrize("is_behind_the_film", [True, False], ids=["behind the film", "in a packet of its own"])
 def test_answers_come_in_the_order_of_their_requests(tiny_store: Path, is_behind_the_film: bool) -> None:
-    """Also where the next one comes in pieces while the film before it is read."""
+    """Also where the next request comes in pieces."""
     film = film_request(small_but_slow(), target=ALL_MAPS)
     begun, ended = b"GET /livez HT", b"TP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
@@ -105,7 +104,6 @@ def test_answers_come_in_the_order_of_their_requests(tiny_store: Path, is_behind
 
 
 def test_an_endless_header_behind_an_open_request_is_hung_up_on(tiny_store: Path) -> None:
-    """It would fill the memory otherwise."""
     with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
         kept.sendall(film_request(small_but_slow(), target=ALL_MAPS))
@@ -117,7 +115,7 @@ def test_an_endless_header_behind_an_open_request_is_hung_up_on(tiny_store: Path
 
 @pytest.mark.parametrize("first", [b"", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"])
 def test_an_offer_of_http_2_is_declined_and_the_film_read(tiny_store: Path, first: bytes) -> None:
-    """As Java's own client makes it with each request, on a new connection or on one in use."""
+    """Java's own client offers it with each request."""
     offer = "Connection: Upgrade, HTTP2-Settings, close", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAB"
     with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
@@ -132,7 +130,6 @@ def test_an_offer_of_http_2_is_declined_and_the_film_read(tiny_store: Path, firs
 
 @pytest.mark.parametrize("cuts", [[200], [400, 2000], list(range(20, 4000, 500))])
 def test_a_request_may_come_in_pieces(tiny_store: Path, cuts: list[int]) -> None:
-    """Cut within its header or within its body."""
     sent = film_request(FILM)
     pieces = [sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
     with running(tiny_store) as server:
@@ -142,7 +139,7 @@ def test_a_request_may_come_in_pieces(tiny_store: Path, cuts: list[int]) -> None
 
 
 def test_pipelined_requests_are_answered_in_their_order(tiny_store: Path) -> None:
-    """In one packet or in several, with maps and without, one of a film that was cut."""
+    """In one packet or in several."""
     queries, cut = ["", "?activation_maps=all", "", "?activation_maps=cam", "", ""], 4
     sent = b"".join(
         film_request(FILM[: -500 if number == cut else None], f"X-Request-ID: n{number}", target=f"/predict{query}")
@@ -156,7 +153,7 @@ def test_pipelined_requests_are_answered_in_their_order(tiny_store: Path) -> Non
 
 
 def test_a_client_gone_within_a_body_leaves_nothing_behind(tiny_store: Path) -> None:
-    """And is counted as gone."""
+    """It is counted as gone."""
     with running(tiny_store) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as left:
             left.sendall(film_request(FILM)[:400])
@@ -167,7 +164,7 @@ def test_a_client_gone_within_a_body_leaves_nothing_behind(tiny_store: Path) -> 
 
 
 def test_nothing_is_held_after_an_answer_and_all_is_counted(tiny_store: Path) -> None:
-    """Of films that were read and of films that were refused."""
+    """Whether films were read or refused."""
     with running(tiny_store) as server:
         for body in (FILM, FILM[:-500], FILM):
             server.client.post("/predict", content=body)
@@ -180,7 +177,7 @@ def test_nothing_is_held_after_an_answer_and_all_is_counted(tiny_store: Path) ->
 
 
 def test_a_film_in_work_is_answered_while_the_server_ends(tiny_store: Path) -> None:
-    """And its connection closes behind it."""
+    """Then its connection closes."""
     with socket.socket() as connection:
         with running(tiny_store) as server:
             connection.settimeout(10)
@@ -219,7 +216,7 @@ AMBIGUOUS = {
 def test_an_ambiguous_request_is_refused_and_its_connection_closed(
     tiny_store: Path, sent: bytes, behind: bytes
 ) -> None:
-    """A proxy in front may read it as another request, and so smuggle one in; pieces make no difference."""
+    """Else a proxy in front could let a second request be smuggled in."""
     with running(tiny_store) as server:
         for pieces in ([behind + sent], [behind + sent[:-3], sent[-3:]]):
             answers = exchange(server, *pieces)
@@ -231,7 +228,7 @@ UNREAD = b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
 
 @pytest.mark.parametrize("sent", AMBIGUOUS.values(), ids=AMBIGUOUS)
 def test_an_ambiguous_request_behind_a_body_that_nobody_read_is_refused_too(tiny_store: Path, sent: bytes) -> None:
-    """The answer to a GET does not wait for its body, which may come later, with the next request in its packet."""
+    """A GET is answered before its body, which may come later, with the next request."""
     with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
         kept.sendall(UNREAD)
@@ -242,7 +239,7 @@ def test_an_ambiguous_request_behind_a_body_that_nobody_read_is_refused_too(tiny
 
 @pytest.mark.parametrize("rest", [b"hell", b"helloGET /livez HTT"], ids=["half its body", "half a header behind it"])
 def test_who_stops_behind_an_answer_is_hung_up_on(tiny_store: Path, rest: bytes) -> None:
-    """Whatever is left over of one request, or begins another, has its time."""
+    """Within the rest of one request or the start of another."""
     with (
         running(tiny_store, body_timeout_seconds=0.4) as server,
         socket.create_connection(("127.0.0.1", server.port)) as kept,
@@ -257,7 +254,7 @@ def test_who_stops_behind_an_answer_is_hung_up_on(tiny_store: Path, rest: bytes)
 def test_a_broken_chunk_behind_an_answer_closes_the_connection_alone(
     tiny_store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing more is answered, and nothing fails."""
+    """Without another answer or an error."""
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     with (
         running(tiny_store, max_upload_bytes=10) as server,
@@ -272,7 +269,6 @@ def test_a_broken_chunk_behind_an_answer_closes_the_connection_alone(
 
 
 def test_a_whole_header_over_its_limit_is_refused() -> None:
-    """Also where all of it comes at once."""
     connection = CarefulConnection(h11.SERVER, MAX_HEAD_BYTES)
     head = b"GET / HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n"
     connection.receive_data(head % (b"a" * (MAX_HEAD_BYTES - len(head) + 3)))
@@ -299,7 +295,7 @@ def test_who_stops_within_a_body_behind_its_answer_is_hung_up_on(
 
 
 def test_a_plain_request_is_answered_behind_one_that_is_not(tiny_store: Path) -> None:
-    """Whichever parser reads the first of them, and whatever comes in the same packet."""
+    """Whichever parser reads the first, also in one packet."""
     plain, chunked = film_request(FILM, "X-Request-ID: n0"), b"Transfer-Encoding: chunked\r\nX-Request-ID: n1\r\n"
     chunked = b"POST /predict HTTP/1.1\r\nHost: x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (chunked, len(FILM), FILM)
     for sent, expected in (([plain, chunked, plain], [b"n0", b"n1", b"n0"]), ([chunked, plain], [b"n1", b"n0"])):
@@ -311,7 +307,7 @@ def test_a_plain_request_is_answered_behind_one_that_is_not(tiny_store: Path) ->
 
 
 def test_an_old_client_is_answered_and_its_connection_closed(tiny_store: Path) -> None:
-    """HTTP/1.0 has neither hosts nor connections that stay open."""
+    """HTTP/1.0 keeps no connection open."""
     with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as old:
         old.settimeout(10)
         old.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
@@ -321,7 +317,6 @@ def test_an_old_client_is_answered_and_its_connection_closed(tiny_store: Path) -
 
 
 def test_an_answer_to_head_is_a_header_alone(tiny_store: Path) -> None:
-    """The next answer begins right behind it."""
     with running(tiny_store) as server:
         answers = exchange(server, b"HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n")
     first, second, body = answers.split(b"\r\n\r\n")
@@ -332,7 +327,7 @@ def test_an_answer_to_head_is_a_header_alone(tiny_store: Path) -> None:
 
 @pytest.mark.parametrize("pause", [0.0, 0.02])
 def test_a_header_over_its_limit_is_refused(tiny_store: Path, pause: float) -> None:
-    """At once or in pieces, before it fills the memory."""
+    """At once or in pieces."""
     sent = b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + bytes(70_000).replace(b"\0", b"a")
     with running(tiny_store) as server:
         answers = exchange(

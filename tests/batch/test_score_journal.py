@@ -1,4 +1,4 @@
-"""The journal from which a killed run goes on."""
+"""The journal from which a killed run resumes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_rows_survive_closing_and_the_last_one_of_a_film_counts(out: Path) -> No
 
 
 def test_a_line_holds_the_row_and_what_the_film_was(out: Path, path: Path) -> None:
-    """A line holds the row's columns, and after them size, time and hash of the bytes."""
+    """After the row, size, time and hash of the bytes."""
     with Journal(out, RUN) as journal:
         journal.append([JournalEntry(Row("/a"), SEEN), JournalEntry(Row("/b"))])
     header, first, second = map(json.loads, path.read_text().splitlines())
@@ -69,7 +69,7 @@ def test_a_torn_end_is_cut_off_wherever_it_was_torn(out: Path, path: Path) -> No
 
 
 def test_zeros_that_a_power_cut_left_say_nothing(out: Path, path: Path) -> None:
-    """Zeros that a power cut left say nothing, and hide nothing that comes after them."""
+    """And hide nothing after them."""
     with Journal(out, RUN) as journal:
         journal.append(entries(Row("/a")))
     with path.open("ab") as file:
@@ -83,7 +83,7 @@ def test_zeros_that_a_power_cut_left_say_nothing(out: Path, path: Path) -> None:
 
 @pytest.mark.parametrize("change", [{"operating_point": "half"}, {"model_sha256": "cd"}, {"model": "drawn/2"}])
 def test_another_run_is_refused_and_restart_begins_anew(out: Path, path: Path, change: dict[str, str]) -> None:
-    """Another run is refused, which changes nothing, and restart begins anew."""
+    """The refusal changes nothing."""
     with Journal(out, RUN) as journal:
         journal.append(entries(Row("/a")))
     with path.open("ab") as file:
@@ -103,7 +103,6 @@ def test_another_run_is_refused_and_restart_begins_anew(out: Path, path: Path, c
 
 @pytest.mark.parametrize("finished", [False, True])
 def test_a_second_process_is_refused(out: Path, finished: bool) -> None:
-    """A second process is refused, beside a finished result too."""
     with Journal(out, RUN) as journal:
         journal.prepare()
         if finished:
@@ -115,7 +114,6 @@ def test_a_second_process_is_refused(out: Path, finished: bool) -> None:
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("name", ["r.csv.journal", "r.csv.films"])
 def test_another_kind_of_file_is_left_alone(out: Path, name: str, restart: bool) -> None:
-    """Another kind of file is left alone, by a start over too."""
     out.with_name(name).write_text("my diary")
     with pytest.raises(JournalRefused, match="no journal"):
         Journal(out, RUN, restart=restart)
@@ -123,7 +121,7 @@ def test_another_kind_of_file_is_left_alone(out: Path, name: str, restart: bool)
 
 
 def test_a_damaged_first_line_loses_no_rows(out: Path, path: Path) -> None:
-    """A journal whose first line was damaged is refused as it is."""
+    """The journal is refused as it is."""
     with Journal(out, RUN) as journal:
         journal.append(entries(Row("/a")))
     damaged = path.read_bytes().replace(b'"balanced"', b'"bal')
@@ -134,7 +132,6 @@ def test_a_damaged_first_line_loses_no_rows(out: Path, path: Path) -> None:
 
 
 def test_a_newer_format_is_refused_untouched(out: Path, path: Path) -> None:
-    """A journal of a newer format is refused and stays as it is."""
     path.write_text('{"journal": 3, "operating_point": "balanced"}\n{"path": "/a"}\ntorn')
     before = path.read_bytes()
     with pytest.raises(JournalRefused, match="format 3, this version knows up to 2"):
@@ -143,7 +140,7 @@ def test_a_newer_format_is_refused_untouched(out: Path, path: Path) -> None:
 
 
 def test_rows_can_be_read_between_appends(out: Path) -> None:
-    """Rows can be read between appends, the newest included."""
+    """The newest too."""
     with Journal(out, RUN) as journal:
         for number in range(60):
             journal.append(entries(Row(f"/{number}", error_detail="x" * 50 * number)))
@@ -152,7 +149,7 @@ def test_rows_can_be_read_between_appends(out: Path) -> None:
 
 
 def test_a_closed_journal_is_free_though_a_forked_child_has_a_copy(out: Path, path: Path) -> None:
-    """What this process forked meanwhile holds the same lock, until it ends or starts something else."""
+    """A child holds the same lock until it ends or starts another program."""
     with Journal(out, RUN) as journal:
         journal.prepare()
         (descriptor,) = (link for link in Path("/proc/self/fd").iterdir() if link.resolve() == path)
@@ -165,14 +162,14 @@ def test_a_closed_journal_is_free_though_a_forked_child_has_a_copy(out: Path, pa
 
 
 def test_a_journal_that_was_opened_and_not_written_leaves_no_file(out: Path, path: Path) -> None:
-    """A start that is refused after it opened the journal leaves no file."""
+    """As by a start that is refused later."""
     with Journal(out, RUN):
         assert path.exists()
     assert not path.exists()
 
 
 def test_films_that_failed_may_go_unnamed_and_answers_may_not(out: Path, path: Path) -> None:
-    """A film that failed may go unnamed and is forgotten; one that was answered may not."""
+    """Such failures are forgotten."""
     with Journal(out, RUN) as journal:
         journal.append(entries(Row("/a", http_status=200), Row("/b", error="unreadable-file")))
     with Journal(out, RUN) as journal:
@@ -185,7 +182,6 @@ def test_films_that_failed_may_go_unnamed_and_answers_may_not(out: Path, path: P
 
 
 def test_what_is_new_since_the_start_is_known(out: Path) -> None:
-    """What is new since the start is known from what was there."""
     with Journal(out, RUN) as journal:
         journal.append(entries(Row("/a"), Row("/b")))
     with Journal(out, RUN) as journal:
@@ -195,10 +191,10 @@ def test_what_is_new_since_the_start_is_known(out: Path) -> None:
 
 
 def test_a_result_is_known_by_its_bytes(out: Path) -> None:
-    """A result is the journal's own by size and time, or by its bytes; another one is refused."""
+    """Or by size and time; another one is refused."""
     out.write_text("first")
     with Journal(out, RUN, restart=True) as journal:
-        journal.prepare()  # the start over may replace what is there, and so may the next start
+        journal.prepare()  # restart may replace it; so may the next start
     with Journal(out, RUN) as journal:
         journal.check_result()
         os.utime(out, ns=(0, 10**18))
@@ -211,7 +207,7 @@ def test_a_result_is_known_by_its_bytes(out: Path) -> None:
 
 
 def test_below_a_root_films_are_known_by_where_they_lie_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Below a root films are known by where they lie in it, however the folder is named."""
+    """However the folder is named."""
     (tmp_path / "mount/a").mkdir(parents=True)
     (tmp_path / "link").symlink_to("mount")
     (tmp_path / "mount/into").symlink_to("a")

@@ -90,7 +90,7 @@ LOOPS = "Too many levels of symbolic links"
 
 @pytest.mark.parametrize("ending", ["", ".png", ".txt"])
 def test_a_link_that_leads_nowhere_is_one_row_with_its_reason(tmp_path: Path, ending: str) -> None:
-    """A link that leads nowhere, to itself, or in a circle is one row with its reason, and ends nothing."""
+    """So is a link to itself, or a circle of them."""
     (tmp_path / f"a{ending}").symlink_to(f"a{ending}")
     (tmp_path / f"b{ending}").symlink_to(f"c{ending}")
     (tmp_path / f"c{ending}").symlink_to(f"b{ending}")
@@ -104,17 +104,14 @@ def test_a_link_that_leads_nowhere_is_one_row_with_its_reason(tmp_path: Path, en
 
 
 def test_what_cannot_be_looked_at_may_exist(tmp_path: Path) -> None:
-    """What cannot be looked at may exist: named alone, it is a row and no wrong call."""
+    """Named alone, it is a row and no wrong call."""
     (tmp_path / "loop").symlink_to("loop")
     named = find(tmp_path / ("n" * 300), tmp_path / "loop/film.png").films
     assert [film.problem for film in named] == ["File name too long", LOOPS]
 
 
 def test_what_may_not_be_entered_is_one_row_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that may not be entered, a link into it, a file that may not be read: a row each, and the rest goes on.
-
-    The errors are raised by stand-ins for three calls of the system, because root may enter everything.
-    """
+    """Stand-ins for system calls raise the errors, because root may enter everything."""
     for name in ("a/film.png", "b/film.png", "c.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -140,7 +137,7 @@ def test_what_may_not_be_entered_is_one_row_each(tmp_path: Path, monkeypatch: py
 def test_a_folder_whose_listing_breaks_off_keeps_what_was_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder whose listing breaks off is a row, and what was listed before is kept."""
+    """The folder is a row."""
     (tmp_path / "a.png").touch()
     original = os.scandir
 
@@ -182,7 +179,7 @@ def test_a_folder_that_vanishes_on_the_way_is_a_row(tmp_path: Path, monkeypatch:
 
 @pytest.fixture
 def deep_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """300 folders in one another, a film in number 200; the paths of the last ones are too long for the system."""
+    """300 nested folders, a film in number 200; the last paths are too long for the system."""
     monkeypatch.chdir(tmp_path)
     for depth in range(300):
         if depth == 200:
@@ -198,7 +195,7 @@ def deep_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 
 def test_folders_are_walked_deeper_than_python_recurses(deep_folder: Path) -> None:
-    """Folders are walked deeper than Python recurses; where a path becomes too long for the system, that is a row."""
+    """A path too long for the system is a row."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack()) + 150)
     try:
@@ -211,7 +208,7 @@ def test_folders_are_walked_deeper_than_python_recurses(deep_folder: Path) -> No
 
 
 def test_the_way_out_of_a_link_is_the_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`link/..` is the folder that holds the link's target: the film there is read, and no other of its name."""
+    """`link/..` is the folder that holds the link's target."""
     (tmp_path / "far/below").mkdir(parents=True)
     (tmp_path / "far/a.png").touch()
     (tmp_path / "near").mkdir()

@@ -29,7 +29,7 @@ def write_results(out: Path, rows: Iterable[Row]) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Read a result back into Python values, CSV's empty cells as None."""
+    """Read a result back; CSV's empty cells are None."""
     if path.suffix == ".parquet":
         return pq.read_table(path).to_pylist()
     if path.suffix == ".jsonl":
@@ -62,7 +62,7 @@ def test_every_format_holds_the_columns_of_the_contract_in_order(tmp_path: Path,
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
 def test_half_a_pair_of_utf_16_is_written_as_an_escape(tmp_path: Path, ending: str) -> None:
-    """Half a pair of UTF-16, as an answer in JSON may hold it, is written as an escape."""
+    """An answer in JSON may hold it."""
     out = tmp_path / f"out{ending}"
     write_results(out, [Row("a.png", warnings=["x\ud800"], error="e", error_detail="\udfffy")])
     row = read(out)[0]

@@ -22,7 +22,7 @@ Start = Callable[[], subprocess.Popen[str]]
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """Films whose bytes are their own names."""
+    """Films whose bytes are their names."""
     folder = tmp_path / "archive"
     folder.mkdir()
     for number in range(FILMS):
@@ -32,7 +32,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(service: StandIn, archive: Path, tmp_path: Path) -> Iterator[Start]:
-    """Start the command in a process of its own."""
+    """Start the command as a process."""
     processes = []
 
     def start() -> subprocess.Popen[str]:
@@ -56,7 +56,7 @@ def journaled(tmp_path: Path) -> set[str]:
 
 
 def wait_until_held(service: StandIn, tmp_path: Path, films: int) -> None:
-    """Wait until so many further films stand in the journal, and the service holds those after them."""
+    """Wait for so many further films in the journal, and for the service to hold those after them."""
     before = len(service.received)
     service.hold_after = before + films
     wait_until(lambda: len(service.received) >= before + films + CONCURRENCY, 30)

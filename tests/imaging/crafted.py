@@ -23,7 +23,7 @@ def ihdr(width: int, height: int, depth: int = 8, color_type: int = GRAY, interl
 
 
 def raw_rows(samples: np.ndarray, depth: int = 8) -> bytes:
-    """Rows of samples (rows, columns[, channels]), uncompressed, each behind a filter byte 0."""
+    """Return uncompressed rows of samples (rows, columns[, channels]), each behind a filter byte 0."""
     if depth == 16:
         rows = [row.astype(">u2").tobytes() for row in samples]
     elif depth == 8:
@@ -49,7 +49,7 @@ def png(
     compressed: bytes | None = None,
     interlace: int = 0,
 ) -> bytes:
-    """A PNG of these samples; `compressed` replaces IDAT's content."""
+    """`compressed` replaces IDAT's content."""
     height, width = samples.shape[:2]
     if compressed is None:
         compressed = zlib.compress((interlaced_rows if interlace else raw_rows)(samples, depth))
@@ -64,26 +64,26 @@ def png(
 
 
 def gradient(height: int = 64, width: int = 64, top: int = 256) -> np.ndarray:
-    """Samples that count from 0 to `top` - 1 along the rows, again and again."""
+    """Samples that count from 0 to `top` - 1 along the rows, repeatedly."""
     return (np.arange(height * width, dtype=np.uint32).reshape(height, width) % top).astype(np.uint16)
 
 
 def tiff(orientation: int, order: str = "MM") -> bytes:
-    """An EXIF block with the orientation alone."""
+    """EXIF with the orientation alone."""
     sign = ">" if order == "MM" else "<"
     entry = struct.pack(sign + "HHIHH", 0x0112, 3, 1, orientation, 0)
     return order.encode() + struct.pack(sign + "HIH", 42, 8, 1) + entry + struct.pack(sign + "I", 0)
 
 
 def tiff_of(*entries: Any, order: str = "MM", rest: bytes = b"") -> bytes:
-    """An EXIF block of these entries: tag, TIFF type, count, four bytes of value."""
+    """EXIF of entries: tag, TIFF type, count, four bytes of value."""
     sign = ">" if order == "MM" else "<"
     packed = b"".join(struct.pack(sign + "HHI4s", tag, kind, count, value) for tag, kind, count, value in entries)
     return order.encode() + struct.pack(sign + "HIH", 42, 8, len(entries)) + packed + bytes(4) + rest
 
 
 def raw_profile(name: bytes, content: bytes) -> bytes:
-    """ImageMagick's text of a profile in a PNG."""
+    """ImageMagick's text of a PNG's profile."""
     digits = content.hex()
     lines = "\n".join(digits[start : start + 72] for start in range(0, len(digits), 72))
     return f"\n{name}\n{len(content):8}\n{lines}\n".encode()
@@ -94,7 +94,7 @@ def segment(marker: int, body: bytes = b"") -> bytes:
 
 
 def insert_segments(jpeg: bytes, *segments: bytes) -> bytes:
-    """Insert segments behind a JPEG's start."""
+    """Insert them behind the start."""
     return jpeg[:2] + b"".join(segments) + jpeg[2:]
 
 
@@ -115,7 +115,7 @@ def with_frame(
 
 
 def lossless_jpeg(samples: np.ndarray) -> bytes:
-    """A lossless gray JPEG (ITU-T T.81, annex H), each sample as its difference from its left one."""
+    """ITU-T T.81, annex H: each sample as its difference from its left one."""
     height, width = samples.shape
     before = np.roll(samples.astype(int), 1, axis=1)
     before[1:, 0] = samples[:-1, 0]
@@ -142,7 +142,7 @@ def lossless_jpeg(samples: np.ndarray) -> bytes:
 
 
 def jpeg_in_scans(*gray_jpegs: bytes) -> bytes:
-    """A sequential JPEG with a scan for each component, from gray JPEGs with the same tables."""
+    """A sequential JPEG, a scan a component, from gray JPEGs with the same tables."""
     first = gray_jpegs[0]
     frame, scan = first.index(b"\xff\xc0"), first.rindex(b"\xff\xda")
     numbers = range(1, len(gray_jpegs) + 1)
@@ -157,5 +157,5 @@ def jpeg_in_scans(*gray_jpegs: bytes) -> bytes:
 
 
 def one_scan(jpeg: bytes) -> bytes:
-    """A JPEG's last scan with its header."""
+    """The last scan with its header."""
     return jpeg[jpeg.rindex(b"\xff\xda") : -2]

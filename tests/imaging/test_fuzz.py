@@ -1,4 +1,4 @@
-"""Whatever bytes come: a film or an error that names what was expected, and nothing printed."""
+"""Any bytes give a film or an error that names what was expected; nothing is printed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ BOUNDED = settings(max_examples=250 * TIMES, deadline=None, derandomize=True, su
 
 
 def repaired(data: bytes) -> bytes:
-    """The same PNG with checksums that fit, so that what was changed reaches the decoder."""
+    """Return the PNG with checksums that fit: so changes reach the decoder."""
     out, position = bytearray(SIGNATURE), len(SIGNATURE)
     while position + 12 <= len(data):
         (length,) = struct.unpack(">I", data[position : position + 4])
@@ -66,10 +66,10 @@ def repaired(data: bytes) -> bytes:
 
 @st.composite
 def mutations(draw: st.DrawFn) -> bytes:
-    """A real file with a few bits flipped, a piece cut out, or a piece of another file put in."""
+    """A real file with bits flipped, a piece cut out, or another file's piece put in."""
     data = bytearray(draw(st.sampled_from(SEEDS)))
     for _ in range(draw(st.integers(1, 4))):
-        # Headers are where a change does most.
+        # Changes do most in headers.
         place = draw(st.one_of(st.integers(0, min(len(data), 200) - 1), st.integers(0, len(data) - 1)))
         size = draw(st.integers(1, 60))
         match draw(st.sampled_from(["flip", "set", "cut", "drop", "splice", "repeat"])):
@@ -101,7 +101,7 @@ def read_or_refuse(data: bytes) -> None:
 
 @pytest.fixture
 def silent(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Nothing is printed, by no library."""
+    """No library prints."""
     yield
     assert capfd.readouterr() == ("", "")
 
@@ -109,21 +109,19 @@ def silent(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
 @BOUNDED
 @given(st.sampled_from([b"", b"\xff\xd8\xff", SIGNATURE, encode(FILM)[:300]]), st.binary(max_size=300))
 def test_arbitrary_bytes_are_refused_or_read(silent: None, start: bytes, rest: bytes) -> None:
-    """Also behind the beginning of a real file."""
+    """Also behind a real file's beginning."""
     read_or_refuse(start + rest)
 
 
 @BOUNDED
 @given(mutations())
 def test_damaged_files_are_refused_or_read(silent: None, data: bytes) -> None:
-    """Bits flipped, pieces cut out, doubled or taken from other files."""
     read_or_refuse(data)
 
 
 @BOUNDED
 @given(st.binary(max_size=80), st.sampled_from(["MM", "II"]), st.integers(0, 40))
 def test_no_metadata_make_a_film_unreadable(silent: None, junk: bytes, order: str, place: int) -> None:
-    """Whatever stands in them, and wherever."""
     block = tiff(6, order)
     block = b"Exif\0\0" + block[:place] + junk + block[place + len(junk) :]
     text = b"XML:com.adobe.xmp\0" + junk
@@ -140,7 +138,7 @@ def test_no_metadata_make_a_film_unreadable(silent: None, junk: bytes, order: st
 @BOUNDED
 @given(mutations().filter(lambda data: data.startswith(SIGNATURE)))
 def test_damaged_png_whose_checksums_fit_are_refused_or_read(silent: None, data: bytes) -> None:
-    """A checksum is no protection: anybody can compute one."""
+    """Anybody can compute a checksum."""
     read_or_refuse(repaired(data))
 
 
@@ -149,7 +147,7 @@ def test_damaged_png_whose_checksums_fit_are_refused_or_read(silent: None, data:
 def test_any_rows_behind_a_whole_compression_are_refused_or_read(
     silent: None, junk: bytes, place: int, kind: tuple[int, int, int]
 ) -> None:
-    """Filters and samples are arbitrary, everything around them is right."""
+    """Filters and samples are arbitrary."""
     depth, color_type, a_byte = kind
     rows = bytearray(64 * (1 + 64 // a_byte))
     place = min(place, len(rows) - 1)

@@ -1,4 +1,4 @@
-"""What is written as PNG: the same pixels come out of OpenCV's decoder, and of our own reading of uploads."""
+"""PNGs are read by OpenCV, and as uploads, with the pixels that were written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def decode(png: bytes) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (150, 150), (331, 257)])
 @pytest.mark.parametrize("kind", ["film", "noise"])
 def test_gray_comes_back_pixel_by_pixel(shape: tuple[int, ...], kind: str) -> None:
-    """Noise too, which does not compress."""
+    """Also noise, which does not compress."""
     gray = film_pixels(0, *shape) if kind == "film" else np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     png = encode_png(gray)
     assert np.array_equal(decode(png), gray)
@@ -28,7 +28,7 @@ def test_gray_comes_back_pixel_by_pixel(shape: tuple[int, ...], kind: str) -> No
 
 
 def test_colours_come_back_pixel_by_pixel() -> None:
-    """Red first, where OpenCV has blue first; a view into a larger picture too."""
+    """Red first, unlike OpenCV; also from a view."""
     picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     for rgb in (picture, picture[3:30, 5:50]):
         assert np.array_equal(decode(encode_png(rgb)), rgb[..., ::-1])
@@ -44,14 +44,13 @@ def test_levels_become_the_colours_of_the_palette() -> None:
 
 
 def test_a_film_takes_a_fraction_of_its_bytes() -> None:
-    """Written for one answer, yet compressed."""
     film = film_pixels(0, 300, 400)
     assert len(encode_png(film)) < 0.7 * film.nbytes
 
 
 @pytest.mark.parametrize("shape", [(3,), (0, 4), (4, 0), (4, 4, 1), (4, 4, 4)])
 def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
-    """Whatever is neither gray nor three colours."""
+    """Neither gray nor three colours."""
     with pytest.raises(ValueError, match="picture that PNG can hold"):
         encode_png(np.zeros(shape, np.uint8))
 

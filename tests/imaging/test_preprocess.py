@@ -1,4 +1,4 @@
-"""Pixels to a model's input: the one place where geometry happens."""
+"""Pixels to a model's input."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.imaging.crafted import chunk, png, tiff
 
 
 def differ(one: np.ndarray, other: np.ndarray) -> int:
-    """Return the largest difference of two films, in gray levels."""
+    """Return the largest difference, in gray levels."""
     return int(np.abs(one.astype(int) - other).max())
 
 
 @pytest.mark.parametrize(("height", "width"), [(300, 400), (150, 150), (64, 64), (64, 256), (1000, 250), (151, 149)])
 def test_any_size_is_squeezed_as_inter_area_squeezes_it(height: int, width: int) -> None:
-    """Whatever its aspect, larger or smaller: uint8 of the model's size, equal to cv2's area averaging."""
+    """Uint8 of the model's size, equal to cv2's."""
     film = film_pixels(0, height, width)
     squeezed = shrink(film, width=150, height=150)
     assert (squeezed.shape, squeezed.dtype) == ((150, 150), np.uint8)
@@ -45,13 +45,12 @@ def test_sums_of_a_large_film_do_not_overflow(shape: tuple[int, ...]) -> None:
 
 
 def test_a_film_of_the_models_size_stays_as_it_is() -> None:
-    """Every pixel."""
     film = film_pixels(0, 150, 150)
     assert np.array_equal(shrink(film, width=150, height=150), film)
 
 
 def test_halving_is_the_mean_of_four_pixels() -> None:
-    """Area averaging, worked out by hand."""
+    """Worked out by hand."""
     film = film_pixels(0, 300, 300).astype(int)
     mean = (film[::2, ::2] + film[1::2, ::2] + film[::2, 1::2] + film[1::2, 1::2]) / 4
     assert np.abs(mean - shrink(film.astype(np.uint8), width=150, height=150)).max() <= 0.5
@@ -63,7 +62,7 @@ def test_width_and_height_are_not_confused() -> None:
 
 
 def test_orientation_is_obeyed_before_the_film_is_squeezed() -> None:
-    """A film that lies on its side gives the input that it gives upright."""
+    """A film on its side gives its upright input."""
     film = film_pixels(0, 200, 320)
     lying = png(np.rot90(film), before=[chunk(b"eXIf", tiff(6))])
     upright = read_film(png(film), width=150, height=150).pixels
@@ -84,7 +83,6 @@ def test_the_limits_of_a_film_are_those_as_stored_and_come_before_its_pixels() -
 
 
 def test_what_was_noticed_comes_with_the_film() -> None:
-    """The warnings of decoding are the film's."""
     colour = np.dstack([film_pixels(seed, 80, 100) for seed in range(3)])
     assert [w.code for w in read_film(encode(colour), width=150, height=150).warnings] == ["colour-image"]
     assert read_film(encode(colour[..., 0]), width=150, height=150).warnings == ()

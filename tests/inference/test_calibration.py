@@ -25,7 +25,7 @@ def decided(logit: float, threshold: float = 0.0, **rest: Any) -> Decision:
 
 
 def test_identity_is_the_sigmoid() -> None:
-    """Against values worked out by hand."""
+    """Worked out by hand."""
     assert IDENTITY.probability(0.0) == 0.5
     assert IDENTITY.probability(math.log(3)) == pytest.approx(0.75, abs=1e-15)
     assert IDENTITY.probability(-math.log(3)) == pytest.approx(0.25, abs=1e-15)
@@ -38,38 +38,36 @@ def test_platt_is_the_sigmoid_of_a_line() -> None:
 
 @pytest.mark.parametrize(("logit", "expected"), [(1e4, 1.0), (-1e4, 0.0), (1e308, 1.0), (-1e308, 0.0)])
 def test_huge_logits_overflow_nothing(logit: float, expected: float) -> None:
-    """They are as certain as a float can say."""
     assert (IDENTITY.probability(logit), platt().probability(logit, 0.01)) == (expected, expected)
 
 
 def test_the_fitted_prevalence_shifts_nothing() -> None:
-    """At the prevalence of its own films a calibration is what it was."""
     for logit in np.linspace(-8, 8, 33):
         assert platt().probability(logit, 0.7) == platt().probability(logit)
 
 
 def test_another_prevalence_multiplies_the_odds_by_the_ratio_of_the_prior_odds() -> None:
-    """From 0.5 to 0.1 the prior odds fall from 1 to 1/9: odds of 3 become 1/3, a probability of 0.25."""
+    """From 0.5 to 0.1, prior odds fall from 1 to 1/9, and odds of 3 to 1/3."""
     assert IDENTITY.probability(math.log(3), 0.1) == pytest.approx(0.25, abs=1e-15)
     fitted_at_80 = Calibration(prevalence=0.8, weights_sha256=WEIGHTS)
     assert fitted_at_80.probability(0.0, 0.5) == pytest.approx(0.2, abs=1e-15)
 
 
 def test_probability_rises_with_the_logit() -> None:
-    """Strictly, wherever a float can tell."""
+    """Strictly, within float precision."""
     probabilities = [platt(0.3, 1.0).probability(logit, 0.02) for logit in np.linspace(-30, 30, 999)]
     assert all(np.diff(probabilities) > 0)
 
 
 def test_a_logit_at_the_threshold_is_the_positive_class() -> None:
-    """PNEUMONIA where the probability reaches the threshold, NORMAL just under it."""
+    """NORMAL just under it."""
     at, under = decided(0.4, 0.4), decided(math.nextafter(0.4, 0), 0.4)
     assert (at.label, under.label) == ("PNEUMONIA", "NORMAL")
     assert at.probability == at.threshold
 
 
 def test_the_class_is_that_of_the_unrounded_probability_at_every_prevalence() -> None:
-    """For thousands of random logits, thresholds, calibrations and prevalences."""
+    """For thousands of random logits, thresholds and calibrations."""
     rng = np.random.default_rng(0)
     for _ in range(3000):
         logit, threshold = rng.normal(0, 3, 2)
@@ -89,7 +87,6 @@ def test_no_class_moves_with_the_prevalence() -> None:
 
 @pytest.mark.parametrize(("logit", "refer"), [(-1.0, False), (-0.99, True), (0.0, True), (0.49, True), (0.5, False)])
 def test_only_logits_strictly_inside_the_band_are_referred(logit: float, refer: bool) -> None:
-    """Its ends are decided."""
     assert decided(logit, refer_band=AbstentionBand(-1.0, 0.5)).refer is refer
 
 
@@ -114,6 +111,6 @@ def test_without_a_band_nothing_is_referred() -> None:
     ],
 )
 def test_a_calibration_that_would_not_rise_is_refused(changed: dict[str, Any]) -> None:
-    """A falling or undefined one would turn classes round."""
+    """It would swap the classes."""
     with pytest.raises(ValidationError):
         Calibration(**({"prevalence": 0.5, "weights_sha256": WEIGHTS} | changed))

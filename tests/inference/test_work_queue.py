@@ -1,4 +1,4 @@
-"""First come, first served, and of idle workers the one that became idle last."""
+"""First come, first served; the worker idle for the shortest time takes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.inference.work_queue import WorkQueue
 
 
 class Signalling(SimpleQueue):
-    """A worker's own queue that says when the worker begins to wait."""
+    """A queue that reports when its worker waits."""
 
     def __init__(self) -> None:
         self.waits = threading.Event()
@@ -21,7 +21,7 @@ class Signalling(SimpleQueue):
 
 
 def start_idle_worker(queue: WorkQueue[Any], taken: list[Any]) -> threading.Thread:
-    """Start a worker that takes one item, and wait until it is idle."""
+    """Start a worker that takes one item; wait until it is idle."""
     mine = Signalling()
     worker = threading.Thread(target=lambda: taken.append((worker, queue.get(mine))), daemon=True)
     worker.start()
@@ -39,7 +39,6 @@ def test_what_waits_is_taken_in_the_order_it_came() -> None:
 
 
 def test_the_worker_that_became_idle_last_is_served_first() -> None:
-    """Each item goes to one of them."""
     queue, taken = WorkQueue(), []
     workers = [start_idle_worker(queue, taken) for _ in range(3)]
     for worker, item in zip(reversed(workers), "abc", strict=True):
@@ -51,7 +50,6 @@ def test_the_worker_that_became_idle_last_is_served_first() -> None:
 
 
 def test_nothing_is_lost_or_doubled_among_many_workers() -> None:
-    """However puts and gets fall together."""
     queue, taken = WorkQueue(), []
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""A training ends with one complete entry or none; evaluating it needs no TensorFlow."""
+"""A training ends with one complete entry or none; evaluation needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ except SystemExit as end:
 
 
 class Trained(NamedTuple):
-    """A folder with drawn films in `data`, a store and runs; the entry of a tiny network; and what was printed."""
+    """A folder with `data`, a store and runs; the entry; what was printed."""
 
     folder: Path
     options: TrainOptions
@@ -49,7 +49,7 @@ class Trained(NamedTuple):
 
 
 def make_console() -> Console:
-    """Return a console that records."""
+    """Return a recording console."""
     return Console(record=True, file=io.StringIO(), width=200)
 
 
@@ -67,7 +67,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 def test_a_finished_training_makes_no_second_entry(trained: Trained) -> None:
-    """The same call again returns the entry that there is; the test films are not evaluated a second time."""
+    """Test films are not evaluated a second time."""
     console = make_console()
     assert train(trained.options, TINY, console) == trained.entry
     assert "finished before" in console.export_text()
@@ -75,7 +75,7 @@ def test_a_finished_training_makes_no_second_entry(trained: Trained) -> None:
 
 
 def test_training_ends_with_one_complete_entry(trained: Trained) -> None:
-    """It loads as the service loads it, and holds what DESIGN lists."""
+    """It opens as in the service, and holds what DESIGN lists."""
     folder, entry = trained.folder, trained.entry
     found = find_entry(folder / "store", "tiny-cnn")
     assert found.folder == entry == folder / "store" / "tiny-cnn" / "1"
@@ -87,14 +87,14 @@ def test_training_ends_with_one_complete_entry(trained: Trained) -> None:
 
 
 def test_training_prints_what_it_left_out(trained: Trained) -> None:
-    """The split that is ignored and the file that cannot be read are named."""
+    """The ignored split and the unreadable file."""
     assert "val/ is ignored" in trained.printed
     assert "NORMAL/broken.jpeg" in trained.printed
     assert "Epoch  8/8" in trained.printed
 
 
 def test_the_manifest_records_the_training(trained: Trained) -> None:
-    """Operating points, metrics with intervals, split, fingerprint, history, and no folder of this machine."""
+    """Operating points, metrics with intervals, split, fingerprint, history; no folder of this machine."""
     folder, entry = trained.folder, trained.entry
     manifest = json.loads((entry / "model.json").read_text())
     assert manifest["operating_points"]["half"] == 0.0
@@ -112,7 +112,7 @@ def test_the_manifest_records_the_training(trained: Trained) -> None:
 
 
 def test_card_says_what_the_files_say(trained: Trained) -> None:
-    """Metrics, test evaluation and limits stand in it, and every plot it shows exists."""
+    """Metrics, test evaluation and limits; every plot exists."""
     entry = trained.entry
     card = (entry / "MODEL_CARD.md").read_text()
     validation = json.loads((entry / "model.json").read_text())["metrics"]["validation"]
@@ -129,7 +129,7 @@ def test_card_says_what_the_files_say(trained: Trained) -> None:
 def test_nothing_is_left_where_finishing_fails(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A card that cannot be written leaves no entry, and the same call makes it whole without training again."""
+    """The card cannot be written; the same call then finishes without training."""
     folder = trained.folder
     options = TrainOptions(str(folder / "data"), tmp_path, folder / "runs", validation_share=0.25)
     with monkeypatch.context() as broken:
@@ -144,14 +144,14 @@ def test_nothing_is_left_where_finishing_fails(
 
 
 def test_a_wrong_test_folder_is_refused_before_the_training(tmp_path: Path) -> None:
-    """Where not even the training films are read."""
+    """Before any film is read."""
     options = TrainOptions("nowhere", tmp_path, test=tmp_path)
     with pytest.raises(WrongLayout, match="each in a folder with the name of its class"):
         train(options, replace(TINY, epochs=0), Console(quiet=True))
 
 
 def test_evaluation_repeats_the_metrics_of_the_held_out_test(trained: Trained, tmp_path: Path) -> None:
-    """By the serving engine, on the same films."""
+    """By the serving engine."""
     folder, entry = trained.folder, trained.entry
     selection = Selection(folder / "data", folder / "store", "tiny-cnn/1", split="test")
     evaluation = open_evaluation(selection, Console(quiet=True))
@@ -167,7 +167,7 @@ def test_evaluation_repeats_the_metrics_of_the_held_out_test(trained: Trained, t
 
 
 def test_evaluation_of_one_class_says_what_is_missing(trained: Trained, tmp_path: Path) -> None:
-    """Instead of metrics that are not numbers; a file of the other class that is no film changes nothing."""
+    """Instead of metrics that are NaN; an unreadable film of the other class changes nothing."""
     folder = trained.folder
     shutil.copytree(folder / "data" / "test" / "NORMAL", tmp_path / "films" / "NORMAL")
     shutil.copytree(folder / "data" / "test" / "PNEUMONIA", tmp_path / "films" / "positive")
@@ -181,7 +181,7 @@ def test_evaluation_of_one_class_says_what_is_missing(trained: Trained, tmp_path
 
 
 def test_evaluation_reads_what_a_file_server_left(trained: Trained, tmp_path: Path) -> None:
-    """Names that are no text, folders within folders; the metrics are those of the plain folder."""
+    """Undecodable names, nested folders; the metrics are the same."""
     folder = trained.folder
     data = tmp_path / os.fsdecode(b"r\xf6ntgen")
     shutil.copytree(folder / "data" / "test" / "NORMAL", data / "normal")
@@ -202,7 +202,7 @@ def test_evaluation_reads_what_a_file_server_left(trained: Trained, tmp_path: Pa
 
 
 def test_evaluate_command_needs_no_tensorflow(trained: Trained, tmp_path: Path) -> None:
-    """It prints metrics, grouping and the unreadable file, ends with 1 for it, and imports no Keras."""
+    """It prints metrics, grouping and the unreadable file, and ends with 1 for it."""
     folder = trained.folder
     arguments = ["--data", folder / "data", "--split", "train", "--model", "tiny-cnn", "--out", tmp_path]
     ended = subprocess.run(

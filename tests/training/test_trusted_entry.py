@@ -1,4 +1,4 @@
-"""A recipe that calibrates and refers ends with an entry that keeps what it promises, and tells it."""
+"""A recipe that calibrates and refers gives an entry that meets its criteria and reports them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TRUSTED = replace(
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The folder of an entry, trained on films larger than `source_side`, and the views that all was chosen on."""
+    """An entry trained on films larger than `source_side`, and the sets that all was chosen on."""
     folder = tmp_path_factory.mktemp("trusted")
     write_kaggle_layout(folder / "data", 60, ("train", "test"))
     options = TrainOptions(
@@ -71,7 +71,7 @@ def manifest(entry):
 
 
 def test_everything_was_chosen_on_films_as_the_service_reads_them(trained):
-    """The logit of each validation film is the service's: shrunk once, not by way of `source_side`."""
+    """Each validation logit is the service's: shrunk once, not by way of `source_side`."""
     entry, chosen_on = trained
     predictor = open_predictor(entry.parents[1], "trusted-cnn")
     quiet = Console(quiet=True)
@@ -87,7 +87,7 @@ def test_everything_was_chosen_on_films_as_the_service_reads_them(trained):
 
 
 def test_everything_was_chosen_on_films_as_sent_and_altered(manifest):
-    """All views, with the calibration's error on left-out patients beside it."""
+    """All sets, with the calibration's error on left-out patients."""
     chosen = manifest["metrics"]["chosen"]
     altered = [view.name for view in VALIDATION_PERTURBATIONS]
     assert chosen["views"] == [
@@ -109,14 +109,14 @@ def test_everything_was_chosen_on_films_as_sent_and_altered(manifest):
     ("point", "figure"), [("high-sensitivity", "sensitivity"), ("high-specificity", "specificity")]
 )
 def test_the_points_keep_their_promise_in_every_view(manifest, point, figure):
-    """As the file tells it of the validation films."""
+    """On the validation films."""
     views = manifest["metrics"]["validation"]["altered"]["by_view"]
     assert len(views) == 2 * (1 + len(VALIDATION_PERTURBATIONS))
     assert min(figures[point][figure] for figures in views.values()) >= 0.99
 
 
 def test_the_band_keeps_its_promise(manifest):
-    """On the altered validation films, and on those as sent; the look tells what it does there."""
+    """On validation films, perturbed and unperturbed; the held-out test reports it too."""
     validation, (look,) = manifest["metrics"]["validation"], manifest["metrics"]["test"]
     for refer in (validation["refer"], validation["altered"]["refer"]):
         assert refer["accuracy"]["value"] >= 0.98
@@ -128,7 +128,7 @@ def test_the_band_keeps_its_promise(manifest):
 
 
 def test_the_answer_refers_and_warns_as_the_manifest_says(entry, manifest):
-    """The service reads calibration, band and notice from the entry alone."""
+    """From the entry alone."""
     predictor = open_predictor(entry.parents[1], "trusted-cnn")
     band = manifest["refer_band"]
     for label in ("NORMAL", "PNEUMONIA"):
@@ -142,7 +142,7 @@ def test_the_answer_refers_and_warns_as_the_manifest_says(entry, manifest):
 
 
 def test_the_card_tells_all_of_it_and_is_made_again_from_the_files(entry, manifest):
-    """Altered films, worst views, predictive values, calibration, band, coverage, the look and the notice."""
+    """Perturbed films, worst sets, predictive values, calibration, band, coverage, test and notice."""
     card = (entry / "MODEL_CARD.md").read_text()
     assert card == render_card(entry)
     wanted = [

@@ -29,7 +29,7 @@ Audited = tuple[Evaluation, str, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def site(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Selection:
-    """Drawn films, and a store whose model says that it was trained on them; its validation films are selected."""
+    """Drawn films, and a store whose model records them as its training films; its validation films are selected."""
     folder = tmp_path_factory.mktemp("site")
     write_kaggle_layout(folder / "data", 12)
     (folder / "data" / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"no film")
@@ -42,7 +42,7 @@ def site(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Selectio
 
 @pytest.fixture(scope="module")
 def audited(site: Selection) -> Audited:
-    """The audit on the model's own validation films, compared with themselves; what was printed, and audit.json."""
+    """The audit of these films, compared with themselves; what was printed, and audit.json."""
     console = Console(record=True, quiet=False, file=(site.data.parent / "printed").open("w"), width=200)
     with console.file:
         evaluation = open_evaluation(site, console)
@@ -51,7 +51,7 @@ def audited(site: Selection) -> Audited:
 
 
 def test_the_audit_is_whole(audited: Audited, site: Selection) -> None:
-    """The model, the films, every axis, four style transfers, both classes' markers, both masks, and the baselines."""
+    """The model, the films, every axis, four style transfers, both markers, both masks, the baselines."""
     _, _, content = audited
     manifest = find_entry(site.store, "pooled/1").manifest
     assert (content["model"], content["model_sha256"]) == ("pooled/1", manifest.sha256.model_keras)
@@ -72,7 +72,7 @@ def test_the_audit_is_whole(audited: Audited, site: Selection) -> None:
 
 
 def test_sections_are_tables_of_words(audited: Audited) -> None:
-    """The card and the console show the same: as many cells as columns, in every row."""
+    """Every row has as many cells as columns."""
     _, printed, content = audited
     assert len(content["sections"]) == 7
     for section in content["sections"]:
@@ -86,7 +86,7 @@ def test_sections_are_tables_of_words(audited: Audited) -> None:
 
 
 def test_reading_at_the_size_of_the_audit_changes_no_metric_much(audited: Audited) -> None:
-    """The unperturbed films have the metrics of the evaluation, to a film or two."""
+    """Unperturbed metrics are the evaluation's, to a film or two."""
     evaluation, _, content = audited
     metrics = replace(evaluation, console=QUIET).assessment.metrics["balanced"]
     for name in SHOWN_METRICS:
@@ -94,7 +94,6 @@ def test_reading_at_the_size_of_the_audit_changes_no_metric_much(audited: Audite
 
 
 def test_a_marker_changes_the_metric_of_its_class_alone(audited: Audited) -> None:
-    """Films of the other class stay as they are."""
     _, _, content = audited
     for each in content["markers"]:
         still = "sensitivity" if each["name"].endswith("NORMAL") else "specificity"
@@ -102,7 +101,7 @@ def test_a_marker_changes_the_metric_of_its_class_alone(audited: Audited) -> Non
 
 
 def test_identical_copies_differ_by_nothing(audited: Audited) -> None:
-    """All pairs of the folder are compared, the validation films separately, and the unreadable one counted."""
+    """All pairs, the validation films separately; the unreadable one is counted."""
     evaluation, _, content = audited
     copies = content["copies"]
     assert copies["every"] == {"films": 24, "median": 0.0, "largest": 0.0, "classes_changed": 0}
@@ -125,7 +124,7 @@ def test_the_audit_is_kept_beside_the_model_and_repeats_itself(
 
 
 def test_exactly_the_validation_films_are_read_again(site: Selection) -> None:
-    """Those that the split of the training took, in the same order, and with their patients."""
+    """Those of the training's split, in order, with their patients."""
     dataset = read_dataset(site.data, **SIZE, patients=None, proportion=0.5, seed=4, console=QUIET)
     own = read_own_validation(find_entry(site.store, "pooled/1").manifest, site.data, None, QUIET)
     assert own.films.paths == dataset.validation.paths
@@ -142,7 +141,7 @@ def test_other_films_are_refused(site: Selection, tmp_path: Path) -> None:
 
 
 def test_another_split_is_refused(site: Selection, tmp_path: Path) -> None:
-    """The same films with a table of patients that the training had not."""
+    """With a table of patients that the training had not."""
     table = tmp_path / "patients.csv"
     films = sorted((site.data / "train").glob("*/*.jpeg"))
     lines = [f"{film.parent.name}/{film.name},{number}" for number, film in enumerate(films)]
@@ -152,7 +151,6 @@ def test_another_split_is_refused(site: Selection, tmp_path: Path) -> None:
 
 
 def test_a_model_that_was_trained_elsewhere_has_no_validation_films(site: Selection) -> None:
-    """It says so."""
     with pytest.raises(InvalidParameter, match=r"Received dense/1, which does not"):
         open_evaluation(replace(site, model="dense/1"), QUIET)
 

@@ -1,4 +1,4 @@
-"""Matched films do not differ in brightness, contrast and sharpness; what remains is the model's own."""
+"""Matched films do not differ in brightness, contrast and sharpness."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Confounded = tuple[NDArray[np.float64], NDArray[np.uint8], NDArray[np.int64]]
 
 @pytest.fixture(scope="module")
 def confounded() -> Confounded:
-    """Statistics of which the first two are confounders, labels, and patients of two films each."""
+    """Statistics, the first two confounders; labels; patients of two films each."""
     rng = np.random.default_rng(0)
     labels = (np.arange(600) % 2).astype(np.uint8)
     statistics = rng.normal(0, 1, (600, 4))
@@ -37,7 +37,7 @@ def confounded() -> Confounded:
 
 @pytest.fixture(scope="module")
 def films() -> Noisy:
-    """Films that differ in noise by class, by so much that it overlaps; one a patient."""
+    """Films whose noise differs by class and overlaps; one a patient."""
     rng = np.random.default_rng(1)
     labels = (np.arange(COUNT) % 2).astype(np.uint8)
     noise = rng.normal(20, 5, COUNT) + 5 * labels
@@ -56,7 +56,7 @@ def few_orders(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_matching_balances_a_planted_confounder(confounded: Confounded) -> None:
-    """What lay a standard deviation apart lies within a tenth."""
+    """A standard deviation becomes less than a tenth."""
     statistics, labels, groups = confounded
     pairs = best_balanced(statistics, labels, [match_pairs(statistics, labels, groups, seed) for seed in range(10)])
     before, after = mean_differences(statistics, labels, pairs)
@@ -66,7 +66,7 @@ def test_matching_balances_a_planted_confounder(confounded: Confounded) -> None:
 
 
 def test_pairs_are_one_to_one_with_one_film_a_patient(confounded: Confounded) -> None:
-    """No film and no patient stands in two pairs, and each pair has one film of either class."""
+    """Each has one film of either class."""
     statistics, labels, groups = confounded
     pairs = match_pairs(statistics, labels, groups, 1)
     every = np.concatenate([pairs.normal, pairs.pneumonia])
@@ -76,21 +76,21 @@ def test_pairs_are_one_to_one_with_one_film_a_patient(confounded: Confounded) ->
 
 
 def test_the_same_seed_matches_alike(confounded: Confounded) -> None:
-    """And another one does not."""
+    """Another one does not."""
     first, again, other = (match_pairs(*confounded, seed) for seed in (3, 3, 4))
     assert first.normal.tolist() == again.normal.tolist()
     assert first.normal.tolist() != other.normal.tolist()
 
 
 def test_classes_that_are_wholly_apart_have_no_pairs(confounded: Confounded) -> None:
-    """Nothing within the caliper, nothing matched."""
+    """None lies within the caliper."""
     statistics, labels, groups = confounded
     apart = statistics + 100 * labels[:, np.newaxis]
     assert len(match_pairs(apart, labels, groups)) == 0
 
 
 def test_a_model_that_relies_on_noise_claims_nothing(films: Noisy) -> None:
-    """Its AUC is high on all films, and at chance on matched ones."""
+    """Its AUC is high on all films, at chance on matched ones."""
     shown, noise = films
     found = measure_matched(shown, noise.astype(np.float32), Grouping(np.arange(COUNT), "by image"))
     assert found.model_unmatched.value > 0.7
@@ -101,7 +101,7 @@ def test_a_model_that_relies_on_noise_claims_nothing(films: Noisy) -> None:
 
 
 def test_a_model_that_sees_more_than_statistics_may_claim_it(films: Noisy, tmp_path: Path) -> None:
-    """The metrics are kept as sections of text, columns and rows, with no file name."""
+    """Metrics are kept as text, columns and rows, without file names."""
     shown, _ = films
     rng = np.random.default_rng(4)
     logits = (rng.normal(0, 1, COUNT) + 2.0 * shown.labels).astype(np.float32)
@@ -125,7 +125,6 @@ def test_a_model_that_sees_more_than_statistics_may_claim_it(films: Noisy, tmp_p
 
 
 def test_films_of_one_class_cannot_be_matched(films: Noisy) -> None:
-    """The message is a sentence, not a traceback."""
     shown, noise = films
     normal = shown.take(np.flatnonzero(shown.labels == 0))
     with pytest.raises(TooFewPairs, match="both classes"):
@@ -133,7 +132,7 @@ def test_films_of_one_class_cannot_be_matched(films: Noisy) -> None:
 
 
 def claim(model: float, gain: float, difference: float = 0.1, with_file_size: float = 0.6) -> tuple[bool, bool]:
-    """Return what is claimed at these lower ends of intervals, and at this largest mean difference."""
+    """Return what these lower ends of intervals and this largest mean difference allow."""
     pairs = Pairs(np.arange(20), np.arange(20))
     auc, other = Metric(0.7, model, 0.9), Metric(0.7, 0.6, 0.8)
     differences = (np.array([1.0, -1.0]), np.array([difference, -difference]))
@@ -152,18 +151,17 @@ def claim(model: float, gain: float, difference: float = 0.1, with_file_size: fl
     ],
 )
 def test_a_claim_needs_balance_and_two_intervals(lower_ends: tuple[float, ...], is_claim: bool) -> None:
-    """The model's above chance, and its gain above none."""
+    """The model's above chance, its gain above none."""
     assert claim(*lower_ends)[0] is is_claim
 
 
 @pytest.mark.parametrize(("lower_end", "holds"), [(0.51, True), (0.5, False)])
 def test_a_claim_holds_with_file_size_above_chance_alone(lower_end: float, holds: bool) -> None:
-    """Where films are matched for it too."""
     assert claim(0.6, 0.1, with_file_size=lower_end)[1] is holds
 
 
 def test_a_handful_of_films_cannot_be_matched(films: Noisy) -> None:
-    """Nine pairs at most are fewer than ten."""
+    """Nine pairs are fewer than ten."""
     shown, noise = films
     few = np.arange(18)
     with pytest.raises(TooFewPairs, match="at least 10 pairs"):

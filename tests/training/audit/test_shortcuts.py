@@ -1,4 +1,4 @@
-"""The baselines find planted shortcut features on patients they were not fitted on, and nothing where none is."""
+"""Baselines find planted shortcut features on left-out patients, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Patients = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def films_of(labels: Sequence[int] | NDArray[np.int64], sizes: NDArray[np.int64], offsets: NDArray[np.int64]) -> Films:
-    """Films of noise, some brighter than others."""
+    """Films of noise, some brighter."""
     rng = np.random.default_rng(5)
     noise = rng.integers(60, 160, (len(labels), 150, 150))
     pixels = np.clip(noise + np.asarray(offsets)[:, np.newaxis, np.newaxis], 0, 255).astype(np.uint8)
@@ -26,7 +26,7 @@ def films_of(labels: Sequence[int] | NDArray[np.int64], sizes: NDArray[np.int64]
 
 @pytest.fixture
 def patients() -> Patients:
-    """The patient of each film, and each film's class: a patient has one."""
+    """Each film's patient and class; a patient has one."""
     groups = np.repeat(np.arange(PATIENTS), EACH)
     return groups, groups % 2
 
@@ -36,7 +36,7 @@ def sizes_of(size: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def test_a_planted_file_size_is_found_by_the_file_alone(patients: Patients) -> None:
-    """Larger files are NORMAL: the first baseline sees it, the second sees pixels that know nothing."""
+    """Larger files are NORMAL; pixels know nothing."""
     groups, labels = patients
     size = np.random.default_rng(1).integers(4000, 5000, len(labels)) + 800 * (1 - labels)
     file, statistics = measure_shortcuts(films_of(labels, sizes_of(size), 0 * labels), groups)
@@ -48,7 +48,7 @@ def test_a_planted_file_size_is_found_by_the_file_alone(patients: Patients) -> N
 def test_planted_brightness_is_found_by_the_statistics_alone(
     patients: Patients,
 ) -> None:
-    """And the other way round."""
+    """Files know nothing."""
     groups, labels = patients
     size = np.random.default_rng(2).integers(4000, 5000, len(labels))
     file, statistics = measure_shortcuts(films_of(labels, sizes_of(size), 20 * labels), groups)
@@ -57,7 +57,7 @@ def test_planted_brightness_is_found_by_the_statistics_alone(
 
 
 def test_a_patients_own_files_predict_nothing_of_other_patients() -> None:
-    """Each patient has a file size of its own and a random class: across patients that predicts nothing."""
+    """Each patient has a file size of its own and a random class."""
     rng = np.random.default_rng(3)
     groups = np.repeat(np.arange(PATIENTS), 4)
     labels = rng.permutation(np.arange(PATIENTS) % 2)[groups]
@@ -67,7 +67,7 @@ def test_a_patients_own_files_predict_nothing_of_other_patients() -> None:
 
 
 def test_one_patient_a_class_leaves_a_baseline_undefined() -> None:
-    """There is nobody else to try it on, and it says so."""
+    """None is left to test on."""
     labels = np.array([0, 0, 1, 1])
     for baseline in measure_shortcuts(films_of(labels, sizes_of(np.arange(4) + 9), 0 * labels), labels):
         assert baseline.auc.value is None
@@ -75,7 +75,7 @@ def test_one_patient_a_class_leaves_a_baseline_undefined() -> None:
 
 
 def test_a_flat_film_has_no_contrast_and_no_sharpness() -> None:
-    """Three energies, mean, deviation and two percentiles, whatever its size."""
+    """Three energies, mean, deviation and two percentiles."""
     assert describe_pixels(np.full((224, 224), 90, np.uint8)).tolist() == pytest.approx(
         [0, 0, 0, 90, 0, 90, 90], abs=1e-3
     )

@@ -1,4 +1,4 @@
-"""The amplitude spectrum is scaled ring by ring, whatever the film's sides."""
+"""The amplitude spectrum is scaled ring by ring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GAIN[::2] += 0.5
 
 
 def scale_plainly(film: Pixels, gain: Floats) -> NDArray[np.float64]:
-    """Scale by NumPy's transform in float64, every frequency for itself."""
+    """Scale every frequency for itself, by NumPy in float64."""
     rows, columns = film.shape
     frequency = np.hypot(np.fft.fftfreq(rows)[:, np.newaxis], np.fft.rfftfreq(columns))
     position = np.log(np.maximum(frequency, 1e-6))
@@ -25,7 +25,7 @@ def scale_plainly(film: Pixels, gain: Floats) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("shape", [(224, 224), (96, 131), (97, 130), (97, 131), (150, 64)])
 def test_every_frequency_gets_the_factor_of_its_ring(shape: tuple[int, int]) -> None:
-    """As a plain transform does it, to the rounding; even and odd sides are packed differently."""
+    """To the rounding; even and odd sides are packed differently."""
     film = np.random.default_rng(0).integers(40, 216, shape, np.uint8)
     scaled = scale_amplitude(film, GAIN)
     assert (scaled.shape, scaled.dtype) == (film.shape, np.uint8)
@@ -34,13 +34,12 @@ def test_every_frequency_gets_the_factor_of_its_ring(shape: tuple[int, int]) -> 
 
 
 def test_scaled_amplitude_is_measured_so() -> None:
-    """A gain of every ring alike moves what is measured by as much, where there is more detail than rounding."""
+    """By the same gain in every ring, where there is more detail than rounding."""
     film = (film_pixels(2, 224, 224) // 3 + 80).astype(np.uint8)
     gained = measure_amplitude(scale_amplitude(film, np.full(BANDS, 0.5, np.float32))) - measure_amplitude(film)
     np.testing.assert_allclose(gained[2:10], 0.5, atol=0.02)
 
 
 def test_no_gain_changes_nothing() -> None:
-    """Not one pixel."""
     film = film_pixels(3, 120, 90)
     np.testing.assert_array_equal(scale_amplitude(film, np.zeros(BANDS, np.float32)), film)

@@ -35,13 +35,12 @@ def test_kaggle_numberings_are_merged_within_a_class() -> None:
 
 
 def test_nih_patient_may_stand_in_both_classes() -> None:
-    """NIH numbers name a patient whatever the label."""
+    """NIH numbers name a patient."""
     groups = group_by_patient(("NORMAL/00000012_000.png", "PNEUMONIA/00000012_003.png", "NORMAL/00000013_000.png"))
     assert groups.groups[0] == groups.groups[1] != groups.groups[2]
 
 
 def test_unknown_names_are_grouped_by_image_and_the_rule_says_so() -> None:
-    """Without a patient each film stands alone."""
     grouping = group_by_patient(("NORMAL/a.png", "NORMAL/b.png"))
     assert len(set(grouping.groups)) == 2
     assert grouping.rule.startswith("by image: no patient is known")
@@ -50,7 +49,7 @@ def test_unknown_names_are_grouped_by_image_and_the_rule_says_so() -> None:
 
 
 def test_folders_between_class_and_film_separate_no_patient() -> None:
-    """Nor does the case of the class, or the place where a set lies."""
+    """Nor the case of the class, or the set's place."""
     groups = group_by_patient(
         (
             "PNEUMONIA/virus/person7_virus_1.jpeg",
@@ -63,7 +62,7 @@ def test_folders_between_class_and_film_separate_no_patient() -> None:
 
 
 def test_copies_join_their_patients(tmp_path: Path) -> None:
-    """Two patients with one and the same film become one group; others stay apart."""
+    """Others stay apart."""
     write_kaggle_layout(tmp_path, 6)
     folder = tmp_path / "train" / "NORMAL"
     shutil.copy(folder / "IM-0001-0001.jpeg", folder / "IM-0009-0001.jpeg")
@@ -81,7 +80,7 @@ def test_copies_join_their_patients(tmp_path: Path) -> None:
     sizes=st.lists(st.integers(1, 6), min_size=8, max_size=60),
 )
 def test_a_split_keeps_every_group_on_one_side(seed: int, proportion: float, sizes: list[int]) -> None:
-    """Whatever the groups' sizes: no group on both sides, every film on one, both classes on both, in proportion."""
+    """Both classes lie on both sides, in proportion, whatever the groups' sizes."""
     groups = np.repeat(np.arange(len(sizes)), sizes)
     labels = (groups % 2).astype(np.uint8)
     first, second = split_by_group(labels, groups, proportion, seed)
@@ -94,7 +93,7 @@ def test_a_split_keeps_every_group_on_one_side(seed: int, proportion: float, siz
 
 
 def test_a_split_depends_on_its_seed() -> None:
-    """The same one splits alike, another one does not."""
+    """The same one splits alike."""
     labels = np.tile([0, 1], 50).astype(np.uint8)
     groups = np.arange(100)
     again = [split_by_group(labels, groups, 0.2, seed)[1].tolist() for seed in (1, 1, 2)]
@@ -102,6 +101,5 @@ def test_a_split_depends_on_its_seed() -> None:
 
 
 def test_a_class_of_one_patient_cannot_be_split() -> None:
-    """The error says so."""
     with pytest.raises(PneumoServeError, match="at least 2 patients of each class"):
         split_by_group(np.array([0, 0, 1, 1], np.uint8), np.array([0, 0, 1, 2]), 0.2, 1)

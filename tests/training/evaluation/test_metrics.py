@@ -1,4 +1,4 @@
-"""The metrics are those of scikit-learn, and the intervals those of patients."""
+"""Metrics agree with scikit-learn; intervals resample patients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Predictions = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]
 
 @pytest.fixture
 def answers() -> Predictions:
-    """Labels, probabilities with ties, and predictions."""
+    """Labels, probabilities with ties, predictions."""
     rng = np.random.default_rng(5)
     labels = rng.integers(0, 2, 300)
     probabilities = np.round(1 / (1 + np.exp(-rng.normal(2 * labels - 1, 1.5))), 2)
@@ -22,7 +22,7 @@ def answers() -> Predictions:
 
 
 def test_metrics_agree_with_scikit_learn(answers: Predictions) -> None:
-    """Ties among the probabilities included."""
+    """With ties."""
     labels, probabilities, predicted = answers
     found = binary_metrics(labels, probabilities, predicted, np.arange(300), n_bootstrap=10)
     expected = {
@@ -37,7 +37,7 @@ def test_metrics_agree_with_scikit_learn(answers: Predictions) -> None:
 
 
 def test_ece_of_equal_bins_by_hand() -> None:
-    """15 bins of one film each: the mean distance between probability and label."""
+    """15 bins of one film: the mean distance between probability and label."""
     labels = np.array([0] * 8 + [1] * 7)
     probabilities = np.linspace(0.05, 0.9, 15)
     found = binary_metrics(labels, probabilities, probabilities > 0.5, np.arange(15), n_bootstrap=2)
@@ -45,7 +45,7 @@ def test_ece_of_equal_bins_by_hand() -> None:
 
 
 def test_resampling_patients_widens_the_interval(answers: Predictions) -> None:
-    """Thirty patients of ten like films are less evidence than three hundred of one."""
+    """Thirty patients of ten like films, against three hundred of one."""
     labels, probabilities, predicted = answers
     films = [np.repeat(values[:30], 10) for values in (labels, probabilities, predicted)]
     by_image = binary_metrics(*films, np.arange(300))["accuracy"]
@@ -55,7 +55,7 @@ def test_resampling_patients_widens_the_interval(answers: Predictions) -> None:
 
 
 def test_interval_agrees_with_resampled_lists(answers: Predictions) -> None:
-    """Weights give what resampling patients one by one gives."""
+    """Weights stand for patients resampled one by one."""
     labels, probabilities, predicted = answers
     groups = np.arange(300) // 3
     found = binary_metrics(labels, probabilities, predicted, groups)["auc"]
@@ -69,7 +69,7 @@ def test_interval_agrees_with_resampled_lists(answers: Predictions) -> None:
 
 @pytest.mark.parametrize(("label", "undefined"), [(0, {"sensitivity", "f1", "auc"}), (1, {"specificity", "auc"})])
 def test_one_class_leaves_metrics_undefined(label: int, undefined: set[str]) -> None:
-    """What needs the other class is None with a note; the others have values."""
+    """None with a note; others have values."""
     found = binary_metrics(np.full(6, label), np.linspace(0, 1, 6), np.ones(6), np.arange(6), n_bootstrap=20)
     assert {name for name in METRICS if found[name].value is None} == undefined
     assert all("undefined without films of" in found[name].note for name in undefined)
@@ -77,7 +77,7 @@ def test_one_class_leaves_metrics_undefined(label: int, undefined: set[str]) -> 
 
 
 def test_every_value_lies_in_its_interval(answers: Predictions) -> None:
-    """That of the ECE too, which resampling only lifts."""
+    """Also the ECE, which resampling only raises."""
     labels, probabilities, predicted = answers
     for metric in binary_metrics(labels, probabilities, predicted, np.arange(300), n_bootstrap=50).values():
         assert metric.low <= metric.value <= metric.high
@@ -93,7 +93,7 @@ def test_the_interval_of_a_small_ece_reaches_down_to_it() -> None:
 
 
 def test_a_proportion_of_all_is_not_certain() -> None:
-    """Where all predictions are correct, or none, the interval is Wilson's over patients, not a point."""
+    """Its interval is Wilson's over patients, not a point."""
     labels = np.array([0] * 4 + [1] * 6)
     groups = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 5])
     metrics = binary_metrics(labels, labels * 0.8 + 0.1, labels == 1, groups)
@@ -115,5 +115,5 @@ def test_a_proportion_of_all_is_not_certain() -> None:
     ],
 )
 def test_a_metric_is_formatted_with_its_interval_or_its_note(metric: Metric, text: str) -> None:
-    """`value (low to high)`, three decimals."""
+    """With three decimals."""
     assert str(metric) == text

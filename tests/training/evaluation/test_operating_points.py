@@ -1,4 +1,4 @@
-"""A named threshold has its rate on the films that it was chosen on, in every set."""
+"""A named threshold has its rate in every set that it was chosen on."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ SETS = sample_sets(600, slope=1.5)
 
 
 def rates(threshold: float, label: int) -> list[float]:
-    """Proportion of a class that is predicted correctly, in each set."""
+    """Return the proportion of a class predicted correctly, in each set."""
     return [np.mean((logits >= threshold)[SETS.labels == label] == label) for logits in SETS.logits.astype(float)]
 
 
 def test_every_set_has_the_target_sensitivity_and_the_next_threshold_has_not() -> None:
-    """It is the highest such threshold."""
     threshold = choose_points(NAMES, SETS)["high-sensitivity"]
     assert min(rates(threshold, 1)) >= TARGET_RATE
     assert min(rates(threshold + 0.2, 1)) < TARGET_RATE
 
 
 def test_every_set_has_the_target_specificity_and_the_threshold_before_has_not() -> None:
-    """It is the lowest such threshold."""
     threshold = choose_points(NAMES, SETS)["high-specificity"]
     assert min(rates(threshold, 0)) >= TARGET_RATE
     assert min(rates(threshold - 0.2, 0)) < TARGET_RATE
@@ -43,7 +41,7 @@ def test_one_of_a_hundred_films_may_be_wrong() -> None:
 
 
 def test_balanced_has_the_highest_youden_over_all_sets() -> None:
-    """Brute force over all logits of all sets finds no better; of one set it is the lowest of the best."""
+    """By brute force; of one set it is the lowest of the best."""
 
     def youden(threshold: float) -> float:
         return np.mean(rates(threshold, 0)) + np.mean(rates(threshold, 1))
@@ -55,7 +53,7 @@ def test_balanced_has_the_highest_youden_over_all_sets() -> None:
 
 
 def lowest_best_threshold(labels: NDArray[np.uint8], logits: NDArray[np.float32]) -> float:
-    """Youden's, by brute force, halfway between two neighbouring logits."""
+    """Find Youden's by brute force, halfway between neighbouring logits."""
     distinct = np.unique(logits.astype(float))
     between = (distinct[:-1] + distinct[1:]) / 2
 
@@ -67,7 +65,7 @@ def lowest_best_threshold(labels: NDArray[np.uint8], logits: NDArray[np.float32]
 
 
 def test_balanced_is_the_best_and_stands_between_films() -> None:
-    """Brute force over all thresholds finds none better, with ties among the logits too."""
+    """By brute force, with ties."""
     rng = np.random.default_rng(3)
     labels = rng.integers(0, 2, 200)
     logits = np.round(rng.normal(labels, 1.0), 1)
@@ -82,7 +80,7 @@ def test_balanced_is_the_best_and_stands_between_films() -> None:
 
 
 def test_the_points_stand_in_their_order() -> None:
-    """The higher the sensitivity, the lower the threshold."""
+    """A higher sensitivity has a lower threshold."""
     points = choose_points(NAMES, SETS)
     assert points["high-sensitivity"] <= points["balanced"] <= points["high-specificity"]
 
@@ -96,6 +94,5 @@ def test_no_threshold_lies_where_rounding_could_move_a_film_over_it() -> None:
 
 
 def test_no_threshold_from_one_class() -> None:
-    """Choosing needs both classes."""
     with pytest.raises(ValueError, match="both classes"):
         choose_points(("balanced",), make_sets([1, 1, 1], [0.0, 1.0, 2.0]))

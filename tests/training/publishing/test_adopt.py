@@ -1,4 +1,4 @@
-"""A network of somebody else's becomes an entry that answers as it does, by the command."""
+"""A foreign network becomes an entry with the same answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def save(folder: Path, network: keras.Model) -> Path:
 
 
 def take(folder: Path, network: keras.Model, conventions: Conventions | None = None) -> tuple[Entry, list[str]]:
-    """Write the entry `mine`; with it, what was reported."""
+    """Return the entry `mine`, and what was reported."""
     notes: list[str] = []
     adopt(
         save(folder, network),
@@ -62,7 +62,7 @@ def run(*arguments: object) -> tuple[int, str, str]:
     ids=["transfer learning", "softmax", "logit of 0 to 1"],
 )
 def test_both_engines_answer_a_film_as_the_network_did(tmp_path, network, conventions, rescale):
-    """From the bytes of a film to the probability, as Keras computes it of the very pixels."""
+    """From a film's bytes to the probability that Keras computes of its pixels."""
     foreign = network()
     entry, _ = take(tmp_path, foreign, conventions)
     pixels = read_film(FILM, width=WIDTH, height=HEIGHT).pixels.astype(np.float32)
@@ -79,7 +79,7 @@ def test_both_engines_answer_a_film_as_the_network_did(tmp_path, network, conven
 
 
 def test_a_network_of_224_pixels_in_three_channels_is_served_at_its_own_size(tmp_path):
-    """The size that most people train at: by the command, then read as the service reads."""
+    """The most common size, by the command."""
     foreign = varied(
         keras.Sequential(
             [
@@ -110,7 +110,7 @@ def test_a_network_of_224_pixels_in_three_channels_is_served_at_its_own_size(tmp
 
 
 def test_every_option_of_the_command_reaches_the_network(tmp_path):
-    """The size, the scale, the direction and the logit."""
+    """Size, scale, direction and logit."""
     foreign = functional(layers.Dense(1), shape=(None, None, 3), front=layers.ReLU())
     options = ["--pneumonia-is", "0", "--scale", "-1-1", "--size", f"{HEIGHT}x{WIDTH}", "--logits"]
     status, printed, _ = run(save(tmp_path, foreign), "--model-store", tmp_path / "store", *options)
@@ -126,7 +126,7 @@ def test_every_option_of_the_command_reaches_the_network(tmp_path):
 
 
 def test_weights_are_not_rounded(tmp_path):
-    """Its answers are its author's; what float16 does not hold stays, such as the variance of raw pixels."""
+    """float16 does not hold the variance of raw pixels, for one."""
     normalised = layers.BatchNormalization()
     foreign = functional(layers.Dense(1, "sigmoid"), front=normalised)
     normalised.set_weights([np.float32([1e-8, 1, 2]), np.float32([0.1] * 3), np.full(3, 100.1), np.full(3, 70_000)])
@@ -136,7 +136,7 @@ def test_weights_are_not_rounded(tmp_path):
 
 
 def test_a_network_of_mixed_precision_is_taken_over_in_float32(tmp_path):
-    """And says so."""
+    """It is reported."""
     keras.config.set_dtype_policy("mixed_float16")
     try:
         foreign = sequential(layers.Dense(1, "sigmoid", dtype="float32"))
@@ -152,7 +152,7 @@ def test_a_network_of_mixed_precision_is_taken_over_in_float32(tmp_path):
 
 
 def test_a_deep_network_offers_some_of_its_layers(tmp_path):
-    """From the first to the last: a hundred sheets of activations are no answer."""
+    """From the first to the last; a hundred would be too many."""
 
     def deep(films):
         for number in range(9):
@@ -166,7 +166,7 @@ def test_a_deep_network_offers_some_of_its_layers(tmp_path):
 
 
 def test_maps_that_a_network_does_not_have_are_said_in_a_sentence(tmp_path):
-    """Its head may not be linear, and its convolutions may stand within a layer."""
+    """Its head may not be linear; its convolutions may stand within a layer."""
     _, notes = take(tmp_path, transferred(lambda pooled: layers.Dense(1, "sigmoid")(layers.Dense(3, "tanh")(pooled))))
     assert notes[-1].startswith("Maps: by occlusion")
     assert "Layers: none, as its convolutions stand within another layer" in notes[-1]
@@ -195,7 +195,7 @@ def test_maps_that_a_network_does_not_have_are_said_in_a_sentence(tmp_path):
     ],
 )
 def test_a_network_that_cannot_be_taken_over_is_refused_and_leaves_nothing(tmp_path, network, reason):
-    """No entry, no folder, status 2, and the reason in the last line."""
+    """Status 2, and the reason in the last line."""
     status, _, said = run(save(tmp_path, network()), "--model-store", tmp_path / "store")
     assert status == 2
     assert reason in said.splitlines()[-1]
@@ -203,7 +203,7 @@ def test_a_network_that_cannot_be_taken_over_is_refused_and_leaves_nothing(tmp_p
 
 
 def test_a_file_without_a_network_is_refused_in_one_line(tmp_path):
-    """With status 2: absent, or another kind of file."""
+    """With status 2: absent, or of another kind."""
     (tmp_path / "n.keras").write_text("hello")
     for path, reason in ((tmp_path / "n.keras", "a file of another kind"), (tmp_path / "absent.keras", "There is no")):
         status, printed, said = run(path, "--model-store", tmp_path / "store")
@@ -221,7 +221,7 @@ def test_a_store_that_cannot_be_written_is_refused_in_one_line(tmp_path):
 
 
 def test_a_bundled_network_is_taken_again_as_it_is(tmp_path):
-    """The form that this project trains in needs no option."""
+    """Without an option."""
     entry = find_entry(Path(__file__).parents[3] / "model_store")
     folder = adopt(entry.folder / "model.keras", tmp_path, "again", prevalence=0.5, intended_use="")
     golden = [json.loads((each / "golden.json").read_text())["films"] for each in (entry.folder, folder)]
@@ -230,7 +230,7 @@ def test_a_bundled_network_is_taken_again_as_it_is(tmp_path):
 
 
 def test_a_rewrite_that_changes_an_answer_is_refused(tmp_path, monkeypatch):
-    """Whatever the rewriting overlooked shows in the answers to drawn films."""
+    """The answers to drawn films show it."""
     import training.publishing.adopt
 
     true_adapt = training.publishing.adopt.adapt
@@ -245,7 +245,7 @@ def test_a_rewrite_that_changes_an_answer_is_refused(tmp_path, monkeypatch):
 
 
 def test_the_card_of_a_foreign_network_is_refused_in_one_line(tmp_path):
-    """Nothing is recorded of its training: no card is made up, and the entry stays as it was."""
+    """Nothing is recorded of its training; the entry stays."""
     entry, _ = take(tmp_path, sequential(layers.Dense(1, "sigmoid")))
     ended = CliRunner().invoke(app, ["models", "card", "mine/1", "--model-store", str(tmp_path / "store")])
     assert (ended.exit_code, ended.stdout) == (2, "")

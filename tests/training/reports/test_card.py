@@ -1,4 +1,4 @@
-"""A card says what the files beside it say, and the same each time."""
+"""A card says what the files beside it say, each time the same."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ SECTIONS = {
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Path:
-    """A copy of a bundled entry, to change."""
+    """A copy of a bundled entry."""
     return Path(shutil.copytree(STORE / "article-cnn" / "1", tmp_path / "article-cnn" / "1"))
 
 
 @pytest.mark.parametrize("label", BUNDLED)
 def test_the_card_of_a_bundled_model_is_what_its_files_say(label: str) -> None:
-    """Nobody edited it, and nothing was added beside it since: `pneumoserve models card` writes it anew."""
+    """Else `pneumoserve models card` writes it anew."""
     assert (STORE / label / "MODEL_CARD.md").read_text() == render_card(STORE / label)
 
 
 def test_the_command_writes_the_card_anew(entry: Path) -> None:
-    """What it was, from the files beside it; a model that is not there is refused."""
+    """From the files beside it; an absent model is refused."""
     before = (entry / "MODEL_CARD.md").read_text()
     (entry / "MODEL_CARD.md").write_text("edited")
     store = ["--model-store", str(entry.parents[1])]
@@ -48,7 +48,7 @@ def test_the_command_writes_the_card_anew(entry: Path) -> None:
 
 
 def test_an_audit_and_outside_films_are_shown_where_they_are_there(entry: Path) -> None:
-    """Each section as a table, with its plots, in its place; and said to be missing where they are not."""
+    """Each section in its place, as a table with plots, or named as missing."""
     for name in ("audit.json", "outside.json"):
         (entry / name).unlink(missing_ok=True)
     without = render_card(entry)
@@ -66,14 +66,14 @@ def test_an_audit_and_outside_films_are_shown_where_they_are_there(entry: Path) 
 
 
 def test_every_plot_is_shown_once(entry: Path) -> None:
-    """Those that no section asks for, at the end."""
+    """Those of no section, at the end."""
     (entry / "another.png").write_bytes(b"")
     shown = re.findall(r"!\[(.+?)\]\(\1\)", render_card(entry))
     assert sorted(shown) == sorted(plot.name for plot in entry.glob("*.png"))
 
 
 def test_every_item_of_both_checklists_has_its_place(entry: Path) -> None:
-    """And every section that the table names is one of the card."""
+    """Every section named is the card's."""
     card = render_card(entry)
     table = card.split("| item | CLAIM | TRIPOD+AI | section |\n")[1].splitlines()[1:]
     rows = [line.strip("| ").split(" | ") for line in table]
@@ -86,7 +86,7 @@ def test_every_item_of_both_checklists_has_its_place(entry: Path) -> None:
 
 
 def test_what_the_files_leave_open_is_reported(entry: Path) -> None:
-    """A metric without a value has its reason; a set that is not Kaggle's has no text of Kaggle's."""
+    """A metric without a value has its reason; another set has no text of Kaggle's."""
     path = entry / "model.json"
     manifest = json.loads(path.read_text())
     manifest["training_data"]["set"] = "unnamed"
@@ -99,7 +99,7 @@ def test_what_the_files_leave_open_is_reported(entry: Path) -> None:
 
 
 def test_a_network_from_elsewhere_gets_no_card(entry: Path) -> None:
-    """Nothing is recorded of its training: the message says so."""
+    """Nothing is recorded of its training."""
     path = entry / "model.json"
     imported = {"training_data": {}, "training": {"parameters": 3, "imported": True}, "metrics": {}}
     path.write_text(json.dumps(json.loads(path.read_text()) | imported))

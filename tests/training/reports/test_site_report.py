@@ -1,4 +1,4 @@
-"""A hospital's own page says what was found on its films, needs nothing from elsewhere, and names no film unasked."""
+"""A hospital's page reports on its films, needs nothing from elsewhere, and names no film unasked."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SECTIONS = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, tiny_store):
-    """A store of its own with a model that refers, a hospital's films with a file that is none, and the logits."""
+    """A store with a model that refers; a hospital's films, one unreadable; the logits."""
     folder = tmp_path_factory.mktemp("site")
     write_kaggle_layout(folder / "films", FILMS, films_per_patient=1)
     (folder / "films" / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"no film")
@@ -73,14 +73,14 @@ def write_page(site, out, split="train", **wanted):
 
 @pytest.fixture(scope="module")
 def page(site, tmp_path_factory):
-    """The page of a model that knows how its validation films scored: as these do."""
+    """The page of a model whose validation films scored as these do."""
     out = tmp_path_factory.mktemp("page") / "new"
     write_validation_scores(site[1], site[3], site[2].labels)
     return write_page(site, out), out
 
 
 class Links(HTMLParser):
-    """Every place from which a page would load or to which it would lead, and its tags."""
+    """A page's tags and addresses."""
 
     def __init__(self, text):
         super().__init__()
@@ -94,7 +94,7 @@ class Links(HTMLParser):
 
 
 def test_page_needs_nothing_from_elsewhere(page):
-    """Pictures are data, and there is no script, link, import or address."""
+    """Pictures are data; no script, link, import or address."""
     text, _ = page
     links = Links(text)
     assert links.found
@@ -104,7 +104,7 @@ def test_page_needs_nothing_from_elsewhere(page):
 
 
 def test_plots_are_titled_and_come_out_alike(page, site, tmp_path):
-    """As SVG whose text is text; the same films give the same bytes, with no date in them."""
+    """SVG with text as text; the same films give the same bytes, undated."""
     plots = re.findall(r'<img class="plot" src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)">', page[0])
     titles = [title for _, title in plots]
     assert titles == [
@@ -121,7 +121,7 @@ def test_plots_are_titled_and_come_out_alike(page, site, tmp_path):
 
 
 def test_what_a_model_says_of_itself_is_escaped(site, tmp_path):
-    """Text of an entry is text on the page, not markup."""
+    """An entry's text is no markup."""
     path = site[1] / "model.json"
     kept = path.read_text()
     path.write_text(json.dumps(json.loads(kept) | {"intended_use": "<script>1 & 2</script>"}))
@@ -131,7 +131,7 @@ def test_what_a_model_says_of_itself_is_escaped(site, tmp_path):
 
 
 def test_page_has_every_section(page):
-    """In the order in which they are asked for, after the sentence that it is no medical device."""
+    """In order, after the sentence that it is no medical device."""
     text, _ = page
     places = [text.index(f"<h2>{title}") for title in SECTIONS]
     assert places == sorted(places)
@@ -154,7 +154,7 @@ def test_page_shows_mistakes_with_their_maps(page, site):
 
 
 def test_page_names_no_film_but_its_index_does(page, site):
-    """A page is passed on; the index stays in the house, and tells of the file that could not be read."""
+    """The index stays in the house, and lists the unreadable file."""
     text, out = page
     names = [path.split("/")[1] for path in site[2].paths] + ["broken.jpeg"]
     assert not [name for name in names if name in text]
@@ -166,14 +166,14 @@ def test_page_names_no_film_but_its_index_does(page, site):
 
 
 def test_names_stand_on_the_page_where_they_are_asked_for(site, tmp_path):
-    """Each beside its number."""
+    """Beside their numbers."""
     text = write_page(site, tmp_path, show_names=True)
     number, name = re.search(r"<strong>Film (\d+)</strong> · ([^<]+)<br>", text).groups()
     assert site[2].paths[int(number) - 1] == name
 
 
 def test_drift_verdict_flips_with_shifted_scores(page, site, tmp_path):
-    """The same films beside scores that lie elsewhere, and beside none."""
+    """The same films beside other scores, and beside none."""
     assert "No drift was seen" in page[0]
     scores = site[1] / SCORES_FILE
     kept = scores.read_text()
@@ -189,7 +189,7 @@ def test_drift_verdict_flips_with_shifted_scores(page, site, tmp_path):
 
 @pytest.mark.parametrize("films", [6, 20, 40, 200])
 def test_small_samples_do_not_cry_wolf(films):
-    """Without drift, at most about one page in twenty sees one; under 20 patients none does."""
+    """Without drift, at most about one page in twenty reports it; under 20 patients none."""
     rng = np.random.default_rng(1)
 
     def draw(normal, pneumonia):
@@ -204,7 +204,7 @@ def test_small_samples_do_not_cry_wolf(films):
 
 
 def test_many_films_of_few_patients_do_not_cry_wolf():
-    """Patients are counted, not films: ten copies of thirty films say what thirty films say."""
+    """Ten copies of thirty films say what thirty films say."""
     rng = np.random.default_rng(2)
     training = Scores(rng.normal(0, 1, 400), np.zeros(400, int), np.arange(400))
     alone = [rng.normal(0, 1, 30) for _ in range(100)]
@@ -213,7 +213,7 @@ def test_many_films_of_few_patients_do_not_cry_wolf():
 
 
 def test_validation_scores_are_read_as_written(tmp_path):
-    """With their patients numbered anew; what is no such file is none."""
+    """Patients are numbered anew; another file is none."""
     write_validation_scores(tmp_path, np.array([0.5, -1.25], np.float32), np.array([1, 0]), np.array([70, 3]))
     scores = read_validation_scores(tmp_path)
     assert [scores.logits.tolist(), scores.labels.tolist(), scores.groups.tolist()] == [[0.5, -1.25], [1, 0], [1, 0]]
@@ -223,7 +223,7 @@ def test_validation_scores_are_read_as_written(tmp_path):
 
 @pytest.mark.parametrize("wanted", [0.05, 0.5, 0.9, 0.95, 1.0])
 def test_wanted_sensitivity_is_reached_by_the_highest_threshold(wanted):
-    """The next film of PNEUMONIA above it would be one too few; ties included."""
+    """The next film above it would be one too few; ties included."""
     rng = np.random.default_rng(3)
     labels = rng.integers(0, 2, 120).astype(np.uint8)
     logits = np.round(rng.normal(labels, 1), 1).astype(np.float32)
@@ -234,7 +234,7 @@ def test_wanted_sensitivity_is_reached_by_the_highest_threshold(wanted):
 
 
 def test_a_folder_of_one_class_has_its_page(site, tmp_path):
-    """What needs the other class is said to be undefined."""
+    """Metrics that need the other class are undefined."""
     folder = tmp_path / "films"
     shutil.copytree(site[0] / "films" / "train" / "NORMAL", folder / "NORMAL")
     selection = Selection(folder, site[0] / "store", "pooled")
@@ -247,7 +247,7 @@ def test_a_folder_of_one_class_has_its_page(site, tmp_path):
 
 @pytest.mark.parametrize("command", [["site-report", "--out"], ["evaluate", "--report"]])
 def test_the_command_writes_the_page(site, tmp_path, command):
-    """Status 1 is for the file that could not be read. The old option writes the report, too, and names the command."""
+    """Status 1 for the unreadable file. The old option also writes it, and names the command."""
     arguments = [*command, tmp_path, "--data", site[0] / "films", "--split", "train", "--model", "pooled"]
     arguments += ["--model-store", site[0] / "store", "--wanted-sensitivity", "0.8"]
     ended = CliRunner().invoke(pneumoserve.app, [*map(str, arguments)])
