@@ -40,7 +40,7 @@ class RetryPolicy:
 
 
 class Liveness:
-    """Shared by clients: when one was last answered, and whether they shall stop."""
+    """Shared by clients: when one was last answered, and whether to stop."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -48,16 +48,16 @@ class Liveness:
         self.stopped = threading.Event()
 
     def note_answer(self) -> None:
-        """Note an answer of the service."""
+        """Note an answer."""
         self.answered_at = self.clock()
 
     def wait(self, seconds: float) -> bool:
-        """Wait; return True, at once, where the clients shall stop."""
+        """Wait; return True at once where clients shall stop."""
         return self.stopped.wait(seconds)
 
 
 class Client:
-    """One thread's connection to the service, kept open."""
+    """A thread's connection to the service, kept open."""
 
     def __init__(self, service: Service, policy: RetryPolicy, liveness: Liveness) -> None:
         self._service = service
@@ -73,7 +73,7 @@ class Client:
         """Send a film as the raw body of `POST /predict`; return the last answer.
 
         Raises:
-            ServiceGone: no client got an answer meanwhile.
+            ServiceGone: meanwhile no client was answered.
         """
         headers = self._service.headers | {"Content-Type": "application/octet-stream"}
         return self._request("POST", self._service.target("/predict"), film, headers)

@@ -1,4 +1,4 @@
-"""Errors that end the scoring as a whole; a film that fails is a row, never one of these.
+"""Errors that end the whole scoring; a film that fails is a row.
 
     ScoreError
     ├── CallError              exit status 2
@@ -17,7 +17,7 @@ A message says what was expected, what came and what to do.
 
 
 class ScoreError(Exception):
-    """What ends the scoring as a whole."""
+    """What ends the whole scoring."""
 
 
 class CallError(ScoreError):
@@ -37,7 +37,7 @@ class UnusableResult(CallError):
 
 
 class JournalRefused(CallError):
-    """The journal belongs to another run or process."""
+    """Another run or process has the journal."""
 
 
 class WrongAddress(CallError):
@@ -53,7 +53,7 @@ class ServiceError(ScoreError):
 
 
 class ServiceGone(ServiceError):
-    """The service has not answered for too long."""
+    """The service no longer answers."""
 
 
 class ModelChanged(ServiceError):

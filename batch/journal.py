@@ -1,6 +1,6 @@
-"""The journal beside a result: finished films survive kill -9, and a later start resumes from it.
+"""The journal of finished films: it survives kill -9, and a later start resumes from it.
 
-Its first line holds the run and the fingerprints of its results; each further line is a film (`journal_format`).
+Its first line holds the run and its results' fingerprints, each further line a film (`journal_format`).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from batch.paths import join_some
 
 
 class Journal:
-    """Context manager: an open, locked journal; callers name films by absolute path.
+    """An open, locked journal; callers name films by absolute path.
 
     Nothing is written before the first `prepare`, `append`, `note_result` or `finish`.
     """
 
     def __init__(self, out: Path, run: Run, keys: JournalKeys | None = None, *, restart: bool = False) -> None:
-        """Open or begin the journal of `run` for the result `out`, whose folder exists.
+        """Open or begin the journal of `run` for `out`, whose folder exists.
 
-        `keys` name films in it, by default by absolute path; `restart` forgets earlier starts.
+        `keys` name its films, by default by absolute path; `restart` forgets earlier starts.
 
         Raises:
             JournalRefused: another process or run has it, or it is no journal.
@@ -56,7 +56,7 @@ class Journal:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it stands beside a finished result."""
+        """Whether its result is finished."""
         return self._file.is_finished
 
     def check_films(self, films: Iterable[str]) -> int:
@@ -116,7 +116,7 @@ class Journal:
         return entry
 
     def has_new(self, film: str) -> bool:
-        """Return whether a film was appended since the last `prepare` or `note_result`."""
+        """Whether a film was appended since the last `prepare` or `note_result`."""
         return self._is_prepared and self._index.offsets.get(self._keys(film), -1) >= self._prepared_end
 
     def prepare(self) -> None:
@@ -130,7 +130,7 @@ class Journal:
         self._is_prepared = True
 
     def append(self, entries: Iterable[JournalEntry]) -> None:
-        """Add films; they are on the disk when this returns."""
+        """Add films; when this returns they are on the disk."""
         self.prepare()
         lines, at = [], {}
         end = 0
@@ -144,12 +144,12 @@ class Journal:
         self._index.offsets.update((key, begins + offset) for key, offset in at.items())
 
     def note_result(self, result: Fingerprint) -> None:
-        """Note durably the result about to be put in place: rewrite the journal, a line a film."""
+        """Rewrite the journal durably, a line a film, with the result about to be put in place."""
         self.prepare()
         self._replace([*self._present_result(), result])
 
     def knows_result(self, result: Fingerprint) -> bool:
-        """Return whether these bytes were noted as a result."""
+        """Return whether these bytes were noted."""
         return any(known.matches(result) for known in self._index.results)
 
     def finish(self) -> None:

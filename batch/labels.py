@@ -1,7 +1,7 @@
-"""Metrics of films whose folders are named after classes."""
+"""Metrics of films in folders named after classes."""
 
 # ruff: noqa: PTH120
-# For a million paths, strings take a tenth of the time.
+# Strings take a tenth of Path's time.
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class _Scored(NamedTuple):
 
 
 class LabelledRows:
-    """Collects rows beside their true class, by `label_folders`, and reports the metrics."""
+    """Collects rows with their true class, by `label_folders`."""
 
     def __init__(self, films: Iterable[Film]) -> None:
         """Find the classes of all films.
 
         Raises:
             UnusableResult: SciPy is missing.
-            NothingNamed: none lies in a folder of a class.
+            NothingNamed: no film has a class.
         """
         if importlib.util.find_spec("scipy") is None:
             raise UnusableResult("--labels needs SciPy for its intervals. Run `make install-train`, or leave it out.")
@@ -46,7 +46,7 @@ class LabelledRows:
             )
 
     def add(self, film: Film, row: Row, sha256: str | None = None) -> None:
-        """Add a film's row and the hash of its bytes; a film that failed or has no label is excluded."""
+        """Add a film's row and hash, unless it failed or has no label."""
         folder, name = os.path.split(film.key)
         label = self._labels[folder]
         if label is None:
@@ -58,7 +58,7 @@ class LabelledRows:
             self._scored[sha256 or film.key].append(scored)
 
     def report(self) -> list[str]:
-        """Compute the metrics with 95 % intervals by patient, as `pneumoserve evaluate` does, and return lines of text.
+        """Return lines with metrics and 95 % intervals by patient, as `pneumoserve evaluate` does.
 
         Byte-identical films count once; in folders of both classes, not at all.
         """

@@ -24,7 +24,7 @@ from training.data.kinds import (
     read_beginning,
 )
 
-# A spreadsheet takes such a cell for a formula; "./" in front names the same file.
+# In a spreadsheet these begin a formula; "./" in front names the same file.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 _HALF_PAIRS = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # no undecodable byte
 _MOST_LISTED = 3
@@ -33,7 +33,7 @@ _NO_FILE = "Expected a file. Received a device, a pipe or a socket."
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """One film: `path` as named, `key` its absolute path, and `problem` why it cannot be read, where known."""
+    """`path` as named, `key` its absolute path, `problem` why it cannot be read, where known."""
 
     path: str
     key: str
@@ -42,22 +42,22 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Films, and the number of skipped entries by kind."""
+    """Films, and counts of skipped entries by kind."""
 
     films: list[Film]
     skipped: Counter[str] = field(default_factory=Counter)
 
     def describe_skipped(self) -> str | None:
-        """Return a line of counts, frequent kinds first; None without any."""
+        """Return the counts in a line, largest first."""
         return describe_kinds(self.skipped)
 
 
 def find_films(named: Sequence[str]) -> Found:
     """Return the films of all paths in their order, each once.
 
-    Folders are walked once, by name, so loops of links end. Films are files with one of `FILM_ENDINGS` or a film's
-    first bytes, and any file named itself. Hidden entries, systems' folders and other files are counted as skipped.
-    What is not accessible is a film with a problem.
+    Folders are walked once, by name: loops of links end. A film has one of `FILM_ENDINGS`, a film's first bytes, or was
+    named itself. Hidden entries, systems' folders and other files are skipped. An inaccessible path is a film with a
+    problem.
 
     Raises:
         NothingNamed: nothing named exists or holds a film.
@@ -82,20 +82,19 @@ def find_films(named: Sequence[str]) -> Found:
 
 
 def printable(text: str) -> str:
-    r"""Return valid UTF-8: an undecodable byte as `\xe9`, half a UTF-16 pair (of JSON or lists) as `\ud83d`."""
+    r"""Return valid UTF-8: an undecodable byte as `\xe9`, half a UTF-16 pair as `\ud83d`."""
     text = _HALF_PAIRS.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
 class _Walk:
-    """Yields pairs of path and problem or None; counts what it skips."""
+    """Yields pairs of path and problem; counts what it skips."""
 
     def __init__(self) -> None:
         self.skipped: Counter[str] = Counter()
         self._walked: set[tuple[int, int]] = set()
 
     def find(self, path: str) -> Iterator[tuple[str, str | None]]:
-        """Yield a file or the films below a folder."""
         try:
             mode = os.stat(path).st_mode
         except (OSError, ValueError) as error:
@@ -107,7 +106,7 @@ class _Walk:
             yield path, None if stat.S_ISREG(mode) else _NO_FILE
 
     def _films_below(self, folder: str) -> Iterator[tuple[str, str | None]]:
-        # Folders may lie deeper than Python recurses.
+        # Deeper than Python recurses.
         pending = yield from self._list(folder)
         while pending:
             entry = pending.pop()
@@ -124,7 +123,7 @@ class _Walk:
                 yield entry.path, reason(error)
 
     def _list(self, folder: str) -> Generator[tuple[str, str | None], None, list[os.DirEntry[str]]]:
-        """Return entries, last name first; none at a second visit."""
+        """Return entries, last name first; none twice."""
         entries: list[os.DirEntry[str]] = []
         try:
             status = os.stat(folder)
@@ -153,7 +152,7 @@ class _Walk:
 
 
 def _absolute(path: str) -> str:
-    """Return an absolute path, links resolved up to the last `..`: `link/..` is not the link's folder."""
+    """Resolve links up to the last `..`: `link/..` is not the link's folder."""
     parts = path.split("/")
     if ".." in parts:
         tail = len(parts) - parts[::-1].index("..")

@@ -38,9 +38,8 @@ ROWS_A_GROUP = 50_000
 class Row:
     """One film's result, in the order of `COLUMNS`.
 
-    `probability` is P(PNEUMONIA) in 0..1, `model` name/version, `seconds` the wall time from reading to the last
-    answer. A failed film has a problem's slug in `error`, its sentence in `error_detail`. Missing values are None, in
-    CSV empty.
+    `probability` is P(PNEUMONIA), 0 to 1; `model` name/version; `seconds` from reading to the last answer. `error` is a
+    failed film's problem slug, `error_detail` its sentence. Missing values are None, in CSV empty.
     """
 
     path: str
@@ -66,10 +65,10 @@ _values = attrgetter(*(part.name for part in fields(Row)))
 
 
 def check_writable(out: Path) -> None:
-    """Check at once that `write_part` can write.
+    """Check early that `write_part` can write.
 
     Raises:
-        UnusableResult: the ending is unknown, pyarrow is missing, or the folder is missing or not writable.
+        UnusableResult: the ending is unknown, pyarrow missing, or the folder missing or not writable.
     """
     if out.suffix.lower() not in _WRITERS:
         raise UnusableResult(f"Expected --out to end in {', '.join(_WRITERS)}. Received: {printable(out.name)}.")
@@ -80,10 +79,10 @@ def check_writable(out: Path) -> None:
 
 
 def write_part(out: Path, rows: Iterable[Row]) -> Path:
-    r"""Write the rows durably beside `out`, in the format of its ending; return that path.
+    r"""Write the rows durably beside `out`, in its format; return that path.
 
-    CSV joins warnings by `;` and writes refer as `true` or `false`; elsewhere warnings are a list. A path's bytes that
-    are no UTF-8 appear as `\xe9`.
+    CSV joins warnings by `;` and writes refer as `true` or `false`; elsewhere warnings are a list. A path's undecodable
+    bytes appear as `\xe9`.
     """
     part = out.with_name(out.name + ".part")
     _WRITERS[out.suffix.lower()](part, map(_printable_columns, rows))

@@ -45,27 +45,27 @@ def score(
 ) -> int:
     """Send every film of `sources` to the service at `url`; write one row a film to `out`.
 
-    The same call again resumes from `<out>.journal`: it sends what is new, what changed, and what failed but may
-    succeed. A film is unchanged where size and time are the same, or the SHA-256. A finished journal is `<out>.films`;
-    without it, a result is replaced only with `restart`.
+    The same call resumes from `<out>.journal`: it sends what is new, changed, or failed but may succeed. A film is
+    unchanged where size and time are the same, or the SHA-256. A finished journal is `<out>.films`; without it, only
+    `restart` replaces a result.
 
     Args:
-        sources: folders, files, or `-` for paths on standard input; see `find_films`.
+        sources: folders, files, or `-` for standard input; see `find_films`.
         url: without a route.
         out: .csv, .jsonl or .parquet.
-        labels: "folders": report metrics against the folders' names.
+        labels: "folders": report metrics, too.
         operating_point: None: the model's default.
         concurrency: films sent at once, at least 1.
         api_key: sent as `X-API-Key`.
         restart: forget earlier starts and replace the result.
         null: see `read_list`.
-        encoding: see `read_list`.
-        retry_failed: retry what was refused for what it is, too.
+        encoding: likewise.
+        retry_failed: also retry what was refused for what it is.
         root: the journal names films below this folder, which may move.
         policy: of retries.
 
     Returns:
-        the exit status: 0 all films scored, 1 some failed or the service did not answer, 2 wrong call, 130 interrupted.
+        the exit status: 0 all scored, 1 a film failed or no service answered, 2 wrong call, 130 interrupted.
     """
     cpu_began = time.process_time()
     try:
@@ -96,7 +96,6 @@ def score(
 
 
 def _ask_for_model(service: Service, policy: RetryPolicy) -> Run:
-    """Ask the service for its model and operating point."""
     policy = replace(policy, refused=min(policy.refused, _SECONDS_FOR_A_START))
     client = Client(service, policy, Liveness())
     try:

@@ -1,4 +1,4 @@
-"""The address of the service and what requests to it share."""
+"""The service's address, and what requests share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Service:
-    """`base` is the service's URL, a proxy's path included; `api_key` goes into `X-API-Key`.
+    """`base` is the service's URL with a proxy's path; `api_key` goes into `X-API-Key`.
 
     Raises:
         WrongAddress: the URL or the key cannot be used.
@@ -54,6 +54,6 @@ class Service:
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=CONNECT_TIMEOUT_SECONDS)
 
     def target(self, route: str) -> str:
-        """Return a route's request target; that of /predict has the operating point."""
+        """Return a route's request target; /predict's has the operating point."""
         query = "?" + urlencode({"operating_point": self.operating_point}) if self.operating_point else ""
         return urlsplit(self.base).path.rstrip("/") + route + (query if route == "/predict" else "")

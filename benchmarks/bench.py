@@ -3,7 +3,7 @@
     make bench                     # PEERS=1 adds LitServe and BentoML; writes benchmarks/RESULTS.md
     make bench AGAINST=45edff4     # that commit and today's in turns
 
-Every round starts every server anew, loads it in turns with the bare loop, and checks all of its answers.
+Every round starts every server anew, loads it in turns with the bare loop, and checks all answers.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ of all processes; the bare loop's holds every film. The load generator shares th
 
 
 def main() -> None:
-    """Measure, print and write. Status 1 where an answer was wrong, 2 where wrk is missing."""
+    """Measure, print and write. Status 1 for a wrong answer, 2 without wrk."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--against", metavar="COMMIT", help="measure this commit and today's instead")
     parser.add_argument("--rounds", type=int, help="starts of each server; default 3, with --against 4")
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def measure(bench: Bench, arguments: argparse.Namespace) -> list[Check]:
-    """Measure all rounds, and return the checks."""
+    """Measure all rounds; return the checks."""
     model, commit = arguments.model, arguments.against
     rounds = range(arguments.rounds or (4 if commit else 3))
     if commit:
@@ -87,7 +87,7 @@ def measure(bench: Bench, arguments: argparse.Namespace) -> list[Check]:
 
 
 def write_report(bench: Bench, checks: Sequence[Check], arguments: argparse.Namespace) -> str:
-    """Return the report as Markdown: the machine, one table, and the checks."""
+    """Return the report as Markdown: machine, table, checks."""
     cpu = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     peers = re.findall(r"^(?:litserve|bentoml)==\S+", PEERS.read_text(), re.MULTILINE) if arguments.peers else []
     wrk = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout.split()  # noqa: S607

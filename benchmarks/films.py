@@ -1,4 +1,4 @@
-"""The films that are sent: the originals where they are at hand, else synthetic ones of about their sizes."""
+"""The films sent: the originals where at hand, else synthetic ones of about their sizes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ORIGINALS = (ROOT / "data" / "kermany-originals", ROOT.parent / "shared" / "data
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 _DRAWN = 57
-# Of 60 NORMAL and 110 PNEUMONIA originals of the Kaggle set: megapixels (median, and standard deviation of the
-# logarithm), aspect, and the JPEG quality at which a drawn film has their bytes a pixel (0.25 and 0.08).
+# Of 60 NORMAL and 110 PNEUMONIA originals (Kaggle): megapixels (median, standard deviation of the logarithm), aspect,
+# JPEG quality at which a drawn film has their bytes a pixel (0.25 and 0.08).
 _NORMAL, _PNEUMONIA = (2.32, 0.46, 1.20, 91), (0.97, 0.51, 1.52, 71)
 
 
 def find_films(folder: Path) -> tuple[list[Path], str]:
-    """Return the films in the order of sending, and what they are; drawn ones go into `folder`."""
+    """Return films in the order of sending, and what they are; drawn ones go into `folder`."""
     for place in ORIGINALS:
         films = [path for path in place.rglob("*") if path.suffix in (".jpeg", ".jpg", ".png")]
         if films:
@@ -37,7 +37,7 @@ def find_films(folder: Path) -> tuple[list[Path], str]:
 
 
 def spread(films: Sequence[Path]) -> list[Path]:
-    """Order films so that every stretch holds small and large alike, whenever a measurement ends.
+    """Order films so that every stretch holds small and large, whenever a measurement ends.
 
     Sorted by size, then taken in steps of the golden ratio of their number.
     """
@@ -51,7 +51,7 @@ def draw_film(seed: int, pixels: float, *, aspect: float = 1.3) -> NDArray[np.ui
     """Draw what compresses as a radiograph does: soft shadows, softer ribs, fine grain.
 
     Returns:
-        uint8 of shape (height, width), of about `pixels` and never more; `aspect` is width / height.
+        uint8 (height, width), of about `pixels`, never more; `aspect` is width / height.
     """
     height = int(math.sqrt(pixels / aspect))
     width = int(pixels / height)
@@ -65,5 +65,5 @@ def draw_film(seed: int, pixels: float, *, aspect: float = 1.3) -> NDArray[np.ui
 
 
 def encode(film: NDArray[np.uint8], quality: int) -> bytes:
-    """Return a film as a JPEG of a quality of 1 to 100."""
+    """Return a film as JPEG of quality 1 to 100."""
     return bytes(cv2.imencode(".jpeg", film, (cv2.IMWRITE_JPEG_QUALITY, quality))[1])

@@ -1,7 +1,7 @@
-"""The bare loop: decode, shrink and infer in threads, without a server. Every throughput is divided by its throughput.
+"""The bare loop: decode, shrink and infer in threads, without a server; throughputs are divided by its own.
 
-`python -m benchmarks.limit LISTING NAME/VERSION THREADS ours|cv2` reads numbers of seconds, one a line. For each it
-loops so long over the listed films and prints one JSON object.
+`python -m benchmarks.limit LISTING NAME/VERSION THREADS ours|cv2` reads seconds, one number a line; for each it loops
+over the listed films and prints a JSON object.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ Metrics = dict[str, float]
 
 
 class Loop:
-    """Threads that take the next film each until the time is up; they stay for the next run."""
+    """Threads that take the next film until time is up; they stay for the next run."""
 
     def __init__(self, read: Read, engine: Engine, films: Sequence[bytes], threads: int) -> None:
         self._read, self._engine, self._films = read, engine, films
         self._next = itertools.count()
         self._pool = ThreadPoolExecutor(threads)
-        # Each thread waits here until all are warm.
+        # Until all threads are warm.
         self._warm = threading.Barrier(threads, action=self._start)
         self._cpu = self._end = self._seconds = 0.0
 
@@ -54,7 +54,7 @@ class Loop:
         times = np.array([film for films, _ in results for film in films])
         median, p99 = np.percentile(1e3 * times.sum(axis=1), (50, 99))
         return {
-            # Each thread by its own clock: they do not end together.
+            # By each thread's clock: they do not end together.
             "per_second": sum(len(films) / elapsed for films, elapsed in results),
             "median_ms": float(median),
             "p99_ms": float(p99),
@@ -79,7 +79,7 @@ class Loop:
 
 
 class BareLoop(NamedTuple):
-    """A bare loop in a process of its own, which holds all the films."""
+    """A bare loop in its own process, which holds all films."""
 
     process: subprocess.Popen[str]
 
@@ -93,7 +93,7 @@ class BareLoop(NamedTuple):
 
 @contextmanager
 def bare_loop(listing: Path, model: str, threads: int, decoder: Decoder = "ours") -> Iterator[BareLoop]:
-    """Start a bare loop over the listed films, and end it afterwards."""
+    """Start a bare loop over the films; end it afterwards."""
     command = [sys.executable, "-m", "benchmarks.limit", str(listing), model, str(threads), decoder]
     pipe = subprocess.PIPE
     with subprocess.Popen(bound_to_us(command), stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as process:  # noqa: S603 - our own
@@ -104,7 +104,7 @@ def bare_loop(listing: Path, model: str, threads: int, decoder: Decoder = "ours"
 
 
 def main() -> None:
-    """Loop as the arguments and the lines of input say."""
+    """Loop as arguments and input say."""
     listing, model, threads, decoder = sys.argv[1:]
     prepare_process()  # one film a thread and memory kept, as in the service
     predictor = BarePredictor(find_entry(STORE, model), "cv2" if decoder == "cv2" else "ours")

@@ -1,4 +1,4 @@
-"""The load generator, wrk in a process of its own; and one request a film, to check the answers."""
+"""The load generator wrk, in its own process; and one request a film, to check answers."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _SCRIPT = Path(__file__).with_name("films.lua")
 _TIMEOUT_SECONDS = 60
 _ENDLESS_SECONDS = 3600
 _CHECKED_AT_ONCE = 8
-# wrk copies each request into a new block. glibc would map every one anew: 50 page faults and 0.2 CPU ms a request.
+# wrk copies each request. glibc would map every copy anew: 50 page faults and 0.2 CPU ms.
 _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 
 
 class LoadFailed(Exception):
-    """A wrong answer, or a load generator that failed: no measurement."""
+    """A wrong answer, or a failed load generator."""
 
 
 class Load(NamedTuple):
-    """How films are sent: in which form, by how many clients at once, and for which activation maps."""
+    """How films are sent: the form, clients at once, and activation maps."""
 
     form: Form = "raw"
     clients: int = 32
     maps: str = "none"
 
     def command(self, port: int, listing: Path, seconds: float, answers: Path | None = None) -> dict[str, Any]:
-        """Return what starts wrk, for `subprocess`; the file `answers` gets one byte an answer."""
+        """Return what starts wrk, for `subprocess`; `answers` gets one byte an answer."""
         route = "/predict" if self.maps == "none" else f"/predict?activation_maps={self.maps}"
         command = ["wrk", "-t1", f"-c{self.clients}", f"-d{max(1, seconds):.0f}s", f"--timeout={_TIMEOUT_SECONDS}s"]
         command += ["-s", str(_SCRIPT), f"http://127.0.0.1:{port}{route}", "--", str(listing), self.form]
@@ -49,7 +49,7 @@ class Load(NamedTuple):
 
 
 class Latencies(NamedTuple):
-    """Of one load by wrk, without wrk's own correction (see `films.lua`)."""
+    """Of one load, without wrk's own correction (see `films.lua`)."""
 
     requests: int
     median_ms: float
@@ -63,7 +63,7 @@ class Stream(NamedTuple):
     answers: Path
 
     def answered(self) -> int:
-        """Return how many films were answered so far; LoadFailed where one was not 200, or wrk has ended."""
+        """Return how many films were answered; LoadFailed where one was not 200, or wrk has ended."""
         answers = self.answers.read_bytes()
         wrong = answers.count(b"x")
         if wrong or self.process.poll() is not None:
@@ -71,7 +71,7 @@ class Stream(NamedTuple):
         return len(answers)
 
     def wait(self, answers: int, seconds: float = _TIMEOUT_SECONDS) -> None:
-        """Wait for so many answers in all; LoadFailed where `seconds` pass, or one was not 200."""
+        """Wait for so many answers in all; LoadFailed after `seconds`, or where one was not 200."""
         end = time.monotonic() + seconds
         while (count := self.answered()) < answers:
             if time.monotonic() > end:
@@ -80,16 +80,16 @@ class Stream(NamedTuple):
 
 
 def run_wrk(port: int, listing: Path, load: Load, seconds: float) -> Latencies:
-    """Send the listed films for `seconds` (whole ones, at least 1) and return the latencies, as `parse_wrk`."""
+    """Send the films for whole `seconds`, at least 1; return the latencies."""
     command = load.command(port, listing, seconds)
     return parse_wrk(subprocess.run(**command, capture_output=True, text=True, check=False).stdout)
 
 
 @contextmanager
 def streaming(port: int, listing: Path, load: Load, answers: Path) -> Iterator[Stream]:
-    """Send the listed films again and again; `answers` gets one byte an answer.
+    """Send the films endlessly; `answers` gets one byte an answer.
 
-    wrk is killed at the end: after stops, its own correction of latencies takes minutes.
+    wrk is killed at the end: after stops, its correction takes minutes.
     """
     answers.write_bytes(b"")
     command = load.command(port, listing, _ENDLESS_SECONDS, answers)
@@ -102,7 +102,7 @@ def streaming(port: int, listing: Path, load: Load, answers: Path) -> Iterator[S
 
 
 def parse_wrk(output: str) -> Latencies:
-    """Return what `films.lua` printed last; LoadFailed where an answer is not 200, a latency or everything missing."""
+    """Return what `films.lua` printed last; LoadFailed where an answer is not 200, or a latency is missing."""
     try:
         printed = json.loads(output.strip().splitlines()[-1])
     except (ValueError, IndexError):
@@ -113,7 +113,7 @@ def parse_wrk(output: str) -> Latencies:
 
 
 def predict_all(port: int, films: Sequence[Path], form: Form) -> list[dict[str, Any]]:
-    """Send every film once, several at a time, as answers could be mixed up; LoadFailed where one is no prediction."""
+    """Send every film once, several at a time to find mixed-up answers; LoadFailed where one is no prediction."""
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_TIMEOUT_SECONDS, trust_env=False)
 
     def predict(film: Path) -> dict[str, Any]:
@@ -131,11 +131,11 @@ def predict_all(port: int, films: Sequence[Path], form: Form) -> list[dict[str, 
 
 
 def compare(expected: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]) -> float:
-    """Return the largest difference in probability; LoadFailed over `TOLERANCE`, or where a class differs."""
+    """Return the largest difference in probability; LoadFailed over `TOLERANCE` or for another class."""
     pairs = list(zip(expected, answers, strict=True))
     differences = [abs(one["probability"] - other["probability"]) for one, other in pairs]
     classes = sum(one["class"] != other["class"] for one, other in pairs)
-    # Not >: every comparison with NaN is false.
+    # Not >: comparisons with NaN are false.
     off = sum(not difference <= TOLERANCE for difference in differences)
     if off or classes:
         raise LoadFailed(f"Expected the bare loop's answers. {off} probabilities and {classes} classes differ.")

@@ -24,7 +24,7 @@ _Signal = Literal["suspend", "resume", "kill"]
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers; `ready_seconds` passed from its start to the first 200 of its health route."""
+    """A server that answers; `ready_seconds` from its start to the first 200 of its health route."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -39,12 +39,12 @@ class Server:
         return total
 
     def main_thread_seconds(self) -> float:
-        """Return the CPU seconds of the main thread, in which uvicorn runs its event loop."""
+        """Return the CPU seconds of the main thread, uvicorn's event loop."""
         threads = psutil.Process(self.process.pid).threads()
         return float(sum(one.user_time + one.system_time for one in threads if one.id == self.process.pid))
 
     def wait_until_idle(self, seconds: float = 6) -> None:
-        """Wait for the requests that a load left behind, at most `seconds`."""
+        """Wait for the requests left by a load, at most `seconds`."""
         end = time.monotonic() + seconds
         before, now = 0.0, self.cpu_seconds()
         while now - before > 0.03 and time.monotonic() < end:
@@ -53,7 +53,7 @@ class Server:
 
 
 def tree(pid: int) -> list[psutil.Process]:
-    """Return a process and all its descendants; none where it has ended."""
+    """Return a process and its descendants; none where it has ended."""
     try:
         root = psutil.Process(pid)
         return [root, *root.children(recursive=True)]
@@ -62,7 +62,7 @@ def tree(pid: int) -> list[psutil.Process]:
 
 
 def peak_megabytes(pid: int) -> float:
-    """Return the sum of peak resident memory (VmHWM) over a process tree, in MB: an upper bound of the common peak."""
+    """Return the sum of a tree's peak resident memories (VmHWM) in MB: an upper bound of the common peak."""
     status = "".join(Path(f"/proc/{member.pid}/status").read_text() for member in tree(pid))
     return sum(map(int, re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE))) * 1024 / 1e6
 
@@ -75,7 +75,7 @@ def free_port() -> int:
 
 
 def bound_to_us(command: Sequence[str]) -> list[str]:
-    """Return a command that the kernel kills when the benchmark is killed, where `setpriv` is installed."""
+    """Return a command that the kernel kills with the benchmark, where `setpriv` is installed."""
     setpriv = shutil.which("setpriv")
     return [*([setpriv, "--pdeathsig", "KILL"] if setpriv else []), *command]
 
@@ -84,7 +84,7 @@ def bound_to_us(command: Sequence[str]) -> list[str]:
 def serving(
     command: Sequence[str], port: int, environment: Mapping[str, str], cwd: Path, health: str
 ) -> Iterator[Server]:
-    """Start a server, wait until it is ready, and end its tree; RuntimeError with its output where it fails."""
+    """Start a server, wait until it is ready, end its tree; RuntimeError with its output where it fails."""
     with tempfile.TemporaryFile() as output:
         begun = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own commands
@@ -103,7 +103,7 @@ def serving(
 
 
 def end_tree(process: subprocess.Popen[Any]) -> None:
-    """Terminate a process, and kill the descendants that are left."""
+    """Terminate a process, and kill remaining descendants."""
     members = tree(process.pid)
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
@@ -113,12 +113,12 @@ def end_tree(process: subprocess.Popen[Any]) -> None:
 
 
 def stopped(*pids: int) -> AbstractContextManager[None]:
-    """Stop process trees (SIGSTOP), and continue them afterwards."""
+    """Stop process trees (SIGSTOP); continue them afterwards."""
     return _signalled(pids, "suspend", "resume")
 
 
 def continued(*pids: int) -> AbstractContextManager[None]:
-    """Continue `stopped` process trees, and stop them afterwards."""
+    """Continue `stopped` process trees; stop them afterwards."""
     return _signalled(pids, "resume", "suspend")
 
 

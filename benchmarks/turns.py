@@ -1,8 +1,7 @@
-"""The bare loop and servers in turns of two seconds, so that all of them meet the machine at the same speed.
+"""The bare loop and servers in turns of two seconds, so that all meet the machine at the same speed.
 
-That speed changes by a tenth within minutes, more than two servers differ. So clients send films without an end; they
-and their server are stopped (SIGSTOP) outside their turn. One start of a process is a few percent faster than the next:
-start all of them anew every few turns.
+That changes by a tenth within minutes, more than two servers differ. So clients send films endlessly; they and their
+server are stopped (SIGSTOP) outside their turn. Starts differ by a few percent: all are repeated every few turns.
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ from benchmarks.processes import Server, continued, free_port, is_ok, peak_megab
 from benchmarks.results import Results
 from benchmarks.servers.entry import BarePredictor
 
-_BEGIN_ANSWERS = 2  # of each client, before the first turn: at first all clients send at once
-_LOAD_ANSWERS = 3  # of each client at least, in a load for latencies
+_BEGIN_ANSWERS = 2  # of each client first, when all send at once
+_LOAD_ANSWERS = 3  # of each client at least, for latencies
 _SETTLE_SECONDS = 0.5  # after a stop, before the clock starts
-_WARM_SECONDS = 3.0  # of a first load, unmeasured: until then the process asks the kernel for memory again and again
-_PROBE_SECONDS = 0.025  # between two probes of /livez, each on a connection of its own, as Kubernetes does it
+_WARM_SECONDS = 3.0  # of unmeasured load, while the process asks for memory
+_PROBE_SECONDS = 0.025  # between probes of /livez on new connections, as by Kubernetes
 
 
 class Entrant(NamedTuple):
-    """A running server, the load that it gets in its turn, and its row in the table."""
+    """A running server, its load, and its row in the table."""
 
     row: str
     server: Server
@@ -51,10 +50,10 @@ class Entrant(NamedTuple):
 
 @dataclass
 class Bench:
-    """What all measurements share: films in the order of sending, a folder for files, and the results.
+    """Films in the order of sending, a folder for files, and the results.
 
-    Between two starts every server has `turns` of `seconds` each. `say` prints progress. `largest_difference` is in
-    probability, between an answer and the bare loop's.
+    Each start has `turns` of `seconds`. `say` prints progress. `largest_difference` from the bare loop is in
+    probability.
     """
 
     films: Sequence[Path]
@@ -69,14 +68,14 @@ class Bench:
 
     @cached_property
     def listing(self) -> Path:
-        """A file that lists the films, for the load generator and the bare loop."""
+        """A file that lists the films."""
         path = self.folder / "listing"
         path.write_text("".join(f"{film}\n" for film in self.films))
         return path
 
     @contextmanager
     def standing(self, case: Case) -> Iterator[Server]:
-        """Start a server and warm it up; check every answer before and after, LoadFailed where one is wrong."""
+        """Start and warm a server; check every answer before and after; LoadFailed where one is wrong."""
         port = free_port()
         command, environment = case.start(port)
         self.say(f"{case.entry.label}, {case.name}: start, and check the answers")
@@ -98,9 +97,9 @@ class Bench:
         self.largest_difference = max(self.largest_difference, difference)
 
     def compare(self, loop: BareLoop, loop_row: str, entrants: Sequence[Entrant]) -> None:
-        """Load servers in turns between two runs of the bare loop, then each alone for its latencies.
+        """Load servers in turns between two runs of the bare loop, then each alone for latencies.
 
-        A server may come with several loads. Their order alternates. LoadFailed where an answer is not 200 or missing.
+        A server may have several loads. LoadFailed where an answer is not 200 or missing.
         """
         self.say(f"{'; '.join(entrant.row for entrant in entrants)}: {self.turns} turns")
         medians, streams = [], {}
@@ -112,8 +111,8 @@ class Bench:
                 stack.enter_context(stopped(streams[row].process.pid))
             pids = {entrant.server.process.pid for entrant in entrants}
             stack.enter_context(stopped(*pids))
-            # A server of several loads first finishes the load before; until then, its answers to this one are those
-            # that were ready when it was stopped.
+            # A server of several loads first finishes the one before: the first answers were ready when it was
+            # stopped.
             left = 2 if len(pids) < len(entrants) else 0
             for _ in range(self.turns):
                 order, self._is_reversed = entrants[:: -1 if self._is_reversed else 1], not self._is_reversed
@@ -158,11 +157,11 @@ class Bench:
 
 @contextmanager
 def open_bench(*, turns: int, seconds: float, most_films: int | None = None) -> Iterator[Bench]:
-    """Open a bench in the repository's folder; end with status 2 where wrk is missing, 1 where a measurement failed."""
+    """Open a bench in the repository's folder; exit with 2 without wrk, 1 where a measurement failed."""
     if shutil.which("wrk") is None:
         print("wrk, the load generator, is not installed. Debian and Ubuntu: sudo apt-get install wrk")
         raise SystemExit(2)
-    # A SIGTERM unwinds as Ctrl+C does, and ends what was started.
+    # SIGTERM, too, shall end what was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.chdir(ROOT)
     cv2.setNumThreads(1)
@@ -183,7 +182,7 @@ def open_bench(*, turns: int, seconds: float, most_films: int | None = None) -> 
 
 @contextmanager
 def probing(port: int) -> Iterator[list[float]]:
-    """Probe /livez meanwhile; the list gets the milliseconds until each 200, infinite where another answer came."""
+    """Probe /livez meanwhile; the list gets the milliseconds to each 200, infinite for another answer."""
     waits: list[float] = []
     ended = threading.Event()
 

@@ -22,7 +22,7 @@ from tests.conftest import encode
 
 @dataclass(frozen=True)
 class Running:
-    """Its address, a client for it, and the service inside."""
+    """A server: its address, a client, and the service inside."""
 
     port: int
     client: httpx.Client

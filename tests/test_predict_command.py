@@ -159,7 +159,6 @@ def test_maps_of_standard_input_are_named_after_it(film: Path, tiny_store: Path,
 
 
 def test_maps_that_cannot_be_written_are_a_wrong_call(film: Path, tiny_store: Path, tmp_path: Path) -> None:
-    """In one line."""
     (tmp_path / "film-layer-conv1.png").mkdir()
     arguments = ["predict", str(film), "--save-maps", str(tmp_path), "--model-store", str(tiny_store)]
     ended = CliRunner().invoke(pneumoserve.app, arguments)

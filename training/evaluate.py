@@ -28,8 +28,8 @@ def evaluate(
     Args:
         evaluation: model and films.
         out: None: a folder of `work/`.
-        matched: measure on films matched in brightness, contrast and sharpness, too.
-        into_entry: keep the metrics on matched films in the model's folder, too.
+        matched: also on films matched in brightness, contrast and sharpness.
+        into_entry: also keep these in the model's folder.
 
     Raises:
         PneumoServeError: the folder cannot be written to.
@@ -65,8 +65,8 @@ def audit(
     Args:
         evaluation: model and films.
         out: None: a folder of `work/`.
-        copies: a folder with the same films in another form, to be compared.
-        into_entry: keep the audit in the model's folder, too.
+        copies: a folder with the same films in another form, to compare.
+        into_entry: also keep the audit in the model's folder.
 
     Raises:
         PneumoServeError: the folder cannot be written to, or `copies` has no such film.

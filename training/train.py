@@ -66,7 +66,7 @@ def find_recipe(network: str) -> Recipe:
 
 
 def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
-    """Train a network, write its entry, and return the entry's folder.
+    """Train a network, write its entry, and return its folder.
 
     Raises:
         PneumoServeError: the data cannot be read or split, or the entry is refused.

@@ -1,4 +1,4 @@
-"""What the bare loop and the other servers share: reading films, and the shape of an answer."""
+"""Reading films, and the shape of an answer, for the bare loop and other servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Read = Callable[[bytes], NDArray[np.uint8]]
 
 
 def make_read(decoder: Decoder, shape: tuple[int, int]) -> Read:
-    """Return what turns bytes into pixels (height, width): the service's own reading, or OpenCV's full decoding."""
+    """Return a reader of bytes to pixels (height, width): the service's, or OpenCV's full decoding."""
     height, width = shape
     if decoder == "ours":
         return lambda data: read_film(data, width=width, height=height).pixels
@@ -34,7 +34,7 @@ def make_read(decoder: Decoder, shape: tuple[int, int]) -> Read:
 
 
 class BarePredictor:
-    """The service's own network, and its decoding or OpenCV's."""
+    """The service's network; its decoding or OpenCV's."""
 
     def __init__(self, entry: Entry, decoder: Decoder = "ours") -> None:
         self.entry = entry
@@ -42,12 +42,12 @@ class BarePredictor:
         self.engine = open_engine("openvino", entry.folder, entry.manifest.maps)
 
     def predict(self, film: bytes) -> dict[str, Any]:
-        """Return class and probability of a film."""
+        """Return a film's class and probability."""
         return answer(self.entry, float(self.engine.logits(self.read(film)[np.newaxis])[0]))
 
 
 def answer(entry: Entry, logit: float) -> dict[str, Any]:
-    """Return class and probability as the service does, at the default operating point."""
+    """Return class and probability at the default operating point."""
     manifest = entry.manifest
     point = manifest.default_operating_point
     decision = decide(

@@ -1,6 +1,6 @@
-"""LitServe at its documented best for a CPU: a worker and an HTTP process a core, its fast queue, and batches.
+"""LitServe at its documented best for a CPU: a worker and an HTTP process a core, its fast queue, batches.
 
-Films come as forms, as in its documentation. A worker is a single-threaded process with its own copy of the network.
+Films come as forms, as in its documentation. Each worker is single-threaded, with its own network.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from benchmarks.servers.entry import BarePredictor, answer
 
 
 class Radiographs(litserve.LitAPI):  # type: ignore[misc]  # see the import
-    """The service's own network and decoding, in LitServe's four steps."""
+    """The service's network and decoding, in LitServe's four steps."""
 
     def __init__(self, model: str) -> None:
-        super().__init__(max_batch_size=8, batch_timeout=0.005)  # with 32 clients there are always films waiting
+        super().__init__(max_batch_size=8, batch_timeout=0.005)  # of 32 clients, some always wait
         self._model = model
 
     def setup(self, device: str) -> None:
-        """Load the model, once in every worker."""
+        """Load the model in a worker."""
         cv2.setNumThreads(1)
         self._predictor = BarePredictor(find_entry(STORE, self._model))
 
-    # Not annotated: what is, LitServe has FastAPI parse and validate.
+    # FastAPI would parse and validate what is annotated.
     def decode_request(self, request):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-        """Return the pixels of a film."""
+        """Return a film's pixels."""
         return self._predictor.read(request["file"].file.read())
 
     def predict(self, films: NDArray[np.uint8]) -> Any:
-        """Return the logit of each film of a batch."""
+        """Return a batch's logits."""
         return self._predictor.engine.logits(films).tolist()
 
     def encode_response(self, output):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-        """Return the answer of one film."""
+        """Return a film's answer."""
         return answer(self._predictor.entry, output)
 
 

@@ -180,7 +180,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
 
 
 def test_the_log_holds_json_alone() -> None:
-    """Of libraries only errors, without a traceback."""
+    """Libraries log errors alone, without a traceback."""
     script = (
         "import logging; from app.api.log import configure_logging; configure_logging('json')\n"
         "logging.getLogger('python_multipart.multipart').warning('Expected boundary character 45')\n"

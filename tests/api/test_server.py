@@ -115,7 +115,7 @@ def test_an_endless_header_behind_an_open_request_is_hung_up_on(tiny_store: Path
 
 @pytest.mark.parametrize("first", [b"", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"])
 def test_an_offer_of_http_2_is_declined_and_the_film_read(tiny_store: Path, first: bytes) -> None:
-    """Java's own client offers it with each request."""
+    """Java's client offers it."""
     offer = "Connection: Upgrade, HTTP2-Settings, close", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAB"
     with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
@@ -139,7 +139,6 @@ def test_a_request_may_come_in_pieces(tiny_store: Path, cuts: list[int]) -> None
 
 
 def test_pipelined_requests_are_answered_in_their_order(tiny_store: Path) -> None:
-    """In one packet or in several."""
     queries, cut = ["", "?activation_maps=all", "", "?activation_maps=cam", "", ""], 4
     sent = b"".join(
         film_request(FILM[: -500 if number == cut else None], f"X-Request-ID: n{number}", target=f"/predict{query}")
@@ -164,7 +163,6 @@ def test_a_client_gone_within_a_body_leaves_nothing_behind(tiny_store: Path) -> 
 
 
 def test_nothing_is_held_after_an_answer_and_all_is_counted(tiny_store: Path) -> None:
-    """Whether films were read or refused."""
     with running(tiny_store) as server:
         for body in (FILM, FILM[:-500], FILM):
             server.client.post("/predict", content=body)
@@ -189,7 +187,7 @@ def test_a_film_in_work_is_answered_while_the_server_ends(tiny_store: Path) -> N
 
 
 def test_a_client_that_waits_for_100_continue_is_told_to_go_on(tiny_store: Path) -> None:
-    """As curl does for a large film."""
+    """As curl does."""
     head, film = film_request(FILM, "Expect: 100-continue").split(b"\r\n\r\n", 1)
     with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.settimeout(10)
@@ -295,7 +293,7 @@ def test_who_stops_within_a_body_behind_its_answer_is_hung_up_on(
 
 
 def test_a_plain_request_is_answered_behind_one_that_is_not(tiny_store: Path) -> None:
-    """Whichever parser reads the first, also in one packet."""
+    """Also in one packet."""
     plain, chunked = film_request(FILM, "X-Request-ID: n0"), b"Transfer-Encoding: chunked\r\nX-Request-ID: n1\r\n"
     chunked = b"POST /predict HTTP/1.1\r\nHost: x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (chunked, len(FILM), FILM)
     for sent, expected in (([plain, chunked, plain], [b"n0", b"n1", b"n0"]), ([chunked, plain], [b"n1", b"n0"])):
@@ -327,7 +325,6 @@ def test_an_answer_to_head_is_a_header_alone(tiny_store: Path) -> None:
 
 @pytest.mark.parametrize("pause", [0.0, 0.02])
 def test_a_header_over_its_limit_is_refused(tiny_store: Path, pause: float) -> None:
-    """At once or in pieces."""
     sent = b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + bytes(70_000).replace(b"\0", b"a")
     with running(tiny_store) as server:
         answers = exchange(

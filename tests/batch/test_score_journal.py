@@ -140,7 +140,6 @@ def test_a_newer_format_is_refused_untouched(out: Path, path: Path) -> None:
 
 
 def test_rows_can_be_read_between_appends(out: Path) -> None:
-    """The newest too."""
     with Journal(out, RUN) as journal:
         for number in range(60):
             journal.append(entries(Row(f"/{number}", error_detail="x" * 50 * number)))
@@ -207,7 +206,6 @@ def test_a_result_is_known_by_its_bytes(out: Path) -> None:
 
 
 def test_below_a_root_films_are_known_by_where_they_lie_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However the folder is named."""
     (tmp_path / "mount/a").mkdir(parents=True)
     (tmp_path / "link").symlink_to("mount")
     (tmp_path / "mount/into").symlink_to("a")

@@ -94,7 +94,6 @@ def segment(marker: int, body: bytes = b"") -> bytes:
 
 
 def insert_segments(jpeg: bytes, *segments: bytes) -> bytes:
-    """Insert them behind the start."""
     return jpeg[:2] + b"".join(segments) + jpeg[2:]
 
 
@@ -142,7 +141,7 @@ def lossless_jpeg(samples: np.ndarray) -> bytes:
 
 
 def jpeg_in_scans(*gray_jpegs: bytes) -> bytes:
-    """A sequential JPEG, a scan a component, from gray JPEGs with the same tables."""
+    """A sequential JPEG, a scan a component, of gray JPEGs with common tables."""
     first = gray_jpegs[0]
     frame, scan = first.index(b"\xff\xc0"), first.rindex(b"\xff\xda")
     numbers = range(1, len(gray_jpegs) + 1)

@@ -55,7 +55,7 @@ BOUNDED = settings(max_examples=250 * TIMES, deadline=None, derandomize=True, su
 
 
 def repaired(data: bytes) -> bytes:
-    """Return the PNG with checksums that fit: so changes reach the decoder."""
+    """Return the PNG with checksums that fit, so that changes reach the decoder."""
     out, position = bytearray(SIGNATURE), len(SIGNATURE)
     while position + 12 <= len(data):
         (length,) = struct.unpack(">I", data[position : position + 4])

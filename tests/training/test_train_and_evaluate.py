@@ -55,7 +55,7 @@ def make_console() -> Console:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A tiny network, trained and tested on drawn films."""
+    """Trained and tested on drawn films."""
     folder = tmp_path_factory.mktemp("trained")
     data = folder / "data"
     write_kaggle_layout(data, 40, ("train", "val", "test"))
@@ -87,7 +87,7 @@ def test_training_ends_with_one_complete_entry(trained: Trained) -> None:
 
 
 def test_training_prints_what_it_left_out(trained: Trained) -> None:
-    """The ignored split and the unreadable file."""
+    """The ignored split, the unreadable file."""
     assert "val/ is ignored" in trained.printed
     assert "NORMAL/broken.jpeg" in trained.printed
     assert "Epoch  8/8" in trained.printed

@@ -43,7 +43,7 @@ class Matched:
         gain: difference of the two, on the same resamples.
         file_size: AUC of bytes, which are not matched.
         with_file_size: pairs matched for log bytes too, and the model's AUC; None: too few.
-        orders: the model's lowest, median and highest AUC over all orders of matching.
+        orders: the model's lowest, median and highest AUC over orders of matching.
         model_unmatched: AUC on all films.
         baseline_unmatched: likewise.
     """
@@ -66,7 +66,7 @@ class Matched:
 
     @property
     def is_claim(self) -> bool:
-        """Whether films are balanced, and the model's interval lies over chance and over the baseline."""
+        """Whether films are balanced, and the model's interval lies over chance and baseline."""
         return self.is_balanced and (self.model.low or 0) > 0.5 and (self.gain.low or 0) > 0
 
     @property
@@ -76,7 +76,7 @@ class Matched:
 
 
 def measure_matched(films: Films, logits: NDArray[np.float32], grouping: Grouping) -> Matched:
-    """Match films of both classes by global statistics; compute the AUC of logits (films,) and of the statistics.
+    """Match films by global statistics; compute the AUC of logits (films,) and of the statistics.
 
     Intervals are 95 % percentile bootstraps of pairs or, on all films, of patients.
 

@@ -33,7 +33,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Indices of films: `normal[i]` and `pneumonia[i]` are a pair."""
+    """`normal[i]` and `pneumonia[i]` are a pair of films, by index."""
 
     normal: Indices
     pneumonia: Indices
@@ -45,10 +45,10 @@ class Pairs:
 def match_pairs(statistics: Floats, labels: NDArray[np.uint8], groups: NDArray[np.int64], seed: int = 0) -> Pairs:
     """Match films of the classes one to one, without replacement, one film a patient.
 
-    Of a patient with both classes, a film of the class that fewer patients have is sampled. The propensity score is the
-    log-odds of PNEUMONIA by logistic regression (ridge penalty 1) on standardised statistics. In random order, each
-    film of the rarer class is paired with the unmatched film of the other class nearest by Mahalanobis distance between
-    statistics, within `CALIPER` pooled standard deviations of the score, if any (Rosenbaum and Rubin 1985, sec. 2.4).
+    A patient with both classes gives a film of the class that fewer patients have. The propensity score is the log-odds
+    of PNEUMONIA by logistic regression (ridge penalty 1) on standardised statistics. In random order, each film of the
+    rarer class is paired with the other class's nearest unmatched film by Mahalanobis distance, within `CALIPER` pooled
+    standard deviations of the score, if any (Rosenbaum and Rubin 1985, sec. 2.4).
 
     Args:
         statistics: (films, numbers).
@@ -82,7 +82,7 @@ def match_pairs(statistics: Floats, labels: NDArray[np.uint8], groups: NDArray[n
 
 
 def best_balanced(statistics: Floats, labels: NDArray[np.uint8], candidates: list[Pairs]) -> Pairs:
-    """Return the candidate with the smallest maximal mean difference; chosen without a model, it favours none."""
+    """Return the candidate with the smallest maximal mean difference; chosen without a model."""
 
     def worst(pairs: Pairs) -> float:
         if not len(pairs):
@@ -95,7 +95,7 @@ def best_balanced(statistics: Floats, labels: NDArray[np.uint8], candidates: lis
 def mean_differences(values: Floats, labels: NDArray[np.uint8], pairs: Pairs) -> tuple[Floats, Floats]:
     """Return the mean differences PNEUMONIA - NORMAL of all films, and of the pairs (at least one).
 
-    Values are (films, numbers), labels 0 or 1; both results are in pooled standard deviations of all films.
+    Values are (films, numbers), labels 0 or 1; results are in pooled standard deviations of all films.
     """
     normal, pneumonia = values[labels == 0], values[labels == 1]
     deviation = np.sqrt((normal.var(axis=0) + pneumonia.var(axis=0)) / 2)
@@ -108,7 +108,7 @@ def mean_differences(values: Floats, labels: NDArray[np.uint8], pairs: Pairs) ->
 def _sample_films(
     labels: NDArray[np.uint8], groups: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[Indices, int]:
-    """Return one film a patient in random order, the class of fewer patients first; and that class."""
+    """Return one film a patient in random order, the rarer class first; and that class."""
     if len(np.unique(labels)) < 2:
         raise ValueError("Expected films of both classes, to match them. Received one.")
     patients = [len(np.unique(groups[labels == number])) for number in (0, 1)]

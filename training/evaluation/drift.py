@@ -64,7 +64,7 @@ class ClassDrift:
 
     @property
     def is_tested(self) -> bool:
-        """Whether there are patients enough."""
+        """Whether patients are enough."""
         return self.verdict != "too few"
 
     @property

@@ -29,7 +29,6 @@ class Metric:
     note: str | None = None
 
     def __str__(self) -> str:
-        """Return `value (low to high)`."""
         return self.format()
 
     def format(self, digits: int = 3) -> str:
@@ -51,7 +50,7 @@ class Metric:
         return f"{self.low:.{digits}f} to {self.high:.{digits}f}"
 
     def to_record(self) -> Estimate:
-        """Return it for `model.json`, rounded to 6 places; a note only if any."""
+        """Return it for `model.json`, rounded to 6 places."""
         value, low, high = (None if end is None else round(end, 6) for end in (self.value, self.low, self.high))
         note = {"note": self.note} if self.note else {}
         return Estimate(value=value, low=low, high=high, **note)
@@ -71,15 +70,14 @@ def binary_metrics(
 ) -> dict[str, Metric]:
     """Compute `METRICS`, each with the percentile interval of a cluster bootstrap (Field and Welsh 2007).
 
-    Patients, not films, are resampled, since films of one are alike. Resamples that leave a metric undefined are left
-    out. Resampling only raises the ECE: an interval wholly above its value is extended down to it. Proportions of 0 and
-    1: see `widen`.
+    Patients are resampled, since films of one are alike. Resamples that leave a metric undefined are dropped.
+    Resampling only raises the ECE: an interval wholly above its value is extended down to it. For 0 and 1, see `widen`.
 
     Args:
         labels: 0 or 1 (PNEUMONIA), (films,).
-        probabilities: of PNEUMONIA, 0 to 1, (films,).
-        predicted: whether PNEUMONIA is predicted, (films,).
-        groups: the patient of each film, any values.
+        probabilities: of PNEUMONIA, (films,).
+        predicted: PNEUMONIA or not, (films,).
+        groups: patients, (films,).
         n_bootstrap: resamples.
         seed: of the resampling.
 
@@ -110,13 +108,13 @@ def binary_metrics(
 
 
 def widen(proportion: Metric, patients: int) -> Metric:
-    """Give a proportion of exactly 0 or 1 Wilson's interval (1927), with patients as trials; leave others.
+    """Give a proportion of 0 or 1 Wilson's interval (1927), with patients as trials.
 
-    A bootstrap never samples the unobserved: its interval would be a point.
+    A bootstrap's would be a point.
     """
     if proportion.value not in (0.0, 1.0):
         return proportion
-    # SciPy takes half a second to import; few callers come here.
+    # SciPy takes half a second to import.
     from scipy.stats import binomtest
 
     interval = binomtest(int(proportion.value) * patients, patients).proportion_ci(0.95, method="wilson")
@@ -124,7 +122,7 @@ def widen(proportion: Metric, patients: int) -> Metric:
 
 
 def resample(member: NDArray[np.intp], n_bootstrap: int, seed: int) -> Iterator[Floats]:
-    """Yield weights (resamples, films): how often each film's patient was sampled, with replacement."""
+    """Yield weights (resamples, films): how often each film's patient was sampled."""
     rng = np.random.default_rng(seed)
     patients = int(member.max()) + 1
     chunk = max(1, _CHUNK // max(member.size, patients))
@@ -138,13 +136,13 @@ def resample(member: NDArray[np.intp], n_bootstrap: int, seed: int) -> Iterator[
 def bin_by_mass(position: Floats) -> NDArray[np.intp]:
     """Return bins of equal mass, 0 to `ECE_BINS` - 1, of films sorted by probability.
 
-    `position` is the proportion of films below each film's middle, 0 to 1.
+    `position` is the proportion of films below each one's middle, 0 to 1.
     """
     return np.minimum((position * ECE_BINS).astype(np.intp), ECE_BINS - 1)
 
 
 def _weighted(weights: Floats, y: Floats, p: Floats, called: Floats) -> dict[str, Floats]:
-    """Compute metrics for each row of weights (resamples, films); probabilities rise."""
+    """Compute metrics for each row of weights (resamples, films), of rising probabilities."""
     total = weights.sum(axis=1)
     positives, negatives = weights @ y, weights @ (1 - y)
     true_positives, false_positives = weights @ (y * called), weights @ ((1 - y) * called)
@@ -161,7 +159,7 @@ def _weighted(weights: Floats, y: Floats, p: Floats, called: Floats) -> dict[str
 
 
 def _auc(weights: Floats, y: Floats, p: Floats) -> Floats:
-    """Count pairs whose positive film ranks above the negative; a tie counts half."""
+    """Count pairs whose positive film ranks higher; a tie counts half."""
     starts = np.flatnonzero(np.r_[True, np.diff(p) > 0])
     positive = np.add.reduceat(weights * y, starts, axis=1)
     negative = np.add.reduceat(weights * (1 - y), starts, axis=1)

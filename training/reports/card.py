@@ -1,4 +1,4 @@
-"""An entry's files → its MODEL_CARD.md. The text is in `templates/model_card.md.j2`."""
+"""An entry's files → its MODEL_CARD.md, by `templates/model_card.md.j2`."""
 
 from __future__ import annotations
 
@@ -37,15 +37,14 @@ class SectionFile(BaseModel):
 
 
 def write_card(folder: Path) -> None:
-    """Write an entry's `MODEL_CARD.md`; see `render_card`."""
+    """Write an entry's card."""
     (folder / "MODEL_CARD.md").write_text(render_card(folder), encoding="utf-8")
 
 
 def render_card(folder: Path) -> str:
     """Return an entry's card as Markdown.
 
-    It is made of `model.json`, `audit.json` and `outside.json` (if any) and the plots' names: the same files give the
-    same card.
+    It depends on `model.json`, `audit.json`, `outside.json` and plots' names alone.
 
     Raises:
         PneumoServeError: the network was trained elsewhere.

@@ -1,4 +1,4 @@
-"""What a hospital's own page reports beyond an assessment: threshold, calibration, abstention, mistakes."""
+"""What a hospital's page adds to an assessment: threshold, calibration, abstention, mistakes."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class WantedThreshold:
         wanted: sensitivity, 0 to 1.
         logit: threshold, between two films.
         metrics: of `binary_metrics`; optimistic, since chosen on these films.
-        elsewhere: sensitivity and specificity out of bag; see `find_threshold`.
-        reached: proportion of out-of-bag repetitions that reach the sensitivity.
+        elsewhere: sensitivity and specificity out of bag.
+        reached: proportion of out-of-bag repetitions that reach `wanted`.
     """
 
     wanted: float
@@ -115,7 +115,7 @@ def find_threshold(assessment: Assessment, groups: NDArray[np.int64], wanted: fl
 
 
 def check_calibration(assessment: Assessment, calibration: Calibration) -> CalibrationCheck:
-    """Compute the ECE, beside a perfectly calibrated model's and that at the prevalence here."""
+    """Compute the ECE, that of perfect calibration, and that at the prevalence here."""
     prevalence = float(assessment.labels.mean())
     ece_at_prevalence = None
     if 0 < prevalence < 1:
@@ -131,17 +131,14 @@ def check_calibration(assessment: Assessment, calibration: Calibration) -> Calib
 
 
 def find_referral(assessment: Assessment, groups: NDArray[np.int64], band: AbstentionBand) -> Referral:
-    """Find the referred films, and the metrics on answered ones at the default operating point."""
+    """Find the referred films, and the metrics on answered ones."""
     inside = band.contains(assessment.logits.astype(np.float64))
     correct = assessment.predicted(assessment.default) == (assessment.labels == 1)
     return Referral(inside, measure_answered(assessment.labels, inside, correct, groups))
 
 
 def most_confident_mistakes(assessment: Assessment, most: int) -> tuple[Indices, Indices]:
-    """Return indices of false alarms and of missed pneumonias at the default operating point.
-
-    At most `most` of each, farthest from the threshold first.
-    """
+    """Return indices of at most `most` false alarms and missed pneumonias, farthest from the threshold first."""
     called, logits = assessment.predicted(assessment.default), assessment.logits
     alarms = np.flatnonzero(called & (assessment.labels == 0))
     missed = np.flatnonzero(~called & (assessment.labels == 1))

@@ -1,4 +1,4 @@
-"""A site's findings → one self-contained HTML page. The text is in `templates/site_….html.j2`."""
+"""A site's findings → one self-contained HTML page, by `templates/site_….html.j2`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_REASONS = 5
 
 @dataclass(frozen=True)
 class Picture:
-    """A film and its activation map as JPEG bytes; `name` is shown if given."""
+    """A film and its activation map as JPEG bytes; a name to show."""
 
     number: int
     name: str | None
@@ -37,7 +37,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """The number of mistakes of one kind, and pictures of the most confident."""
+    """Their number, and pictures of the most confident."""
 
     pictures: list[Picture]
     count: int
@@ -47,16 +47,8 @@ class Mistakes:
 class Page:
     """What the page shows.
 
-    Attributes:
-        evaluation: the model and its films.
-        findings: on these.
-        threshold: None: no film is labelled PNEUMONIA.
-        training: the model's scores on its own validation films, where known.
-        false_alarms: at the default operating point.
-        missed: likewise.
-        patients: None: unknown.
-        command: makes this page.
-        date: of today.
+    `threshold` is None where no film is PNEUMONIA, `patients` where unknown. `training` is the model's scores on its
+    validation films, where known. Mistakes are at the default operating point.
     """
 
     evaluation: Evaluation
@@ -78,7 +70,7 @@ class _Plots:
 
 
 def render(page: Page) -> str:
-    """Return the page as HTML; it refers to nothing outside itself."""
+    """Return the page as HTML that refers to nothing outside."""
     text = (
         _open_templates()
         .get_template("site_report.html.j2")
@@ -132,7 +124,7 @@ def _plot(page: Page) -> _Plots:
 
 
 def _measure_referred(findings: SiteFindings) -> float | None:
-    """Return the accuracy on referred films; None: none is."""
+    """Return the accuracy on referred films, if any."""
     if findings.referral is None or not findings.referral.films.any():
         return None
     right = findings.assessment.predicted(findings.assessment.default) == (findings.assessment.labels == 1)
@@ -144,7 +136,7 @@ def _to_jpeg_link(data: bytes) -> str:
 
 
 def _percent(proportion: float) -> str:
-    """Format in percent: whole numbers, but a decimal near 0 and 100, where it matters."""
+    """Format whole percents, with a decimal near 0 and 100."""
     shown = 100 * proportion
     # A number and its sign stay on one line.
     return f"{shown:.0f}\N{NO-BREAK SPACE}%" if 1 <= shown <= 99 or shown in (0, 100) else _to_tenths(proportion)

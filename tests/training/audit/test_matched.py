@@ -66,7 +66,6 @@ def test_matching_balances_a_planted_confounder(confounded: Confounded) -> None:
 
 
 def test_pairs_are_one_to_one_with_one_film_a_patient(confounded: Confounded) -> None:
-    """Each has one film of either class."""
     statistics, labels, groups = confounded
     pairs = match_pairs(statistics, labels, groups, 1)
     every = np.concatenate([pairs.normal, pairs.pneumonia])
@@ -83,7 +82,7 @@ def test_the_same_seed_matches_alike(confounded: Confounded) -> None:
 
 
 def test_classes_that_are_wholly_apart_have_no_pairs(confounded: Confounded) -> None:
-    """None lies within the caliper."""
+    """None is within the caliper."""
     statistics, labels, groups = confounded
     apart = statistics + 100 * labels[:, np.newaxis]
     assert len(match_pairs(apart, labels, groups)) == 0

@@ -25,7 +25,7 @@ def scale_plainly(film: Pixels, gain: Floats) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("shape", [(224, 224), (96, 131), (97, 130), (97, 131), (150, 64)])
 def test_every_frequency_gets_the_factor_of_its_ring(shape: tuple[int, int]) -> None:
-    """To the rounding; even and odd sides are packed differently."""
+    """Within rounding; even and odd sides are packed differently."""
     film = np.random.default_rng(0).integers(40, 216, shape, np.uint8)
     scaled = scale_amplitude(film, GAIN)
     assert (scaled.shape, scaled.dtype) == (film.shape, np.uint8)

@@ -40,7 +40,7 @@ def test_the_article_recipe_is_the_articles() -> None:
 
 
 def test_pneumonet_is_small_and_explains_itself_exactly() -> None:
-    """At most 1.5 million parameters and 200 million multiply-adds; its map is the pooled features'."""
+    """At most 1.5 million parameters and 200 million multiply-adds; its map is the pooled features' own."""
     network = RECIPES["pneumonet"].build(150, 150)
     multiply_adds = 0
     for layer in network.layers:
@@ -55,7 +55,7 @@ def test_pneumonet_is_small_and_explains_itself_exactly() -> None:
 
 
 def test_pneumonet_does_not_depend_on_brightness_or_contrast() -> None:
-    """Each film is standardised first."""
+    """Each film is standardised first: gray levels moved and stretched give the same logit."""
     keras.utils.set_random_seed(1)
     network = RECIPES["pneumonet"].build(150, 150)
     logit = keras.Model(network.inputs, network.get_layer("logit").output)
@@ -68,7 +68,7 @@ def test_pneumonet_does_not_depend_on_brightness_or_contrast() -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
 def test_every_network_can_be_served(recipe: Recipe) -> None:
-    """A layer `logit` before a sigmoid `probability`, and operating points."""
+    """Each has a layer `logit` before a sigmoid `probability`, and operating points that can be chosen."""
     network = recipe.build(recipe.height, recipe.width)
     assert network.input.shape == (None, recipe.height, recipe.width, 1)
     assert network.get_layer("logit").output.shape == (None, 1)
@@ -78,13 +78,14 @@ def test_every_network_can_be_served(recipe: Recipe) -> None:
 
 
 def test_an_unknown_network_is_refused_with_those_there_are() -> None:
+    """By name."""
     with pytest.raises(PneumoServeError, match="article, pneumonet"):
         find_recipe("resnet")
 
 
 @pytest.mark.parametrize("room", ["data", "augmentation", "networks"])
 def test_no_tensorflow_in_what_another_backend_trains(room: str) -> None:
-    """Keras and NumPy alone: JAX or PyTorch can train on a GPU."""
+    """Keras and NumPy alone, so that JAX or PyTorch can train on a GPU."""
     for path in (Path(__file__).parents[3] / "training" / room).glob("*.py"):
         tree = ast.parse(path.read_text())
         imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}

@@ -79,7 +79,7 @@ def test_both_engines_answer_a_film_as_the_network_did(tmp_path, network, conven
 
 
 def test_a_network_of_224_pixels_in_three_channels_is_served_at_its_own_size(tmp_path):
-    """The most common size, by the command."""
+    """By the command."""
     foreign = varied(
         keras.Sequential(
             [
@@ -110,7 +110,6 @@ def test_a_network_of_224_pixels_in_three_channels_is_served_at_its_own_size(tmp
 
 
 def test_every_option_of_the_command_reaches_the_network(tmp_path):
-    """Size, scale, direction and logit."""
     foreign = functional(layers.Dense(1), shape=(None, None, 3), front=layers.ReLU())
     options = ["--pneumonia-is", "0", "--scale", "-1-1", "--size", f"{HEIGHT}x{WIDTH}", "--logits"]
     status, printed, _ = run(save(tmp_path, foreign), "--model-store", tmp_path / "store", *options)
@@ -152,7 +151,7 @@ def test_a_network_of_mixed_precision_is_taken_over_in_float32(tmp_path):
 
 
 def test_a_deep_network_offers_some_of_its_layers(tmp_path):
-    """From the first to the last; a hundred would be too many."""
+    """From the first to the last."""
 
     def deep(films):
         for number in range(9):
@@ -203,7 +202,7 @@ def test_a_network_that_cannot_be_taken_over_is_refused_and_leaves_nothing(tmp_p
 
 
 def test_a_file_without_a_network_is_refused_in_one_line(tmp_path):
-    """With status 2: absent, or of another kind."""
+    """With status 2."""
     (tmp_path / "n.keras").write_text("hello")
     for path, reason in ((tmp_path / "n.keras", "a file of another kind"), (tmp_path / "absent.keras", "There is no")):
         status, printed, said = run(path, "--model-store", tmp_path / "store")

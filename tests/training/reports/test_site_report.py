@@ -121,7 +121,6 @@ def test_plots_are_titled_and_come_out_alike(page, site, tmp_path):
 
 
 def test_what_a_model_says_of_itself_is_escaped(site, tmp_path):
-    """An entry's text is no markup."""
     path = site[1] / "model.json"
     kept = path.read_text()
     path.write_text(json.dumps(json.loads(kept) | {"intended_use": "<script>1 & 2</script>"}))
@@ -166,7 +165,6 @@ def test_page_names_no_film_but_its_index_does(page, site):
 
 
 def test_names_stand_on_the_page_where_they_are_asked_for(site, tmp_path):
-    """Beside their numbers."""
     text = write_page(site, tmp_path, show_names=True)
     number, name = re.search(r"<strong>Film (\d+)</strong> · ([^<]+)<br>", text).groups()
     assert site[2].paths[int(number) - 1] == name
@@ -247,7 +245,7 @@ def test_a_folder_of_one_class_has_its_page(site, tmp_path):
 
 @pytest.mark.parametrize("command", [["site-report", "--out"], ["evaluate", "--report"]])
 def test_the_command_writes_the_page(site, tmp_path, command):
-    """Status 1 for the unreadable file. The old option also writes it, and names the command."""
+    """Status 1 for the unreadable file. The old option writes it too, and names the command."""
     arguments = [*command, tmp_path, "--data", site[0] / "films", "--split", "train", "--model", "pooled"]
     arguments += ["--model-store", site[0] / "store", "--wanted-sensitivity", "0.8"]
     ended = CliRunner().invoke(pneumoserve.app, [*map(str, arguments)])
