@@ -1,4 +1,4 @@
-"""The command `pneumoserve`: serve · predict · score · train · evaluate · audit · site-report · models.
+"""The command `pneumoserve`: serve · predict · score · train · train-lungs · evaluate · audit · site-report · models.
 
 Each command imports its part when it is called, so that none pays for another's libraries.
 """
@@ -202,6 +202,7 @@ def score(
 
 
 app.command()(commands.train)
+app.command()(commands.train_lungs)
 app.command()(commands.evaluate)
 app.command()(commands.audit)
 app.command()(commands.site_report)

@@ -17,7 +17,9 @@ from training.data.layout import download_kaggle, expect_both_classes, make_writ
 from training.data.listing import Listing, list_films
 from training.data.patient_table import PatientTable, read_patient_table
 from training.data.patients import group_by_patient
+from training.data.sources import SourceFilms, read_sources
 from training.fitting.fit import fit
+from training.fitting.sources import FurtherFilms, LungNetwork, open_lung_network
 from training.networks.recipes import RECIPES, Recipe
 from training.publishing.finish import HeldOutTest, finish
 from training.publishing.run_record import find_finished
@@ -34,6 +36,8 @@ class TrainOptions:
         name: of the entry.
         patients: a CSV path,patient.
         test: films of the held-out test evaluation.
+        sources: a CSV of films beside those of `data`, see `source_table`; needs `lungs`.
+        lungs: a lung network, as `pneumoserve train-lungs` saves it.
         validation_share: proportion of training films.
         seed: of split, weights, order and augmentation.
         epochs: passes over the films.
@@ -47,6 +51,8 @@ class TrainOptions:
     name: str | None = None
     patients: Path | None = None
     test: Path | None = None
+    sources: Path | None = None
+    lungs: Path | None = None
     validation_share: float = 0.15
     seed: int = 1
     epochs: int | None = None
@@ -78,19 +84,22 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
         raise PneumoServeError(str(error)) from None
     for written in (options.store, options.runs):
         make_writable(written)
+    lungs = _open_lungs(options, recipe)
     table = read_patient_table(options.patients) if options.patients else None
     listing = _list_test(options.test, table) if options.test else None
-    dataset, source = _read_dataset(options, recipe, table, console)
+    dataset, source, further = _read_dataset(options, recipe, table, lungs, console)
+    epochs = recipe.sources.epochs if recipe.sources and further else recipe.epochs
     fitted = fit(
         recipe,
         dataset.training,
         dataset.validation,
         runs=options.runs,
         seed=options.seed,
-        epochs=options.epochs or recipe.epochs,
+        epochs=options.epochs or epochs,
         batch_size=options.batch_size or recipe.batch_size,
         reduce_lr=options.reduce_lr,
         console=console,
+        further=further,
     )
     if keras.backend.backend() != "tensorflow":
         raise PneumoServeError(
@@ -115,10 +124,26 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     )
 
 
+def _open_lungs(options: TrainOptions, recipe: Recipe) -> LungNetwork | None:
+    """Return the lung network; None where there are no sources."""
+    if (options.sources is None) != (options.lungs is None):
+        received = "--lungs" if options.sources is None else "--sources"
+        raise PneumoServeError(f"Expected --sources and --lungs together. Received {received} alone.")
+    if options.lungs is None:
+        return None
+    if recipe.sources is None:
+        raise PneumoServeError(f"Expected a network that trains on several sources. Received {recipe.network!r}.")
+    return open_lung_network(options.lungs)
+
+
 def _read_dataset(
-    options: TrainOptions, recipe: Recipe, table: PatientTable | None, console: Console
-) -> tuple[Dataset, Films | None]:
-    """Read the films, validation films at the network's size; return these at `source_side` too, where set."""
+    options: TrainOptions, recipe: Recipe, table: PatientTable | None, lungs: LungNetwork | None, console: Console
+) -> tuple[Dataset, Films | None, FurtherFilms | None]:
+    """Read the films, those of validation at the network's size.
+
+    Returns:
+        the folder's films; those of validation at `source_side`, where it is set; and training films of the sources.
+    """
     size, side = {"width": recipe.width, "height": recipe.height}, recipe.source_side
     dataset = read_dataset(
         download_kaggle() if options.data == "kaggle" else Path(options.data),
@@ -129,10 +154,25 @@ def _read_dataset(
         console=console,
     )
     if not side:
-        return dataset, None
+        return dataset, None, None
+    further = None
+    if options.sources is not None and lungs is not None:
+        dataset, films = _read_sources(options.sources, dataset, lungs, options.validation_share, console)
+        further = FurtherFilms(films, lungs)
     # The service shrinks at once, not by way of `source_side`.
     validation = read_again(dataset.folder, dataset.validation, **size, console=console)
-    return replace(dataset, validation=validation), dataset.validation
+    return replace(dataset, validation=validation), dataset.validation, further
+
+
+def _read_sources(
+    table: Path, dataset: Dataset, lungs: LungNetwork, proportion: float, console: Console
+) -> tuple[Dataset, SourceFilms]:
+    """Return the data set with a record of its sources, and their training films."""
+    folder = (dataset.training, dataset.validation)
+    sources = read_sources(table, folder=folder, proportion=proportion, console=console)
+    record = sources.facts.model_copy(update={"lung_network": lungs.sha256})
+    facts = dataset.facts.model_copy(update={"sources": record})
+    return replace(dataset, facts=facts, source_validation=sources.validation), sources.training
 
 
 def _list_test(folder: Path, table: PatientTable | None) -> Listing:
@@ -162,6 +202,8 @@ def describe_command(options: TrainOptions, recipe: Recipe) -> str:
     words += ["--reduce-lr"] if options.reduce_lr else []
     words += ["--patients", _show(str(options.patients))] if options.patients else []
     words += ["--test", _show(str(options.test))] if options.test else []
+    words += ["--sources", _show(str(options.sources))] if options.sources else []
+    words += ["--lungs", _show(str(options.lungs))] if options.lungs else []
     return shlex.join(words)
 
 

@@ -35,8 +35,34 @@ class MedianFile(Record):
     bytes_per_pixel: float
 
 
+class Source(Record):
+    """Films of one source beside the folder: by class in training and validation; terms → films under them."""
+
+    name: str
+    populations: list[str]
+    forms: list[str]
+    training: dict[str, int]
+    validation: dict[str, int]
+    fingerprint: str
+    licences: dict[str, int]
+
+
+class Sources(Record):
+    """Films beside the folder's, how they were split, and the SHA-256 of the lung network that located their lungs."""
+
+    rule: str
+    validation_proportion: float
+    unreadable: int
+    exact_copies: int
+    lung_network: str | None = None
+    sources: list[Source]
+
+
 class TrainingData(Record):
-    """Films of training and validation; `file_size_auc` is that of bytes per pixel alone."""
+    """Films of training and validation; `file_size_auc` is that of bytes per pixel alone.
+
+    Set, films, licence and split are the folder's; `sources` are further ones.
+    """
 
     set: str
     films: dict[str, int]
@@ -46,6 +72,8 @@ class TrainingData(Record):
     median_file: dict[str, MedianFile]
     file_size_auc: float
     split: Split
+    licence: str | None = None
+    sources: Sources | None = None
 
 
 class StyleTransfer(Record):

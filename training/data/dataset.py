@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from app.inference.training_record import MedianFile, Part, Split, TrainingData
 from app.names import LABELS
 from training.data.films import Films, read_films
-from training.data.layout import KAGGLE_DATASET, expect_both_classes
+from training.data.layout import KAGGLE_DATASET, KAGGLE_LICENCE, expect_both_classes
 from training.data.listing import Listing, Unreadable, list_films
 from training.data.patient_table import PatientTable
 from training.data.patients import (
@@ -23,11 +23,12 @@ from training.data.patients import (
     join_copies,
     split_by_group,
 )
+from training.data.sources import SourceFilms
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Films of a folder, split by patient."""
+    """Films of a folder, split by patient; `source_validation`: those of further sources, at `SOURCE_SIDE`."""
 
     folder: Path
     training: Films
@@ -35,6 +36,7 @@ class Dataset:
     validation_patients: Grouping
     facts: TrainingData
     unreadable: tuple[Unreadable, ...] = ()
+    source_validation: SourceFilms | None = None
 
 
 def read_dataset(
@@ -78,8 +80,10 @@ def read_dataset(
         f"split {grouping.rule}; {copies} exact copies, none on both sides.",
         soft_wrap=True,
     )
+    is_kaggle = are_kaggle_names(films.paths)
     facts = TrainingData(
-        set=f"Kaggle {KAGGLE_DATASET}, by its file names" if are_kaggle_names(films.paths) else "unnamed",
+        set=f"Kaggle {KAGGLE_DATASET}, by its file names" if is_kaggle else "unnamed",
+        **({"licence": KAGGLE_LICENCE} if is_kaggle else {}),
         films=films.count(),
         fingerprint=films.fingerprint(),
         unreadable=len(films.unreadable),

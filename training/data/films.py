@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,9 +68,14 @@ class Films:
         return {label: int(np.sum(self.labels == number)) for number, label in enumerate(LABELS)}
 
     def fingerprint(self) -> str:
-        """Compute the SHA-256 of the sorted pairs of path and file's SHA-256."""
-        pairs = "".join(f"{path}\0{digest}\n" for path, digest in sorted(zip(self.paths, self.sha256, strict=True)))
-        return hashlib.sha256(pairs.encode("utf-8", "surrogateescape")).hexdigest()
+        """Return `fingerprint` of these films."""
+        return fingerprint(zip(self.paths, self.sha256, strict=True))
+
+
+def fingerprint(files: Iterable[tuple[str, str]]) -> str:
+    """Compute the SHA-256 of the sorted pairs of path and file's SHA-256."""
+    pairs = "".join(f"{path}\0{digest}\n" for path, digest in sorted(files))
+    return hashlib.sha256(pairs.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def read_films(listing: Listing, *, width: int, height: int, console: Console | None = None) -> Films:
@@ -87,20 +92,28 @@ def read_film_files(
     folder: Path, paths: Sequence[str], *, width: int, height: int, console: Console | None = None
 ) -> Films:
     """Read the films at `paths` below a folder, in order; see `read_films`."""
+    labels = {path: LABELS.index(class_folder(path)[1]) for path in paths}
+    return read_labelled_files(folder, labels, width=width, height=height, console=console)
+
+
+def read_labelled_files(
+    folder: Path, labels: Mapping[str, int], *, width: int, height: int, console: Console | None = None
+) -> Films:
+    """Read the films at the paths of `labels` below a folder, in order; see `read_films`."""
     read: list[_Read] = []
     unreadable: list[Unreadable] = []
-    for path, outcome in _read_in_threads(folder, paths, width, height, console):
+    for path, outcome in _read_in_threads(folder, tuple(labels), width, height, console):
         if isinstance(outcome, str):
             unreadable.append(Unreadable(show_path(path), outcome))
         else:
             read.append(_Read(path, *outcome))
     if not read:
         reasons = " ".join(f"{file.path}: {file.reason}" for file in unreadable[:3])
-        raise WrongLayout(f"Expected films. Received {len(paths)} files of which not one can be read. {reasons}")
+        raise WrongLayout(f"Expected films. Received {len(labels)} files of which not one can be read. {reasons}")
     return Films(
         tuple(film.path for film in read),
         np.stack([film.pixels for film in read]),
-        np.array([LABELS.index(class_folder(film.path)[1]) for film in read], np.uint8),
+        np.array([labels[film.path] for film in read], np.uint8),
         tuple(film.sha256 for film in read),
         np.array([film.size for film in read], np.int64),
         tuple(unreadable),

@@ -17,6 +17,7 @@ SPLITS = ("train", "val", "test")
 """Of the Kaggle layout."""
 
 KAGGLE_DATASET = "paultimothymooney/chest-xray-pneumonia"
+KAGGLE_LICENCE = "CC BY 4.0"
 
 
 class WrongLayout(PneumoServeError):

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training.augmentation.style import StyleBank
+from training.augmentation.source_pool import SourcePool
+from training.augmentation.style import StyleBank, transfer_style
 from training.data.films import Films
 from training.networks.recipes import Recipe
 
@@ -68,6 +69,60 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships n
         half = len(self.films) // 2
         sampled = [_sample(np.flatnonzero(self.films.labels == label), half, rng) for label in (0, 1)]
         self._order = rng.permutation(np.concatenate(sampled))
+
+
+class SourceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
+    """Batches of (films, labels) sampled from several sources, as many of either class; worker threads make them ahead.
+
+    Seed, epoch and number alone decide a batch's content; the order of threads and a resumed run do not.
+    """
+
+    def __init__(self, pool: SourcePool, batch_size: int, *, seed: int, epoch: int = 0, recipe: Recipe) -> None:
+        """Make batches of a pool's films.
+
+        Args:
+            pool: of all training films.
+            batch_size: films a batch.
+            seed: of sampling and augmentation.
+            epoch: the first one.
+            recipe: with `sources` and an augmentation.
+        """
+        super().__init__(workers=2, max_queue_size=8)
+        if recipe.sources is None or recipe.augmentation is None:
+            raise ValueError(f"Expected a recipe with sources and an augmentation. Received {recipe.network}.")
+        self.pool = pool
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = epoch
+        self.recipe = recipe
+        self._sources, self._augmentation = recipe.sources, recipe.augmentation
+
+    def __len__(self) -> int:
+        return -(-self._sources.films_an_epoch // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return batch `index`: float32 (films, height, width, 1) in 0..255, and float32 labels (films, 1)."""
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        pairs = [self._sample(position % 2, rng) for position in range(self.batch_size)]
+        labels = np.array([[label] for _, label in pairs], np.float32)
+        batch, labels = _mix([film for film, _ in pairs], labels, self.recipe.mixup, rng)
+        return batch, labels * (1 - self.recipe.smoothing) + self.recipe.smoothing / 2
+
+    def on_epoch_end(self) -> None:
+        """Move on to the next epoch's films."""
+        self.epoch += 1
+
+    def _sample(self, label: int, rng: np.random.Generator) -> tuple[Pixels, float]:
+        """Return an augmented film that was sampled from a class, and its label, 0 to 1."""
+        sampling = self._sources.sampling
+        population = self.pool.sample_population(rng, sampling)
+        number = self.pool.sample(rng, population, label, sampling)
+        film, known, amplitude = self._sources.localisation(self.pool, number, rng)
+        strengths = self.recipe.style_transfer.sample(rng) if self.recipe.style_transfer is not None else None
+        if strengths is not None:
+            style = self.pool.sample_style(rng, population, sampling)
+            film = transfer_style(film, style, amplitude=strengths[0], histogram=strengths[1], own_amplitude=amplitude)
+        return self._augmentation(film, rng), known
 
 
 def _sample(films: NDArray[np.intp], count: int, rng: np.random.Generator) -> NDArray[np.intp]:

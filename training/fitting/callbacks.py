@@ -9,7 +9,7 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from training.fitting.batches import FilmBatches
+from training.fitting.batches import FilmBatches, SourceBatches
 from training.fitting.checkpoints import EpochMetrics, RunFolder
 
 
@@ -61,7 +61,13 @@ class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
     """Moves a bar, and prints a line an epoch; comes after `KeepEpochs`."""
 
     def __init__(
-        self, history: list[EpochMetrics], epochs: int, batches: FilmBatches, progress: Progress, *, is_blended: bool
+        self,
+        history: list[EpochMetrics],
+        epochs: int,
+        batches: FilmBatches | SourceBatches,
+        progress: Progress,
+        *,
+        is_blended: bool,
     ) -> None:
         """Add a task to the bar; `is_blended` leaves out training accuracy."""
         super().__init__()

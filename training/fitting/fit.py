@@ -9,9 +9,10 @@ import keras
 from rich.console import Console
 
 from training.data.films import Films
-from training.fitting.batches import FilmBatches
+from training.fitting.batches import FilmBatches, SourceBatches
 from training.fitting.callbacks import KeepEpochs, Plateau, ShowProgress, open_progress
 from training.fitting.checkpoints import EpochMetrics, RunFolder, Settings
+from training.fitting.sources import FurtherFilms, build_pool
 from training.networks.recipes import Recipe
 
 
@@ -36,6 +37,7 @@ def fit(
     batch_size: int,
     reduce_lr: bool,
     console: Console,
+    further: FurtherFilms | None = None,
 ) -> Fitted:
     """Train a network, and return it after its last epoch: none is chosen.
 
@@ -45,10 +47,14 @@ def fit(
         validation: films left unchanged.
         runs: parent of run folders; the same arguments and films resume a run after its last whole epoch.
         seed: of weights, order and augmentation.
-        epochs: passes over the training films.
+        epochs: passes over the training films; with `further`, over as many as the recipe samples for one.
         batch_size: films a step.
         reduce_lr: divide the learning rate by 10 after 2 epochs without a better validation loss.
         console: for progress.
+        further: films to learn from beside `training`, by the recipe's `sources`.
+
+    Raises:
+        PneumoServeError: `further` lacks films of a class.
     """
     settings: Settings = {
         "network": recipe.network,
@@ -56,7 +62,7 @@ def fit(
         "epochs": epochs,
         "batch_size": batch_size,
         "reduce_lr": reduce_lr,
-        **_describe(recipe),
+        **_describe(recipe, further),
         "training_films": training.fingerprint(),
         "validation_films": validation.fingerprint(),
     }
@@ -65,12 +71,18 @@ def fit(
     model, history = folder.restore(), folder.history()
     if model is None:
         model = recipe.build(recipe.height, recipe.width)
-        steps = epochs * -(-len(training) // batch_size)
+        films_an_epoch = recipe.sources.films_an_epoch if further and recipe.sources else len(training)
+        steps = epochs * -(-films_an_epoch // batch_size)
         model.compile(optimizer=recipe.optimizer(steps), loss="binary_crossentropy", metrics=["accuracy"])
     else:
         console.print(f"Resuming after epoch {len(history)} of {epochs} ({folder.path}).")
     if len(history) < epochs:
-        batches = FilmBatches(training, batch_size, seed=seed, epoch=len(history), recipe=recipe)
+        batches: FilmBatches | SourceBatches
+        if further is None:
+            batches = FilmBatches(training, batch_size, seed=seed, epoch=len(history), recipe=recipe)
+        else:
+            pool = build_pool(training, further)
+            batches = SourceBatches(pool, batch_size, seed=seed, epoch=len(history), recipe=recipe)
         with open_progress(console) as progress:
             plateau = [Plateau(history)] if reduce_lr else []
             show = ShowProgress(history, epochs, batches, progress, is_blended=recipe.is_blended)
@@ -89,8 +101,8 @@ def fit(
     return Fitted(model, history, folder.path, settings)
 
 
-def _describe(recipe: Recipe) -> Settings:
-    return {
+def _describe(recipe: Recipe, further: FurtherFilms | None) -> Settings:
+    settings: Settings = {
         "augmentation": recipe.augmentation.describe() if recipe.augmentation else None,
         "input": [recipe.height, recipe.width],
         "source_side": recipe.source_side,
@@ -98,4 +110,12 @@ def _describe(recipe: Recipe) -> Settings:
         "is_balanced": recipe.is_balanced,
         "mixup": recipe.mixup,
         "smoothing": recipe.smoothing,
+    }
+    if further is None or recipe.sources is None:
+        return settings
+    return settings | {
+        "augmentation": (settings["augmentation"] or {}) | recipe.sources.describe(),
+        "is_balanced": True,
+        "further_films": further.films.fingerprint(),
+        "lung_network": further.lungs.sha256,
     }

@@ -11,11 +11,11 @@ from keras import layers
 # Anti-aliased pooling: Zhang 2019, "Making Convolutional Networks Shift-Invariant Again".
 _BINOMIAL = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 16
 
-STAGES = ((32, 2), (64, 2), (128, 3))
+STAGES = ((24, 1), (48, 2), (96, 3))
 """Channels and residual blocks; every stage halves the resolution."""
 
 
-def build_pneumonet(height: int, width: int) -> keras.Model:
+def build_pneumonet(height: int, width: int, *, stages: tuple[tuple[int, int], ...] = STAGES) -> keras.Model:
     """Build a residual network from standardised film to global average pooling and one Dense `logit`.
 
     Standardising each film removes brightness and contrast. The class activation map sums exactly to the logit.
@@ -24,7 +24,7 @@ def build_pneumonet(height: int, width: int) -> keras.Model:
     # Built in: the file loads without our code. Epsilon: 5 gray levels, squared.
     x = layers.LayerNormalization(axis=[1, 2, 3], epsilon=25.0, center=False, scale=False, name="standardise")(film)
     x = _convolve(x, 24, size=5, strides=2, name="stem")
-    for stage, (channels, blocks) in enumerate(STAGES, start=1):
+    for stage, (channels, blocks) in enumerate(stages, start=1):
         x = _pool(x, f"pool{stage}")
         for block in range(1, blocks + 1):
             x = _residual(x, channels, f"stage{stage}_block{block}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import keras
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from app.notice import Notice
 from training.augmentation.acquisition import AcquisitionAugmentation
 from training.augmentation.affine import AffineAugmentation
+from training.augmentation.localisation import Localisation
+from training.augmentation.source_pool import SourceSampling
 from training.augmentation.style import StyleTransfer
 from training.data.films import SOURCE_SIDE
 from training.networks.article import build_article
@@ -39,6 +41,29 @@ class Augmentation(Protocol):
 
 
 @dataclass(frozen=True)
+class SourceRecipe:
+    """How a network is trained on the folder and further sources.
+
+    Batches hold as many films of either class, whatever `Recipe.is_balanced` says.
+
+    Attributes:
+        epochs: of `films_an_epoch` sampled films.
+        films_an_epoch: between two checkpoints.
+        sampling: of population, form, source and style.
+        localisation: of every sampled film, before style transfer and augmentation.
+    """
+
+    epochs: int
+    films_an_epoch: int = 12_800
+    sampling: SourceSampling = field(default_factory=SourceSampling)
+    localisation: Localisation = field(default_factory=Localisation)
+
+    def describe(self) -> dict[str, float]:
+        """Return the probabilities, for the run's settings and the model card."""
+        return {"films_an_epoch": self.films_an_epoch} | self.sampling.describe() | self.localisation.describe()
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A network and how it is trained.
 
@@ -56,6 +81,7 @@ class Recipe:
         is_balanced: sample both classes equally often; else each film once an epoch.
         mixup: Beta parameter for mixing pairs of films (Zhang et al. 2018); 0: none.
         smoothing: proportion of each label spread over both classes.
+        sources: the training with `--sources`; needs `source_side` and `augmentation`. None: the network takes none.
         width: pixels.
         height: pixels.
         operating_points: from `operating_points.CHOICES`.
@@ -79,6 +105,7 @@ class Recipe:
     is_balanced: bool = False
     mixup: float = 0.0
     smoothing: float = 0.0
+    sources: SourceRecipe | None = None
     width: int = 150
     height: int = 150
     operating_points: tuple[str, ...] = ("half", "balanced")
@@ -137,6 +164,7 @@ RECIPES = {
             is_balanced=True,
             mixup=0.2,
             smoothing=0.05,
+            sources=SourceRecipe(epochs=60),
             operating_points=("high-sensitivity", "balanced", "high-specificity"),
             calibration="platt",
             abstains=True,

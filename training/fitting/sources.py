@@ -1,0 +1,64 @@
+"""The folder's training films and those of further sources → the pool that batches are sampled from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from training.augmentation.lungs import mask_of_lungs
+from training.augmentation.source_pool import SourcePool
+from training.data.films import Films
+from training.data.source_table import SourceRow
+from training.data.sources import SourceFilms
+from training.networks.lungs import find_masks, read_lung_network
+
+
+@dataclass(frozen=True)
+class LungNetwork:
+    """A trained lung network, and the SHA-256 of its file."""
+
+    network: keras.Model
+    sha256: str
+
+
+@dataclass(frozen=True)
+class FurtherFilms:
+    """Training films beside the folder's, and the network that locates the lungs of all."""
+
+    films: SourceFilms
+    lungs: LungNetwork
+
+
+def open_lung_network(path: Path) -> LungNetwork:
+    """Read a lung network.
+
+    Raises:
+        PneumoServeError: see `read_lung_network`.
+    """
+    return LungNetwork(read_lung_network(path), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def build_pool(folder: Films, further: FurtherFilms) -> SourcePool:
+    """Join the folder's training films, as whole films of children of one source, with further ones.
+
+    Films of form `lungs` are their own masks; the lung network finds those of all others.
+
+    Args:
+        folder: of `SOURCE_SIDE`.
+        further: of `SOURCE_SIDE`.
+
+    Raises:
+        PneumoServeError: see `SourcePool`.
+    """
+    pixels = [*folder.pixels, *further.films.films.pixels]
+    own = (SourceRow(path, int(label)) for path, label in zip(folder.paths, folder.labels, strict=True))
+    rows = [*own, *further.films.rows]
+    masks = find_masks(further.lungs.network, pixels)
+    for number, row in enumerate(rows):
+        if row.form == "lungs":
+            masks[number] = mask_of_lungs(pixels[number])
+    return SourcePool(pixels, rows, np.asarray(masks))
