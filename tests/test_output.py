@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import encode, film_pixels
 
 ROOT = Path(__file__).parents[1]
-HELP = [["--help"], *([name, "--help"] for name in ("serve", "predict", "score", "train", "evaluate"))]
+HELP = [["--help"], *([name, "--help"] for name in ("serve", "predict", "score", "train", "train-lungs", "evaluate"))]
 HELP += [["models", *rest, "--help"] for rest in ([], ["export"], ["card"])]
 ENCODINGS = [
     {"PYTHONIOENCODING": "ascii"},

@@ -70,9 +70,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
             raise Killed
         return move(aside, target)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "replace", die_before_the_second)
-        train(options, RECIPE, Console(quiet=True))
+        with pytest.raises(Killed):
+            train(options, RECIPE, Console(quiet=True))
     console = Console(record=True, file=io.StringIO(), width=200)
     entry = train(options, RECIPE, console)
     return Trained(options, json.loads((entry / "model.json").read_text()), console.export_text())
@@ -137,5 +138,5 @@ def test_sources_need_a_lung_network(trained: Trained, changes: dict[str, Path |
 
 def test_a_network_without_a_recipe_for_sources_takes_none(trained: Trained) -> None:
     """Such as the article's."""
-    with pytest.raises(PneumoServeError, match="a network that trains on several sources. Received 'tiny'"):
+    with pytest.raises(PneumoServeError, match=r"a network that trains on several sources. Received 'tiny'"):
         train(trained.options, replace(RECIPE, sources=None), Console(quiet=True))

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from training.augmentation.lungs import mask_of_lungs
+from training.augmentation.lungs import MASK_SIDE, mask_of_lungs
 from training.augmentation.source_pool import SourcePool
 from training.data.films import Films
 from training.data.source_table import SourceRow
@@ -57,8 +57,9 @@ def build_pool(folder: Films, further: FurtherFilms) -> SourcePool:
     pixels = [*folder.pixels, *further.films.films.pixels]
     own = (SourceRow(path, int(label)) for path, label in zip(folder.paths, folder.labels, strict=True))
     rows = [*own, *further.films.rows]
-    masks = find_masks(further.lungs.network, pixels)
-    for number, row in enumerate(rows):
-        if row.form == "lungs":
-            masks[number] = mask_of_lungs(pixels[number])
-    return SourcePool(pixels, rows, np.asarray(masks))
+    is_whole = np.array([row.form == "whole" for row in rows])
+    masks = np.empty((len(rows), MASK_SIDE, MASK_SIDE), np.uint8)
+    masks[is_whole] = find_masks(further.lungs.network, [pixels[number] for number in np.flatnonzero(is_whole)])
+    for number in np.flatnonzero(~is_whole):
+        masks[number] = mask_of_lungs(pixels[number])
+    return SourcePool(pixels, rows, masks)

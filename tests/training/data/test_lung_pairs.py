@@ -38,5 +38,5 @@ def test_a_table_without_pairs_is_refused(tmp_path: Path) -> None:
     """In one line, with the numbers."""
     table = write_sources(tmp_path, 2)
     table.write_text("\n".join(line for line in table.read_text().splitlines() if not line.startswith("lungs/")))
-    with pytest.raises(PneumoServeError, match="one row of form whole and one of form lungs.*Received 0 and 0"):
+    with pytest.raises(PneumoServeError, match=r"one row of form whole and one of form lungs.*Received 0 and 0"):
         read_lung_pairs(table, proportion=0.5, console=QUIET)

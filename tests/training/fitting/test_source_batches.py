@@ -124,5 +124,5 @@ def test_each_film_takes_on_a_style_of_the_pool(pool: SourcePool) -> None:
 
 def test_a_recipe_without_sources_is_refused(pool: SourcePool) -> None:
     """Before anything is sampled."""
-    with pytest.raises(ValueError, match="a recipe with sources and an augmentation. Received tiny"):
+    with pytest.raises(ValueError, match=r"a recipe with sources and an augmentation. Received tiny"):
         SourceBatches(pool, 8, seed=1, recipe=TINY)

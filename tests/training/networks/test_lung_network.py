@@ -46,10 +46,10 @@ def test_a_saved_network_is_read_again(tmp_path: Path) -> None:
 
 def test_another_file_is_refused_in_one_line(tmp_path: Path) -> None:
     """None at all, one that is no network, and a network of another form."""
-    with pytest.raises(PneumoServeError, match="There is no file none.keras"):
+    with pytest.raises(PneumoServeError, match=r"There is no file none.keras"):
         read_lung_network(tmp_path / "none.keras")
     (tmp_path / "text.keras").write_text("no network")
-    with pytest.raises(PneumoServeError, match="Received a file that Keras cannot read: .*") as caught:
+    with pytest.raises(PneumoServeError, match=r"Received a file that Keras cannot read: .*") as caught:
         read_lung_network(tmp_path / "text.keras")
     assert "\n" not in str(caught.value)
     keras.Sequential([keras.Input((MASK_SIDE, MASK_SIDE, 1)), keras.layers.Flatten()]).save(tmp_path / "flat.keras")
