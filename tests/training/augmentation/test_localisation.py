@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import pytest
 import training.augmentation.localisation as module
 from tests.training.drawn_sources import SIDE, draw_lungs, row
 from training.augmentation.localisation import UNKNOWN, Localisation, LungVariation
-from training.augmentation.lungs import Pixels, shrink_to_mask
+from training.augmentation.lungs import Box, Pixels, shrink_to_mask
 from training.augmentation.source_pool import SourcePool
 
 NOTHING = Localisation(LungVariation(), LungVariation(), p_host=0.0)
@@ -113,31 +112,73 @@ def test_films_of_lungs_are_always_masked(pool: SourcePool) -> None:
         assert np.mean([film[3, 3] == 0 for film, _ in plain]) > 0.05
         hosted = [int(film[3, 3]) for film, _ in apply(replace(NOTHING, p_host=1.0), pool, number)]
         assert all(min(abs(corner - gray) for gray in FLAT.values()) <= 2 for corner in hosted)
+        assert any(abs(corner - FLAT[1 - pool.rows[number].label]) <= 2 for corner in hosted)
+
+
+def pool_with(pool: SourcePool, masks: Pixels, box: Box | None = None) -> SourcePool:
+    """Return a pool of the same films with other masks; `box`: of every film."""
+    other = SourcePool(pool.pixels, pool.rows, masks)
+    if box is not None:
+        other.boxes = [box] * len(masks)
+    return other
+
+
+@pytest.fixture
+def pasted(monkeypatch: pytest.MonkeyPatch) -> list[Pixels]:
+    """The masks by which films are pasted from now on."""
+    masks: list[Pixels] = []
+
+    def keep(film: Pixels, _background: Pixels, mask: Pixels, _rng: np.random.Generator) -> Pixels:
+        masks.append(mask)
+        return film
+
+    monkeypatch.setattr(module, "paste", keep)
+    return masks
 
 
 @pytest.mark.parametrize(("number", "form"), [(8, "lungs"), (10, "lungs"), (4, "whole"), (6, "whole")])
 def test_visible_lungs_are_cut_to_a_mask_of_the_other_class_too(
-    pool: SourcePool, number: int, form: str, monkeypatch: pytest.MonkeyPatch
+    pool: SourcePool, pasted: list[Pixels], number: int, form: str
 ) -> None:
     """Its upper half alone here; whole masks would reach row 57 at least, wherever their box is brought."""
     masks = pool.masks.copy()
-    label = pool.rows[number].label
     for other, row_ in enumerate(pool.rows):
-        if row_.label != label and row_.form == form:
+        if row_.label != pool.rows[number].label and row_.form == form:
             masks[other, 40:] = 0
-    boxes = [np.array([0.1, 0.1, 0.9, 0.9])] * len(masks)
-    halved = SimpleNamespace(**{**vars(pool), "masks": masks, "boxes": boxes}, sample_form=pool.sample_form,
-                             amplitude_of=pool.amplitude_of)  # fmt: skip
-    seen: list[Pixels] = []
-    monkeypatch.setattr(module, "paste", lambda film, background, mask, rng: seen.append(mask) or film)
-    localisation = replace(change("masked", population="adult"), p_host=0.0)
-    rng = np.random.default_rng(0)
-    for _ in range(10):
-        localisation(halved, number, rng)
-    for mask in seen:
+    halved = pool_with(pool, masks, np.array([0.1, 0.1, 0.9, 0.9]))
+    apply(change("masked", population="adult"), halved, number, 10)
+    assert len(pasted) == 10
+    for mask in pasted:
         rows = np.flatnonzero((mask > 127).any(axis=1))
         assert rows.max() <= 51
         assert rows.min() < 30
+
+
+def test_half_of_the_masks_of_whole_films_are_dilated(pool: SourcePool, pasted: list[Pixels]) -> None:
+    """Found masks leave opacities out at their edge; films of lungs show no more than their own."""
+    same = pool_with(pool, np.repeat(pool.masks[:1], len(pool.masks), 0), np.array([0.2, 0.2, 0.8, 0.8]))
+    localisation = replace(change("masked", population="adult"), p_host=1.0)
+    apply(localisation, same, 4, 100)
+    areas = np.array([(mask > 127).sum() for mask in pasted])
+    assert len(set(areas)) == 2
+    assert np.mean(areas == areas.max()) == pytest.approx(0.5, abs=0.15)
+    pasted.clear()
+    apply(localisation, same, 8, 20)
+    assert {int((mask > 127).sum()) for mask in pasted} == {int(areas.min())}
+
+
+def test_swapped_lungs_lie_where_the_hosts_lungs_lay(pool: SourcePool, pasted: list[Pixels]) -> None:
+    """Film and mask are moved together; a hull grows by up to 14 pixels, before it is stretched."""
+    masks = np.zeros_like(pool.masks)
+    masks[:, 20:60, 20:60] = 255
+    masks[[1, 3], 20:60, 20:60] = 0
+    masks[[1, 3], 4:28, 4:28] = 255
+    moved = [film for film, _ in apply(change("swapped"), pool_with(pool, masks), 2, 80)]
+    lower = np.array([np.flatnonzero((mask > 127).any(axis=1)).max() for mask in pasted])
+    assert len(moved) == 80
+    assert set(lower < 40) == {True, False}
+    assert lower[lower < 40].max() <= 27 + 6
+    assert lower[lower >= 40].min() >= 58
 
 
 def test_changes_are_as_frequent_as_configured(pool: SourcePool) -> None:

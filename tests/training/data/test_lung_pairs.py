@@ -34,6 +34,14 @@ def test_a_pair_is_a_patients_whole_film_and_its_lungs(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pairs.lungs[-1], draw(1, 107, "lungs"))
 
 
+def test_the_role_validation_holds_a_pair_out(tmp_path: Path) -> None:
+    """As it does the films."""
+    table = write_sources(tmp_path, 4)
+    table.write_text(table.read_text().replace("NORMAL-2,adult,AP,lungs,,", "NORMAL-2,adult,AP,lungs,validation,"))
+    held = read_lung_pairs(table, proportion=0.0, console=QUIET).is_validation
+    assert held.tolist() == [False, False, True, *[False] * 5]
+
+
 def test_a_table_without_pairs_is_refused(tmp_path: Path) -> None:
     """In one line, with the numbers."""
     table = write_sources(tmp_path, 2)

@@ -89,6 +89,11 @@ def test_the_hash_holds_a_proportion_of_the_patients(proportion: float) -> None:
     assert all(is_held(f"patient {number}", proportion + 0.1) for number in held)
 
 
+def test_the_hash_holds_the_same_patients_for_ever() -> None:
+    """At the bound: remainders of 24 and 25 in a hundred."""
+    assert (is_held("patient 73", 0.25), is_held("patient 5", 0.25)) == (True, False)
+
+
 def sides(films: SourceFilms, proportion: float = 0.5) -> NDArray[np.bool_]:
     """Return which films are for validation."""
     return split_by_hash(films, proportion)[0]

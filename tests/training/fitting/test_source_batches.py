@@ -107,16 +107,19 @@ def test_a_film_without_lungs_has_the_label_in_the_middle(pool: SourcePool) -> N
     np.testing.assert_allclose(labels, 0.5)
 
 
-def test_each_film_takes_on_a_style_of_the_pool(pool: SourcePool) -> None:
+@pytest.mark.parametrize(
+    "localisation", [STILL, Localisation(LungVariation(p_hidden=1.0), LungVariation(p_hidden=1.0))]
+)
+def test_each_film_takes_on_a_style_of_the_pool(pool: SourcePool, localisation: Localisation) -> None:
     """A batch is what its films one by one become: lungs first, then style, then augmentation."""
     whole = StyleTransfer(1.0, 1.0)
-    recipe = replace(PLAIN, style_transfer=whole)
+    recipe = make_recipe(SourceRecipe(1, 100, localisation=localisation), style_transfer=whole)
     batch, _ = SourceBatches(pool, 6, seed=3, recipe=recipe)[0]
     sampling, rng = SourceSampling(), np.random.default_rng([3, 0, 0])
     for position, changed in enumerate(batch[..., 0]):
         population = pool.sample_population(rng, sampling)
         number = pool.sample(rng, population, position % 2, sampling)
-        film, _, amplitude = STILL(pool, number, rng)
+        film, _, amplitude = localisation(pool, number, rng)
         assert whole.sample(rng) == (1.0, 1.0)
         style = pool.sample_style(rng, population, sampling)
         np.testing.assert_array_equal(changed, transfer_style(film, style, own_amplitude=amplitude)[::7, ::7])
