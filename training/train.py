@@ -17,9 +17,8 @@ from training.data.layout import download_kaggle, expect_both_classes, make_writ
 from training.data.listing import Listing, list_films
 from training.data.patient_table import PatientTable, read_patient_table
 from training.data.patients import group_by_patient
-from training.data.sources import SourceFilms, read_sources
 from training.fitting.fit import fit
-from training.fitting.sources import FurtherFilms, LungNetwork, open_lung_network
+from training.fitting.sources import FurtherFilms, LungNetwork, open_lung_network, read_further
 from training.networks.recipes import RECIPES, Recipe
 from training.publishing.finish import HeldOutTest, finish
 from training.publishing.run_record import find_finished
@@ -156,23 +155,12 @@ def _read_dataset(
     if not side:
         return dataset, None, None
     further = None
-    if options.sources is not None and lungs is not None:
-        dataset, films = _read_sources(options.sources, dataset, lungs, options.validation_share, console)
-        further = FurtherFilms(films, lungs)
+    if options.sources and lungs and recipe.sources:
+        share = options.validation_share
+        dataset, further = read_further(options.sources, dataset, lungs, recipe.sources, share, console)
     # The service shrinks at once, not by way of `source_side`.
     validation = read_again(dataset.folder, dataset.validation, **size, console=console)
     return replace(dataset, validation=validation), dataset.validation, further
-
-
-def _read_sources(
-    table: Path, dataset: Dataset, lungs: LungNetwork, proportion: float, console: Console
-) -> tuple[Dataset, SourceFilms]:
-    """Return the data set with a record of its sources, and their training films."""
-    folder = (dataset.training, dataset.validation)
-    sources = read_sources(table, folder=folder, proportion=proportion, console=console)
-    record = sources.facts.model_copy(update={"lung_network": lungs.sha256})
-    facts = dataset.facts.model_copy(update={"sources": record})
-    return replace(dataset, facts=facts, source_validation=sources.validation), sources.training
 
 
 def _list_test(folder: Path, table: PatientTable | None) -> Listing:

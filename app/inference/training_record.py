@@ -48,12 +48,13 @@ class Source(Record):
 
 
 class Sources(Record):
-    """Films beside the folder's, how they were split, and the SHA-256 of the lung network that located their lungs."""
+    """Films beside the folder's, and their split; how they were sampled and changed; the lung network's SHA-256."""
 
     rule: str
     validation_proportion: float
     unreadable: int
     exact_copies: int
+    sampling: dict[str, int | float] | None = None
     lung_network: str | None = None
     sources: list[Source]
 

@@ -105,12 +105,11 @@ def test_the_entry_records_its_sources(trained: Trained) -> None:
 
 
 def test_the_entry_records_how_films_were_sampled_and_changed(trained: Trained) -> None:
-    """Among the augmentation's ranges; and the command names table and network."""
-    training = trained.content["training"]
-    amounts = {name: training["augmentation"][name] for name in ("p_child", "p_lungs", "child_p_swapped", "rotation")}
-    assert amounts == {"p_child": 0.5, "p_lungs": 0.5, "child_p_swapped": 0.3, "rotation": 12.0}
-    assert training["is_balanced"]
-    assert "--sources sources.csv --lungs lungs.keras" in training["command"]
+    """By each probability; and the command names table and network."""
+    sampling = trained.content["training_data"]["sources"]["sampling"]
+    amounts = {name: sampling[name] for name in ("films_an_epoch", "p_child", "p_lungs", "child_p_swapped")}
+    assert amounts == {"films_an_epoch": 24, "p_child": 0.5, "p_lungs": 0.5, "child_p_swapped": 0.3}
+    assert "--sources sources.csv --lungs lungs.keras" in trained.content["training"]["command"]
 
 
 def test_the_record_is_read_again(trained: Trained) -> None:

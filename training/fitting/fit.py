@@ -114,8 +114,7 @@ def _describe(recipe: Recipe, further: FurtherFilms | None) -> Settings:
     if further is None or recipe.sources is None:
         return settings
     return settings | {
-        "augmentation": (settings["augmentation"] or {}) | recipe.sources.describe(),
-        "is_balanced": True,
+        "sampling": recipe.sources.describe(),
         "further_films": further.films.fingerprint(),
         "lung_network": further.lungs.sha256,
     }

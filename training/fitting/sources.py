@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
+from rich.console import Console
 
 from training.augmentation.lungs import MASK_SIDE, mask_of_lungs
 from training.augmentation.source_pool import SourcePool
+from training.data.dataset import Dataset
 from training.data.films import Films
 from training.data.source_table import SourceRow
-from training.data.sources import SourceFilms
+from training.data.sources import SourceFilms, read_sources
 from training.networks.lungs import find_masks, read_lung_network
+from training.networks.recipes import SourceRecipe
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,21 @@ def open_lung_network(path: Path) -> LungNetwork:
         PneumoServeError: see `read_lung_network`.
     """
     return LungNetwork(read_lung_network(path), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def read_further(
+    table: Path, dataset: Dataset, lungs: LungNetwork, recipe: SourceRecipe, proportion: float, console: Console
+) -> tuple[Dataset, FurtherFilms]:
+    """Read further sources; see `read_sources`.
+
+    Returns:
+        the data set with their validation films and their record, and their training films.
+    """
+    folder = (dataset.training, dataset.validation)
+    sources = read_sources(table, folder=folder, proportion=proportion, console=console)
+    record = sources.facts.model_copy(update={"sampling": recipe.describe(), "lung_network": lungs.sha256})
+    facts = dataset.facts.model_copy(update={"sources": record})
+    return replace(dataset, facts=facts, source_validation=sources.validation), FurtherFilms(sources.training, lungs)
 
 
 def build_pool(folder: Films, further: FurtherFilms) -> SourcePool:

@@ -59,7 +59,7 @@ class SourceRecipe:
     localisation: Localisation = field(default_factory=Localisation)
 
     def describe(self) -> dict[str, float]:
-        """Return the probabilities, for the run's settings and the model card."""
+        """Return the probabilities, for the run's settings and `model.json`."""
         return {"films_an_epoch": self.films_an_epoch} | self.sampling.describe() | self.localisation.describe()
 
 
