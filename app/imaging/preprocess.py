@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -13,7 +14,15 @@ from app.imaging.formats import DEFAULT_MAX_PIXELS, ImageHeader, check_dimension
 from app.imaging.raster import Gray, decode
 from app.notice import Notice
 
-RESIZE_RULE = "squeeze-inter-area"
+ResizeRule = Literal["squeeze-inter-area", "scaled-jpeg-squeeze-inter-area"]
+"""How a film becomes a model's input; `model.json` names one.
+
+`squeeze-inter-area`: decoded whole, then `shrink`. `scaled-jpeg-squeeze-inter-area`: the same, but a JPEG is decoded at
+the smallest of the scales 1, 1/2, 1/4 and 1/8 that leaves either side at least as long as the input's longer one.
+"""
+
+RESIZE_RULES: tuple[ResizeRule, ...] = get_args(ResizeRule)
+DEFAULT_RESIZE_RULE: ResizeRule = "squeeze-inter-area"
 
 _BAND_PIXELS = 1 << 20
 
@@ -26,14 +35,21 @@ class Film:
     warnings: tuple[Notice, ...] = ()
 
 
-def read_film(data: bytes, *, width: int, height: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Film:
-    """Read a JPEG or PNG into a model's input; `model.json` has its size in pixels.
+def read_film(
+    data: bytes,
+    *,
+    width: int,
+    height: int,
+    rule: ResizeRule = DEFAULT_RESIZE_RULE,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Film:
+    """Read a JPEG or PNG into a model's input; `model.json` has its size in pixels and its rule.
 
     Raises:
         UnsupportedFormat, TooManyPixels (before decoding), UnsuitableImage, UndecodableImage: see `formats` and
             `raster`.
     """
-    return load_film(data, inspect_film(data, max_pixels=max_pixels), width=width, height=height)
+    return load_film(data, inspect_film(data, max_pixels=max_pixels), width=width, height=height, rule=rule)
 
 
 def inspect_film(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageHeader:
@@ -43,14 +59,17 @@ def inspect_film(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageH
     return header
 
 
-def load_film(data: bytes, header: ImageHeader, *, width: int, height: int) -> Film:
+def load_film(
+    data: bytes, header: ImageHeader, *, width: int, height: int, rule: ResizeRule = DEFAULT_RESIZE_RULE
+) -> Film:
     """Decode and shrink: the second half of `read_film`."""
-    pixels, warnings = decode(data, header)
+    least_side = max(width, height) if rule == "scaled-jpeg-squeeze-inter-area" else None
+    pixels, warnings = decode(data, header, least_side=least_side)
     return Film(shrink(pixels, width=width, height=height), warnings)
 
 
 def shrink(pixels: Gray, *, width: int, height: int) -> Gray:
-    """Squeeze uint8 (rows, columns) to uint8 (height, width) by area averaging: `RESIZE_RULE`.
+    """Squeeze uint8 (rows, columns) to uint8 (height, width) by area averaging.
 
     The result is that of OpenCV's INTER_AREA within one gray level, at a fifth of its cost, from a table of sums (Crow
     1984, "Summed-area tables for texture mapping"), bilinear between entries: edge pixels count in proportion.

@@ -40,31 +40,44 @@ _ORIENT: dict[int, Callable[[Gray], Gray]] = {
 }
 
 
-def decode(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, ...]]:
+def decode(data: bytes, header: ImageHeader, *, least_side: int | None = None) -> tuple[Gray, tuple[Notice, ...]]:
     """Decode a whole file to upright gray, uint8 (height, width), 0 black to 255 white, with notices.
 
     Alpha lies over black, colour becomes luma (ITU-R BT.601), and 16-bit samples are scaled by the smallest of 8, 10,
-    12, 14 and 16 bits that holds their maximum. Bytes behind the image are ignored.
+    12, 14 and 16 bits that holds their maximum. Bytes behind the image are ignored. With `least_side`, a JPEG is
+    decoded at the smallest of the scales 1, 1/2, 1/4 and 1/8 that leaves so many pixels on both sides.
 
     Raises:
         UndecodableImage: truncated, corrupt, or not decodable to one gray frame.
     """
-    gray, warnings, sloppy = _decode_jpeg(data, header) if header.format == "JPEG" else _decode_png(data, header)
+    divisor = _choose_divisor(header, least_side)
+    gray, warnings, sloppy = (
+        _decode_jpeg(data, header, divisor) if header.format == "JPEG" else _decode_png(data, header)
+    )
     if sloppy := header.sloppy + sloppy:
         detail = f"No pixel of the file is missing, but it is not written as the standards ask: {'; '.join(sloppy)}."
         warnings = (Notice("sloppy-file", detail), *warnings)
-    if gray.shape != (header.height, header.width):
+    width, height = -(-header.width // divisor), -(-header.height // divisor)
+    if gray.shape != (height, width):
         raise UndecodableImage(
-            f"Expected {header.width} × {header.height} pixels as the header says. "
-            f"Received {gray.shape[1]} × {gray.shape[0]}."
+            f"Expected {width} × {height} pixels as the header says. Received {gray.shape[1]} × {gray.shape[0]}."
         )
     return np.ascontiguousarray(_ORIENT[header.orientation](gray)), warnings
 
 
-def _decode_jpeg(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, ...], tuple[str, ...]]:
+def _choose_divisor(header: ImageHeader, least_side: int | None) -> int:
+    """Return by what a JPEG's sides are divided while it is decoded; libjpeg rounds them up."""
+    if header.format != "JPEG" or least_side is None:
+        return 1
+    return max(
+        divisor for divisor in (1, 2, 4, 8) if divisor == 1 or min(header.width, header.height) >= divisor * least_side
+    )
+
+
+def _decode_jpeg(data: bytes, header: ImageHeader, divisor: int) -> tuple[Gray, tuple[Notice, ...], tuple[str, ...]]:
     if not header.complete:
         raise UndecodableImage("Expected a whole JPEG. Received one without all of its scans.")
-    pixels, sloppy = _decode_whole(data, partial(_decode_strictly, header.channels))
+    pixels, sloppy = _decode_whole(data, partial(_decode_strictly, header, divisor))
     if header.channels == 1:
         return pixels[..., 0], (), sloppy
     # Adobe's CMYK counts light, not ink: its fourth channel is an alpha over black.
@@ -84,9 +97,12 @@ def _decode_whole(data: bytes, decode: Decode) -> tuple[Gray, tuple[str, ...]]:
     raise UndecodableImage(f"Expected a whole JPEG. Received one that the decoder refused: {refusal}.")
 
 
-def _decode_strictly(channels: int, data: bytes) -> Gray:
+def _decode_strictly(header: ImageHeader, divisor: int, data: bytes) -> Gray:
     """Decode a JPEG; one cut and closed again is an error, not a film with a gray rest."""
-    pixels: Gray = simplejpeg.decode_jpeg(data, _JPEG_COLOURS[channels], strict=True)
+    # A factor of 1 keeps a small film from being enlarged.
+    least = {"min_width": -(-header.width // divisor), "min_height": -(-header.height // divisor), "min_factor": 1}
+    scale = least if divisor > 1 else {}
+    pixels: Gray = simplejpeg.decode_jpeg(data, _JPEG_COLOURS[header.channels], strict=True, **scale)
     return pixels
 
 

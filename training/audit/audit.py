@@ -28,7 +28,7 @@ from training.audit.robustness import (
 from training.audit.shortcuts import Baseline, measure_shortcuts
 from training.augmentation.perturbations import UNPERTURBED, Perturbation
 from training.augmentation.style import StyleBank
-from training.data.films import SOURCE_SIDE, Films, read_film_files
+from training.data.films import SOURCE_SIDE, Films, input_size, read_film_files
 from training.data.validation_split import OWN_VALIDATION
 from training.evaluation.assessment import predict
 from training.evaluation.evaluation import Evaluation
@@ -110,7 +110,7 @@ def audit(evaluation: Evaluation, copies: Path | None) -> Audit:
         PneumoServeError: a class has no films, or there are no copies.
     """
     console, groups = evaluation.console, evaluation.grouping.groups
-    size = {"width": SOURCE_SIDE, "height": SOURCE_SIDE}
+    size = input_size(evaluation.entry.manifest.input, SOURCE_SIDE)
     films = read_film_files(evaluation.folder, evaluation.films.paths, **size, console=console)
     if 0 in films.count().values():
         raise PneumoServeError(f"Expected films of both classes for an audit. Received {films.count()}.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidParameter
 from app.names import LABELS
-from training.data.films import read_film_files
+from training.data.films import input_size, read_film_files
 from training.data.listing import list_films
 from training.evaluation.assessment import predict
 from training.evaluation.evaluation import Evaluation
@@ -66,7 +66,7 @@ def compare_copies(evaluation: Evaluation, copies: Path) -> Copies:
         raise InvalidParameter(
             f"Expected copies in {copies} with the file names of {folder}. Received none of that class and name."
         )
-    size = {"width": manifest.input.width, "height": manifest.input.height}
+    size = input_size(manifest.input)
     films, others = (
         read_film_files(listing.folder, [named[key] for key in shared], **size, console=evaluation.console)
         for listing, named in zip(listings, (first, second), strict=True)

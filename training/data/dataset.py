@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
+from app.imaging.preprocess import DEFAULT_RESIZE_RULE, ResizeRule
 from app.inference.training_record import MedianFile, Part, Split, TrainingData
 from app.names import LABELS
 from training.data.films import Films, read_films
@@ -44,6 +45,7 @@ def read_dataset(
     *,
     width: int,
     height: int,
+    rule: ResizeRule = DEFAULT_RESIZE_RULE,
     patients: PatientTable | None,
     proportion: float,
     seed: int,
@@ -55,6 +57,7 @@ def read_dataset(
         folder: in the Kaggle layout, of which `train` is read, or without splits; see `list_films`.
         width: of the network's input, pixels.
         height: likewise.
+        rule: of reading.
         patients: None: by file names.
         proportion: of films for validation, 0 to 1.
         seed: of the split.
@@ -68,7 +71,7 @@ def read_dataset(
     listing = list_films(folder, "train", None)
     if "val" in listing.splits:
         console.print("val/ is ignored: it is too small; validation films are split off train/.", soft_wrap=True)
-    films = read_listed(listing, width=width, height=height, console=console)
+    films = read_listed(listing, width=width, height=height, rule=rule, console=console)
     if patients is not None:
         patients.check(films.paths, listing.folder)
     grouping = group_by_patient(films.paths, patients, listing.folder)
@@ -103,7 +106,13 @@ def read_dataset(
 
 
 def read_listed(
-    listing: Listing, *, width: int, height: int, console: Console, needs_both_classes: bool = True
+    listing: Listing,
+    *,
+    width: int,
+    height: int,
+    rule: ResizeRule = DEFAULT_RESIZE_RULE,
+    console: Console,
+    needs_both_classes: bool = True,
 ) -> Films:
     """Read films as `read_films`, and print what is left out or unreadable.
 
@@ -114,7 +123,7 @@ def read_listed(
         expect_both_classes(listing.folder, listing.count(), listing.remarks)
     for remark in listing.remarks:
         console.print(remark, markup=False, highlight=False, soft_wrap=True)
-    films = read_films(listing, width=width, height=height, console=console)
+    films = read_films(listing, width=width, height=height, rule=rule, console=console)
     if films.unreadable:
         console.print(f"{len(films.unreadable)} files cannot be read and are left out:")
         for file in films.unreadable:

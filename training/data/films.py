@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.errors import ImageError, PneumoServeError
 from app.imaging.formats import read_header
-from app.imaging.preprocess import read_film
+from app.imaging.preprocess import DEFAULT_RESIZE_RULE, ResizeRule, read_film
+from app.inference.manifest import InputSpec
 from app.names import LABELS
 from training.data.layout import WrongLayout, class_folder, show_path
 from training.data.listing import Listing, Unreadable
 
 SOURCE_SIDE = 224
 """Pixels a side at which films are augmented and perturbed; filters count in these."""
+
+
+class InputSize(TypedDict):
+    """How films are read: pixels across and down, and by which rule of `app.imaging.preprocess`."""
+
+    width: int
+    height: int
+    rule: ResizeRule
+
+
+def input_size(spec: InputSpec, side: int | None = None) -> InputSize:
+    """Return how a model reads films; with `side`, at this many pixels a side instead of its own."""
+    return {"width": side or spec.width, "height": side or spec.height, "rule": spec.resize}
 
 
 class FilmsChanged(PneumoServeError):
@@ -78,31 +92,45 @@ def fingerprint(files: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256(pairs.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def read_films(listing: Listing, *, width: int, height: int, console: Console | None = None) -> Films:
+def read_films(
+    listing: Listing, *, width: int, height: int, rule: ResizeRule = DEFAULT_RESIZE_RULE, console: Console | None = None
+) -> Films:
     """Read the films of a listing at `width` × `height` pixels; `console` shows a progress bar.
 
     Raises:
         WrongLayout: no film can be read.
     """
-    films = read_film_files(listing.folder, listing.paths, width=width, height=height, console=console)
+    films = read_film_files(listing.folder, listing.paths, width=width, height=height, rule=rule, console=console)
     return replace(films, unreadable=(*listing.unreadable, *films.unreadable))
 
 
 def read_film_files(
-    folder: Path, paths: Sequence[str], *, width: int, height: int, console: Console | None = None
+    folder: Path,
+    paths: Sequence[str],
+    *,
+    width: int,
+    height: int,
+    rule: ResizeRule = DEFAULT_RESIZE_RULE,
+    console: Console | None = None,
 ) -> Films:
     """Read the films at `paths` below a folder, in order; see `read_films`."""
     labels = {path: LABELS.index(class_folder(path)[1]) for path in paths}
-    return read_labelled_files(folder, labels, width=width, height=height, console=console)
+    return read_labelled_files(folder, labels, width=width, height=height, rule=rule, console=console)
 
 
 def read_labelled_files(
-    folder: Path, labels: Mapping[str, int], *, width: int, height: int, console: Console | None = None
+    folder: Path,
+    labels: Mapping[str, int],
+    *,
+    width: int,
+    height: int,
+    rule: ResizeRule = DEFAULT_RESIZE_RULE,
+    console: Console | None = None,
 ) -> Films:
     """Read the films at the paths of `labels` below a folder, in order; see `read_films`."""
     read: list[_Read] = []
     unreadable: list[Unreadable] = []
-    for path, outcome in _read_in_threads(folder, tuple(labels), width, height, console):
+    for path, outcome in _read_in_threads(folder, tuple(labels), width, height, rule, console):
         if isinstance(outcome, str):
             unreadable.append(Unreadable(show_path(path), outcome))
         else:
@@ -120,13 +148,21 @@ def read_labelled_files(
     )
 
 
-def read_again(folder: Path, films: Films, *, width: int, height: int, console: Console | None = None) -> Films:
+def read_again(
+    folder: Path,
+    films: Films,
+    *,
+    width: int,
+    height: int,
+    rule: ResizeRule = DEFAULT_RESIZE_RULE,
+    console: Console | None = None,
+) -> Films:
     """Read films again, at another size.
 
     Raises:
         FilmsChanged: files changed.
     """
-    again = read_film_files(folder, films.paths, width=width, height=height, console=console)
+    again = read_film_files(folder, films.paths, width=width, height=height, rule=rule, console=console)
     if again.sha256 != films.sha256:
         raise FilmsChanged(f"Expected the {len(films)} films of {folder} to stay as they were. Received others.")
     return again
@@ -143,14 +179,14 @@ class _Read(NamedTuple):
 
 
 def _read_in_threads(
-    folder: Path, paths: Sequence[str], width: int, height: int, console: Console | None
+    folder: Path, paths: Sequence[str], width: int, height: int, rule: ResizeRule, console: Console | None
 ) -> Iterator[tuple[str, _Outcome | str]]:
     """Yield each path, in order, with pixels, SHA-256 and size, or why it cannot be read."""
 
     def read(path: str) -> _Outcome | str:
         try:
             data = (folder / path).read_bytes()
-            film = read_film(data, width=width, height=height)
+            film = read_film(data, width=width, height=height, rule=rule)
         except ImageError as error:
             return str(error)
         except OSError as error:

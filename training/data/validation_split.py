@@ -10,7 +10,7 @@ from rich.console import Console
 from app.errors import InvalidParameter
 from app.inference.manifest import Manifest
 from training.data.dataset import read_dataset
-from training.data.films import SOURCE_SIDE, Films, read_again
+from training.data.films import SOURCE_SIDE, Films, input_size, read_again
 from training.data.listing import Unreadable
 from training.data.patient_table import PatientTable
 from training.data.patients import Grouping
@@ -42,9 +42,9 @@ def read_own_validation(
     if facts is None:
         raise InvalidParameter(f"Expected a model that knows its validation films. Received {label}, which does not.")
     split = facts.split
-    size = {"width": manifest.input.width, "height": manifest.input.height}
+    size = input_size(manifest.input)
     # Copies are found by pixels, at the size that the training read: one of these.
-    for sizes in (size, {"width": SOURCE_SIDE, "height": SOURCE_SIDE}):
+    for sizes in (size, input_size(manifest.input, SOURCE_SIDE)):
         dataset = read_dataset(
             data,
             **sizes,

@@ -12,7 +12,7 @@ from app.errors import InvalidParameter
 from app.inference.artifact import Entry, find_entry, open_verified
 from app.inference.engine import Engine
 from training.data.dataset import read_listed
-from training.data.films import Films
+from training.data.films import Films, input_size
 from training.data.layout import make_writable, show_path
 from training.data.listing import Unreadable, list_films
 from training.data.patient_table import read_patient_table
@@ -126,8 +126,7 @@ def open_evaluation(selection: Selection, console: Console, *, needs_both_classe
     else:
         films = read_listed(
             listing,
-            width=manifest.input.width,
-            height=manifest.input.height,
+            **input_size(manifest.input),
             console=console,
             needs_both_classes=needs_both_classes,
         )

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from app.errors import ArtifactRefused, PneumoServeError
-from app.imaging.preprocess import RESIZE_RULE
+from app.imaging.preprocess import DEFAULT_RESIZE_RULE
 from app.inference.artifact import Entry, open_verified
 from app.inference.artifact_writer import finish_entry, staged_entry
 from app.inference.calibration import CalibrationDraft
@@ -74,7 +74,7 @@ def adopt(
             maps = export_serving(network, staged.folder / "serving", _choose_layers(network))
         draft = ManifestDraft(
             keras_version=keras.__version__,
-            input=InputSpec(width=width, height=height, resize=RESIZE_RULE),
+            input=InputSpec(width=width, height=height, resize=DEFAULT_RESIZE_RULE),
             calibration=CalibrationDraft(prevalence=prevalence),
             operating_points={"half": 0.0},
             default_operating_point="half",
