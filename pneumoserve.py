@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from app.cli import DEFAULT_STORE, EngineOption, ModelOption, OperatingPointOption, StoreOption, errors_in_one_line
-from app.names import DEFAULT_ENGINE
+from app.names import DEFAULT_ENGINE, GateMode
 from app.version import package_version
 from training import commands
 from training.publishing import commands as publishing
@@ -117,6 +117,13 @@ def predict(
             help="The proportion of pneumonia among your films. By default the one that the model was fitted at.",
         ),
     ] = None,
+    gate: Annotated[
+        GateMode,
+        typer.Option(
+            envvar="PNEUMOSERVE_GATE",
+            help="What becomes of a film outside the model's domain: refuse, flag (answered, with refer) or off.",
+        ),
+    ] = "refuse",
 ) -> None:
     """Predict films without a server: the same answers, one JSON line a film. Status 1 where one failed."""
     with errors_in_one_line():
@@ -130,6 +137,7 @@ def predict(
             operating_point=operating_point,
             maps=activation_maps,
             save_maps=save_maps,
+            gate=gate,
             output=typer.echo,
         )
     raise typer.Exit(1 if failed else 0)

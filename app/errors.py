@@ -48,7 +48,11 @@ class UndecodableImage(ImageError):
 
 
 class UnsuitableImage(ImageError):
-    """Too small or too oblong for a film."""
+    """Too small or too oblong for a film, or refused by the gate, which gives one of its reasons."""
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class RequestError(PneumoServeError):

@@ -1,4 +1,4 @@
-"""Names with one meaning in every part: the two classes and the inference engines."""
+"""Names with one meaning in every part: the two classes, the inference engines, the modes of the gate."""
 
 from __future__ import annotations
 
@@ -10,3 +10,6 @@ LABELS: tuple[str, str] = ("NORMAL", "PNEUMONIA")
 
 EngineName = Literal["openvino", "tensorflow"]
 DEFAULT_ENGINE: EngineName = "openvino"
+
+GateMode = Literal["refuse", "flag", "off"]
+"""An unsuitable film is an error, or answered as an unusual one is; `off`: nothing is assessed."""

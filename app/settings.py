@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 
 from app.environment import DEFAULT_HOST, DEFAULT_PORT, PREFIX, own_variables
 from app.imaging.formats import DEFAULT_MAX_PIXELS
-from app.names import DEFAULT_ENGINE, EngineName
+from app.names import DEFAULT_ENGINE, EngineName, GateMode
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
@@ -75,6 +75,10 @@ class Settings(BaseSettings):
         gt=0,
         lt=1,
         description="Proportion of pneumonia among this site's films; unset: as the model was fitted.",
+    )
+    gate: GateMode = Field(
+        default="refuse",
+        description="What becomes of a film outside the model's domain: refuse, flag (answered, with refer) or off.",
     )
     keep_alive_seconds: int = Field(
         default=5,

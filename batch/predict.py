@@ -13,6 +13,7 @@ from app.api.schemas import encode_prediction
 from app.errors import ImageError, InvalidParameter, MissingFile, RequestError
 from app.inference.explain import ActivationMap
 from app.inference.predictor import MapKind, Predictor
+from app.names import GateMode
 from batch.paths import printable
 
 STDIN = "-"
@@ -25,6 +26,7 @@ def predict_files(
     operating_point: str | None = None,
     maps: MapKind = "none",
     save_maps: Path | None = None,
+    gate: GateMode = "refuse",
     output: Callable[[str], None] = print,
 ) -> int:
     """Print a line of JSON a film: the answer of `POST /predict`, or an error.
@@ -35,6 +37,7 @@ def predict_files(
         operating_point: None: the model's default.
         maps: activation maps computed.
         save_maps: folder for the maps as PNG, all where `maps` is "none"; None: they stay in the answer.
+        gate: what becomes of a film outside the model's domain.
         output: takes each line.
 
     Returns:
@@ -51,7 +54,7 @@ def predict_files(
     for name in files:
         filename = None if name == STDIN else printable(Path(name).name or name)
         try:
-            prediction = predictor.predict(_read_film(name), operating_point=point, maps=maps)
+            prediction = predictor.predict(_read_film(name), operating_point=point, maps=maps, gate=gate)
         except (ImageError, RequestError, OSError) as error:
             failed += 1
             slug = "unreadable-file" if isinstance(error, OSError) else problem_of(error).slug

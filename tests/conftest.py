@@ -105,3 +105,47 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             finish_entry(staged, draft, films)
     set_default(store, "pooled/1")
     return store
+
+
+@pytest.fixture(scope="session")
+def gated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model store of one network whose gate was fitted on drawn films: smooth ones are usual, noise is not."""
+    import keras
+
+    from app.inference.artifact_writer import finish_entry, set_default, staged_entry
+    from app.inference.engines import open_engine
+    from app.inference.gate import GATE_FILE
+    from app.inference.manifest import InputSpec, ManifestDraft
+    from training.publishing.gate import GateFilms, make_gate
+    from training.publishing.serving_form import export_serving, round_weights, save_network
+
+    store = tmp_path_factory.mktemp("gated")
+    keras.utils.set_random_seed(4)
+    inputs = keras.Input((150, 150, 1))
+    logit = keras.layers.Dense(1, name="logit")(_pooled(keras.layers.Rescaling(1 / 255)(inputs)))
+    network = keras.Model(inputs, keras.layers.Activation("sigmoid", name="probability")(logit))
+    spec = InputSpec(width=150, height=150, resize="scaled-jpeg-squeeze-inter-area")
+    films = [np.stack([film_pixels(seed, 224, 224) for seed in range(start, start + 60)]) for start in (0, 100)]
+    with staged_entry(store, "gated") as staged:
+        round_weights(network)
+        save_network(network, staged.folder / "model.keras")
+        maps = export_serving(network, staged.folder / "serving", has_gate=True)
+        engine = open_engine("openvino", staged.folder, maps)
+        gate, _ = make_gate(engine, GateFilms({"drawn": films[0]}, {"drawn": films[1]}), spec, seed=1)
+        gate.reference.save(staged.folder / GATE_FILE)
+        draft = ManifestDraft(
+            keras_version=keras.__version__,
+            input=spec,
+            calibration={"prevalence": 0.7},
+            operating_points={"half": 0.0},
+            default_operating_point="half",
+            maps=maps,
+            gate=gate.spec,
+            training_data={},
+            training={},
+            metrics={},
+            intended_use="tests",
+        )
+        finish_entry(staged, draft, films[1][:4, :150, :150])
+    set_default(store, "gated/1")
+    return store

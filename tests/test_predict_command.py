@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -179,3 +180,22 @@ def test_maps_that_cannot_be_kept_are_a_wrong_call(film: Path, tiny_store: Path,
         assert ended.exit_code == 2
         assert words in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("gate", "status", "verdict"), [("refuse", 1, None), ("flag", 0, "unusual"), ("off", 0, "unknown")]
+)
+def test_the_gate_refuses_flags_or_is_off(
+    gated_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: str, status: int, verdict: str | None
+) -> None:
+    """By the option, or by the service's setting."""
+    blank = tmp_path / "blank.png"
+    blank.write_bytes(encode(np.full((200, 200), 70, np.uint8), ".png"))
+    command = ["predict", str(blank), "--model-store", str(gated_store)]
+    asked = CliRunner().invoke(pneumoserve.app, [*command, "--gate", gate])
+    monkeypatch.setenv("PNEUMOSERVE_GATE", gate)
+    assert CliRunner().invoke(pneumoserve.app, command).stdout == asked.stdout
+    assert asked.exit_code == status
+    answer = json.loads(asked.stdout)
+    assert answer.get("gate", {}).get("verdict") == verdict
+    assert answer.get("error") == ("unsuitable-image" if status else None)

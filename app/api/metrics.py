@@ -34,9 +34,16 @@ class Metrics:
             buckets=[tenth / 10 for tenth in range(1, 11)],
             registry=registry,
         )
+        self._gate = Counter(
+            "pneumoserve_gate",
+            "Films that the gate saw, by verdict and reason",
+            ["verdict", "reason"],
+            registry=registry,
+        )
         Gauge("pneumoserve_in_flight", "Films decoded, waiting or computed", registry=registry).set_function(in_flight)
         # Prometheus checks labels anew each time, and locks.
         self._outcome, self._phase = functools.cache(self._requests.labels), functools.cache(self._seconds.labels)
+        self._found = functools.cache(self._gate.labels)
 
     def count_request(self, outcome: str, seconds: dict[str, float]) -> None:
         """Count a finished request to /predict: `ok`, `client-gone` or a problem's slug; `seconds` by phase."""
@@ -48,6 +55,10 @@ class Metrics:
         """Count one prediction, as a batch of one."""
         self._batch.observe(1)
         self._probability.observe(probability)
+
+    def count_gate(self, verdict: str, reason: str | None) -> None:
+        """Count one film by the gate's verdict, or `refused`, and its reason; both of few values."""
+        self._found(verdict, reason or "").inc()
 
     def expose(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

@@ -17,8 +17,10 @@ from app.api.problems import INTERNAL_ERROR, PROBLEMS, document, respond
 from app.api.schemas import Prediction, encode_prediction
 from app.api.service import Service
 from app.api.upload import find_upload
-from app.errors import InvalidParameter, PneumoServeError
+from app.errors import InvalidParameter, PneumoServeError, UnsuitableImage
+from app.inference.gate import Passage
 from app.inference.predictor import MAP_KINDS, MapKind, Predictor
+from app.names import GateMode
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -49,10 +51,11 @@ async def predict(request: Request) -> Response:
     """
     service: Service = request.app.state.service
     predictor = service.ready()
-    maps, operating_point = read_query(request.scope["query_string"], predictor)
+    query = read_query(request.scope["query_string"], predictor)
     headers, account, admission = request.headers, request.state.account, service.admission
     content_type = headers.get("content-type", "")
-    wanted = PredictRequest(predictor, maps, operating_point, content_type, headers.get("content-encoding", ""))
+    gate = service.settings.gate if query.gate_is_on else "off"
+    wanted = PredictRequest(predictor, query, gate, content_type, headers.get("content-encoding", ""))
     body = admission.hold()
     try:
         data = await admission.read_body(body, request.receive, _declared_length(request), account.begun)
@@ -68,9 +71,15 @@ async def predict(request: Request) -> Response:
         raise
 
     # From here the scheduler releases the body, when the worker is done with it.
-    result, waited = await service.scheduler.run(work, deadline=deadline, done=body.release)
+    try:
+        result, waited = await service.scheduler.run(work, deadline=deadline, done=body.release)
+    except UnsuitableImage as error:
+        if error.reason is not None:
+            service.metrics.count_gate("refused", error.reason)
+        raise
     account.seconds.update(wait=waited, **result.seconds)
     service.metrics.count_film(result.probability)
+    service.metrics.count_gate(result.gate.verdict, result.gate.reason)
     return Response(result.answer, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
@@ -93,11 +102,20 @@ class DirectPredict:
 
 
 class Predicted(NamedTuple):
-    """An answer as JSON, its seconds by phase, and P(PNEUMONIA)."""
+    """An answer as JSON, its seconds by phase, P(PNEUMONIA), and what the gate found."""
 
     answer: bytes
     seconds: dict[str, float]
     probability: float
+    gate: Passage
+
+
+class Query(NamedTuple):
+    """The parameters of a request."""
+
+    maps: MapKind
+    operating_point: str
+    gate_is_on: bool
 
 
 @dataclass(frozen=True)
@@ -105,8 +123,8 @@ class PredictRequest:
     """What a request asks for, known before its body."""
 
     predictor: Predictor
-    maps: MapKind
-    operating_point: str
+    query: Query
+    gate: GateMode
     content_type: str
     content_encoding: str
 
@@ -120,23 +138,25 @@ class PredictRequest:
         def work() -> Predicted:
             # Popped, so that a form is not held beside its film.
             upload = find_upload(held.pop(), self.content_type, self.content_encoding)
-            prediction = predictor.predict(upload.data, operating_point=self.operating_point, maps=self.maps)
+            prediction = predictor.predict(
+                upload.data, operating_point=self.query.operating_point, maps=self.query.maps, gate=self.gate
+            )
             answer = encode_prediction(
                 prediction, predictor.manifest, filename=upload.filename, prevalence=predictor.prevalence
             )
-            return Predicted(answer, prediction.seconds, prediction.decision.probability)
+            return Predicted(answer, prediction.seconds, prediction.decision.probability, prediction.gate)
 
         return work
 
 
-def read_query(query_string: bytes, predictor: Predictor) -> tuple[MapKind, str]:
+def read_query(query_string: bytes, predictor: Predictor) -> Query:
     """Read the parameters strictly: a caller may rely on one that is ignored.
 
     Raises:
         InvalidParameter: one is unknown, repeated, or has another value than the accepted.
     """
     if not query_string:
-        return "none", predictor.point(None)
+        return Query("none", predictor.point(None), gate_is_on=True)
     items = QueryParams(query_string).multi_items()
     query = dict(items)
     accepted = ", ".join(PARAMETERS)
@@ -148,7 +168,9 @@ def read_query(query_string: bytes, predictor: Predictor) -> tuple[MapKind, str]
     maps = next((kind for kind in MAP_KINDS if kind == wanted), None)
     if maps is None:
         raise InvalidParameter(f"activation_maps: expected one of {', '.join(MAP_KINDS)}. Received another.")
-    return maps, predictor.point(query.get("operating_point"))
+    if (gate := query.get("gate", "on")) not in ("on", "off"):
+        raise InvalidParameter("gate: expected on or off. Received another.")
+    return Query(maps, predictor.point(query.get("operating_point")), gate_is_on=gate == "on")
 
 
 def _declared_length(request: Request) -> int | None:

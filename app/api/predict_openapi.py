@@ -17,6 +17,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "A name from the model's operating points (see /model); unset: its default.",
         "schema": {"type": "string"},
     },
+    "gate": {
+        "description": "Whether to assess that the film lies in the model's domain; off is for research.",
+        "schema": {"type": "string", "enum": ["on", "off"], "default": "on"},
+    },
 }
 
 # A ramp of gray, 64 pixels a side.

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.inference.explain import ActivationMap as Plot
 from app.inference.manifest import Manifest
 from app.inference.predictor import FilmPrediction
-from app.names import Label
+from app.names import GateMode, Label
 from app.notice import Notice
 
 
@@ -42,6 +42,14 @@ class ActivationMap(BaseModel):
     bias: float | None = Field(description="with `values` it sums to the logit, where the method is exact")
 
 
+class GateAnswer(BaseModel):
+    """Whether the film lies in the model's domain; `reason` where it does not and one is recognised."""
+
+    mode: GateMode
+    verdict: Literal["usual", "unusual", "unknown"]
+    reason: str | None
+
+
 class Prediction(BaseModel):
     """The answer to one film."""
 
@@ -53,6 +61,7 @@ class Prediction(BaseModel):
     refer: bool = Field(description="true where the model abstains: ask a human")
     warnings: list[Notice]
     filename: str | None
+    gate: GateAnswer
     model: ModelIdentity
     activation_maps: list[ActivationMap]
     prevalence: float | None = Field(default=None, description="only where the service was set to a site's own")
@@ -124,7 +133,7 @@ def encode_prediction(
     predicted: FilmPrediction, manifest: Manifest, *, filename: str | None, prevalence: float | None = None
 ) -> bytes:
     """Return a `Prediction` as JSON; without `prevalence` where None is given."""
-    decision = predicted.decision
+    decision, gate = predicted.decision, predicted.gate
     prediction = Prediction(
         label=decision.label,
         probability=round(decision.probability, 6),
@@ -132,6 +141,7 @@ def encode_prediction(
         refer=decision.refer,
         warnings=list(predicted.warnings),
         filename=filename,
+        gate=GateAnswer(mode=gate.mode, verdict=gate.verdict, reason=gate.reason),
         model=ModelIdentity(**identify(manifest)),
         activation_maps=[_map_of(plot) for plot in predicted.maps],
         **({} if prevalence is None else {"prevalence": prevalence}),

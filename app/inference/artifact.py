@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from app.errors import ArtifactRefused, ModelNotFound
 from app.inference.engine import Engine
 from app.inference.engines import open_engine
+from app.inference.gate import GATE_FILE
 from app.inference.golden import check_golden
 from app.inference.manifest import Manifest
 from app.names import DEFAULT_ENGINE, EngineName
@@ -93,11 +94,13 @@ def open_verified(entry: Entry, engine_name: EngineName = DEFAULT_ENGINE) -> Eng
         ArtifactRefused: something does not fit; in one line.
         ModelError: the engine is not installed.
     """
+    digests = entry.manifest.sha256
     for name, expected, found in (
-        ("model.keras", entry.manifest.sha256.model_keras, hash_file(entry.folder / "model.keras")),
-        ("serving", entry.manifest.sha256.serving, hash_folder(entry.folder / "serving")),
+        ("model.keras", digests.model_keras, hash_file(entry.folder / "model.keras")),
+        ("serving", digests.serving, hash_folder(entry.folder / "serving")),
+        (GATE_FILE, digests.gate, hash_file(entry.folder / GATE_FILE) if digests.gate else None),
     ):
-        if found != expected:
+        if expected is not None and found is not None and found != expected:
             raise ArtifactRefused(
                 f"{entry.label}: expected {name} with sha256 {expected[:12]}…. Received {found[:12]}…."
             )

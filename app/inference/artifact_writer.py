@@ -18,6 +18,7 @@ from app.inference.artifact import DEFAULT_FILE, Entry, hash_file, hash_folder, 
 from app.inference.calibration import Calibration
 from app.inference.engine import Films
 from app.inference.engines import open_engine
+from app.inference.gate import GATE_FILE, read_gate
 from app.inference.golden import compute_golden
 from app.inference.manifest import Digests, EntryName, Manifest, ManifestDraft
 from app.names import DEFAULT_ENGINE
@@ -75,12 +76,17 @@ def finish_entry(staged: StagedEntry, draft: ManifestDraft, golden_films: Films)
     weights = hash_file(staged.folder / "model.keras")
     calibration = Calibration(**draft.calibration.model_dump(), weights_sha256=weights)
     engine = open_engine(DEFAULT_ENGINE, staged.folder, draft.maps)
-    golden = compute_golden(golden_films, engine, calibration)
+    gate = read_gate(staged.folder, draft.gate)
+    golden = compute_golden(golden_films, engine, calibration, gate)
     manifest = Manifest(
         name=staged.name,
         version=staged.version,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        sha256=Digests(model_keras=weights, serving=hash_folder(staged.folder / "serving")),
+        sha256=Digests(
+            model_keras=weights,
+            serving=hash_folder(staged.folder / "serving"),
+            gate=gate and hash_file(staged.folder / GATE_FILE),
+        ),
         calibration=calibration,
         **{key: value for key, value in draft if key != "calibration"},
     )

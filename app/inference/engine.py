@@ -20,13 +20,15 @@ class Maps:
     """Logits and maps of N films, float32.
 
     `cam` (N, rows, columns), in logits, and `cam_bias` (N,) sum to the logit, or are None where the head has no such
-    form. `layers`: activations (N, rows, columns, channels) by layer name.
+    form. `layers`: activations (N, rows, columns, channels) by layer name. `channel_means`: (N, K), see `MapsSpec`;
+    None where the model has no gate.
     """
 
     logits: Floats
     cam: Floats | None
     cam_bias: Floats | None
     layers: dict[str, Floats]
+    channel_means: Floats | None = None
 
 
 class Engine(Protocol):
@@ -43,7 +45,7 @@ class Engine(Protocol):
         ...
 
     def maps(self, films: Films, *, cam: bool, layers: bool) -> Maps:
-        """Return logits and the wanted maps; others are None or empty."""
+        """Return logits, channel means and the wanted maps; others are None or empty."""
         ...
 
 

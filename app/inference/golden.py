@@ -13,20 +13,24 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from app.errors import ArtifactRefused
 from app.inference.calibration import Calibration
 from app.inference.engine import Engine, Films
+from app.inference.gate import Gate, read_gate
 from app.inference.manifest import Manifest
 
 LOGIT_TOLERANCE = 1e-3
 PROBABILITY_TOLERANCE = 1e-4
+GATE_TOLERANCE = 1e-3
+"""Of the gate's distance, in proportion."""
 
 
 class GoldenFilm(BaseModel):
-    """A film as base64 PNG, and its answer when the network was saved."""
+    """A film as base64 PNG, and its answer when the network was saved; `gate_distance` where the model has a gate."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     png: str
     logit: FiniteFloat
     probability: float = Field(ge=0, le=1)
+    gate_distance: FiniteFloat | None = None
 
 
 class Golden(BaseModel):
@@ -37,14 +41,32 @@ class Golden(BaseModel):
     films: list[GoldenFilm] = Field(min_length=1)
 
 
-def compute_golden(films: Films, engine: Engine, calibration: Calibration) -> Golden:
+def compute_golden(films: Films, engine: Engine, calibration: Calibration, gate: Gate | None) -> Golden:
     """Return uint8 films (N, height, width) with their answers."""
     return Golden(
         films=[
-            GoldenFilm(png=_encode_png(film), logit=logit, probability=calibration.probability(logit))
-            for film, logit in zip(films, engine.logits(films).tolist(), strict=True)
+            GoldenFilm(
+                png=_encode_png(film),
+                logit=logit,
+                probability=calibration.probability(logit),
+                gate_distance=distance,
+            )
+            for film, logit, distance in zip(
+                films, engine.logits(films).tolist(), _measure_distances(films, engine, gate), strict=True
+            )
         ]
     )
+
+
+def _measure_distances(films: Films, engine: Engine, gate: Gate | None) -> list[float | None]:
+    """Return how far the gate finds each film; drawn films lie far outside, and none is refused for it."""
+    if gate is None:
+        return [None] * len(films)
+    means = engine.maps(films, cam=False, layers=False).channel_means
+    if means is None:
+        raise ArtifactRefused("Expected a serving graph with the channel means that its gate reads. It has none.")
+    distances: list[float | None] = gate.reference.distance(means).tolist()
+    return distances
 
 
 def check_golden(path: Path, manifest: Manifest, engine: Engine) -> None:
@@ -73,6 +95,15 @@ def check_golden(path: Path, manifest: Manifest, engine: Engine) -> None:
             raise ArtifactRefused(
                 f"{manifest.label}: a golden film should give logit {film.logit:.4f} and probability "
                 f"{film.probability:.5f}; the {engine.name} engine gives {logit:.4f} and {probability:.5f}."
+            )
+    gate = read_gate(path.parent, manifest.gate)
+    for film, distance in zip(golden.films, _measure_distances(films, engine, gate), strict=True):
+        if distance is None:
+            break
+        if film.gate_distance is None or not abs(distance - film.gate_distance) <= GATE_TOLERANCE * film.gate_distance:
+            raise ArtifactRefused(
+                f"{manifest.label}: a golden film should lie at {film.gate_distance} from the films of the training; "
+                f"the {engine.name} engine and the gate give {distance:.4f}."
             )
     _check_maps(manifest, engine, films[:1])
 

@@ -106,7 +106,7 @@ def has_pixels(tensor: Tensor) -> bool:
 
 
 class NetworkWithMaps(keras.Model):  # type: ignore[misc]  # Keras ships no types
-    """A network with outputs [logit, cam, cam_bias, *layers], or [logit, *layers]."""
+    """A network with outputs [logit, cam, cam_bias, *layers, channel_means], without what `maps` does not name."""
 
     def __init__(self, network: Network, maps: MapsSpec) -> None:
         super().__init__(name="network_with_maps")
@@ -115,6 +115,11 @@ class NetworkWithMaps(keras.Model):  # type: ignore[misc]  # Keras ships no type
             raise ArtifactRefused("Expected a network whose logit can be attributed to its feature maps. It cannot.")
         hidden = [] if head is None else [head.features, *head.hidden]
         layers = [network.get_layer(name).output for name in maps.layers]
+        if maps.channel_means:
+            averaged = [
+                keras.layers.GlobalAveragePooling2D()(network.get_layer(name).output) for name in maps.channel_means
+            ]
+            layers.append(keras.layers.Concatenate()(averaged))
         self._head, self._hidden = head, len(hidden)
         self.taps = keras.Model(network.inputs, [network.get_layer("logit").output, *hidden, *layers])
 

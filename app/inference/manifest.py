@@ -7,7 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from app.imaging.preprocess import ResizeRule
 from app.inference.calibration import AbstentionBand, Calibration, CalibrationDraft
+from app.inference.gate import GateSpec
 from app.inference.metrics_record import Metrics
 from app.inference.record import OrEmpty
 from app.inference.training_record import ImportedTraining, Training, TrainingData
@@ -28,7 +30,7 @@ class InputSpec(_Strict):
 
     width: int = Field(gt=0, le=4096)
     height: int = Field(gt=0, le=4096)
-    resize: str
+    resize: ResizeRule
 
 
 class CamSpec(_Strict):
@@ -40,17 +42,22 @@ class CamSpec(_Strict):
 
 
 class MapsSpec(_Strict):
-    """Maps that the serving graph gives beside the logit; without `cam`: by occlusion."""
+    """What the serving graph gives beside the logit; without `cam`, maps are made by occlusion.
+
+    `channel_means` are the layers whose channel means, one after the other, the gate reads.
+    """
 
     layers: list[str] = []
     cam: CamSpec | None = None
+    channel_means: list[str] = []
 
 
 class Digests(_Strict):
-    """sha256 of the network's two forms, which binds them."""
+    """sha256 of the network's two forms, which binds them, and of `gate.npz`, where there is one."""
 
     model_keras: Sha256 = Field(alias="model.keras")
     serving: Sha256
+    gate: Sha256 | None = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -64,6 +71,7 @@ class _Described(_Strict):
     default_operating_point: str
     refer_band: AbstentionBand | None = None
     maps: MapsSpec
+    gate: GateSpec | None = None
     training_data: OrEmpty[TrainingData]
     training: OrEmpty[Training | ImportedTraining]
     metrics: OrEmpty[Metrics]
@@ -97,6 +105,8 @@ class Manifest(_Described, _Identified):
             raise ValueError(f"the default operating point {self.default_operating_point!r} is not among the points")
         if self.calibration.weights_sha256 != self.sha256.model_keras:
             raise ValueError("the calibration was fitted for other weights than these")
+        if (self.gate is None) != (self.sha256.gate is None) or (self.gate and not self.maps.channel_means):
+            raise ValueError("expected a gate with its digest and with channel means to read, or neither")
         band = self.refer_band
         if band is not None and not (math.isfinite(band.low) and math.isfinite(band.high) and band.low <= band.high):
             raise ValueError(f"expected a refer band from low to high. Received {band.low} to {band.high}")

@@ -61,13 +61,15 @@ class OpenVINOEngine:
         """See `Engine.maps`."""
         cam = cam and self._maps.cam is not None
         names = self._maps.layers if layers else []
-        outputs = ("logit", *(("cam", "cam_bias") if cam else ()), *(f"layer:{name}" for name in names))
+        means = ("channel_means",) if self._maps.channel_means else ()
+        outputs = ("logit", *means, *(("cam", "cam_bias") if cam else ()), *(f"layer:{name}" for name in names))
         answers = dict(zip(outputs, self._infer(films, outputs), strict=True))
         return Maps(
             logits=check_rows(films, answers["logit"]),
             cam=answers.get("cam"),
             cam_bias=answers["cam_bias"].reshape(-1) if cam else None,
             layers={name: answers[f"layer:{name}"] for name in names},
+            channel_means=answers.get("channel_means"),
         )
 
     def _infer(self, films: Films, outputs: tuple[str, ...]) -> list[Floats]:

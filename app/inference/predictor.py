@@ -5,21 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Literal, get_args
 
 import numpy as np
 
-from app.errors import ArtifactRefused, InvalidParameter
+from app.errors import InvalidParameter
 from app.imaging.formats import DEFAULT_MAX_PIXELS
-from app.imaging.preprocess import RESIZE_RULE, inspect_film, load_film
+from app.imaging.preprocess import inspect_film, load_film
 from app.inference.artifact import Entry, find_entry, open_verified
 from app.inference.calibration import Decision, decide
-from app.inference.engine import Engine, Films
+from app.inference.engine import Engine, Films, Maps
 from app.inference.explain import ActivationMap, occlude, plot_cam, plot_layer
-from app.names import DEFAULT_ENGINE, EngineName
+from app.inference.gate import Passage, pass_gate, read_gate
+from app.names import DEFAULT_ENGINE, EngineName, GateMode
 from app.notice import Notice
 
 MapKind = Literal["none", "cam", "layers", "all"]
@@ -35,6 +36,7 @@ class FilmPrediction:
 
     decision: Decision
     logit: float
+    gate: Passage
     warnings: tuple[Notice, ...]
     maps: tuple[ActivationMap, ...]
     seconds: dict[str, float] = field(default_factory=dict)
@@ -46,14 +48,11 @@ class Predictor:
     def __init__(
         self, entry: Entry, engine: Engine, *, max_pixels: int = DEFAULT_MAX_PIXELS, prevalence: float | None = None
     ) -> None:
-        if entry.manifest.input.resize != RESIZE_RULE:
-            raise ArtifactRefused(
-                f"{entry.label}: expected the resize rule {RESIZE_RULE}. Received {entry.manifest.input.resize}."
-            )
         self.entry = entry
         self.manifest = entry.manifest
         self.engine = engine
         self.prevalence = prevalence
+        self.gate = read_gate(entry.folder, entry.manifest.gate)
         self._max_pixels = max_pixels
         self._one_large_film = threading.Lock()
 
@@ -70,11 +69,13 @@ class Predictor:
             raise InvalidParameter(f"operating_point: expected one of {', '.join(points)}. Received another.")
         return wanted
 
-    def predict(self, data: bytes, *, operating_point: str, maps: MapKind = "none") -> FilmPrediction:
+    def predict(
+        self, data: bytes, *, operating_point: str, maps: MapKind = "none", gate: GateMode = "refuse"
+    ) -> FilmPrediction:
         """Predict a JPEG or PNG at one of the model's operating points.
 
         Raises:
-            ImageError: see `app.imaging.preprocess`.
+            ImageError: see `app.imaging.preprocess`; `UnsuitableImage` also where the gate refuses.
         """
         seconds: dict[str, float] = {}
         with _timed(seconds, "decode"):
@@ -82,13 +83,15 @@ class Predictor:
             header = inspect_film(data, max_pixels=self._max_pixels)
             # Two of the largest at once need more memory than a container should have.
             with self._one_large_film if header.decoded_bytes > LARGE_FILM_BYTES else nullcontext():
-                film = load_film(data, header, width=width, height=height)
-        if maps == "none":
-            with _timed(seconds, "infer"):
-                logit = float(self.engine.logits(film.pixels[np.newaxis])[0])
-            plots: tuple[ActivationMap, ...] = ()
-        else:
-            logit, plots = self._explain(film.pixels, maps, seconds)
+                film = load_film(data, header, width=width, height=height, rule=self.manifest.input.resize)
+        with _timed(seconds, "infer"):
+            found = self._compute(film.pixels, maps, reads_gate=self.gate is not None and gate != "off")
+            passage = pass_gate(self.gate, gate, film.pixels, found.channel_means)
+        plots: tuple[ActivationMap, ...] = ()
+        if maps != "none":
+            with _timed(seconds, "explain"):
+                plots = self._plot(film.pixels, maps, found)
+        logit = float(found.logits[0])
         decision = decide(
             logit,
             calibration=self.manifest.calibration,
@@ -98,26 +101,28 @@ class Predictor:
             refer_band=self.manifest.refer_band,
             prevalence=self.prevalence,
         )
-        return FilmPrediction(decision, logit, (*film.warnings, *self.manifest.notices), plots, seconds)
+        if passage.verdict == "unusual":
+            decision = replace(decision, refer=True)
+        warnings = (*film.warnings, *passage.warnings, *self.manifest.notices)
+        return FilmPrediction(decision, logit, passage, warnings, plots, seconds)
 
-    def _explain(
-        self, film: Films, kind: MapKind, seconds: dict[str, float]
-    ) -> tuple[float, tuple[ActivationMap, ...]]:
-        wants_cam, wants_layers = kind in ("cam", "all"), kind in ("layers", "all")
-        with _timed(seconds, "infer"):
-            maps = self.engine.maps(film[np.newaxis], cam=wants_cam, layers=wants_layers)
-        logit = float(maps.logits[0])
+    def _compute(self, film: Films, kind: MapKind, *, reads_gate: bool) -> Maps:
+        if kind == "none" and not reads_gate:
+            return Maps(self.engine.logits(film[np.newaxis]), None, None, {})
+        return self.engine.maps(film[np.newaxis], cam=kind in ("cam", "all"), layers=kind in ("layers", "all"))
+
+    def _plot(self, film: Films, kind: MapKind, maps: Maps) -> tuple[ActivationMap, ...]:
         plots: list[ActivationMap] = []
-        with _timed(seconds, "explain"):
-            spec = self.manifest.maps.cam
-            if wants_cam and spec is not None and maps.cam is not None and maps.cam_bias is not None:
-                bias = round(float(maps.cam_bias[0]), 6) if spec.exact else None
-                plots.append(plot_cam(film, maps.cam[0], method=spec.method, layer=spec.layer, bias=bias))
-            elif wants_cam:
-                cam = occlude(self.engine, film)
-                plots.append(plot_cam(film, cam, method="occlusion (Zeiler and Fergus 2014)", layer=None, bias=None))
-            plots.extend(plot_layer(name, activations[0]) for name, activations in maps.layers.items())
-        return logit, tuple(plots)
+        wants_cam = kind in ("cam", "all")
+        spec = self.manifest.maps.cam
+        if wants_cam and spec is not None and maps.cam is not None and maps.cam_bias is not None:
+            bias = round(float(maps.cam_bias[0]), 6) if spec.exact else None
+            plots.append(plot_cam(film, maps.cam[0], method=spec.method, layer=spec.layer, bias=bias))
+        elif wants_cam:
+            cam = occlude(self.engine, film)
+            plots.append(plot_cam(film, cam, method="occlusion (Zeiler and Fergus 2014)", layer=None, bias=None))
+        plots.extend(plot_layer(name, activations[0]) for name, activations in maps.layers.items())
+        return tuple(plots)
 
 
 def open_predictor(

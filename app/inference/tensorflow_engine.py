@@ -50,12 +50,14 @@ class TensorFlowEngine:
         """See `Engine.maps`."""
         logit, *rest = (np.asarray(output) for output in self._full(_as_input(films)))
         has_cam = self._maps.cam is not None
+        means = rest.pop() if self._maps.channel_means else None
         layer_outputs = rest[2:] if has_cam else rest
         return Maps(
             logits=check_rows(films, logit),
             cam=rest[0] if cam and has_cam else None,
             cam_bias=rest[1] if cam and has_cam else None,
             layers=dict(zip(self._maps.layers, layer_outputs, strict=True)) if layers else {},
+            channel_means=means,
         )
 
 

@@ -30,7 +30,7 @@ def test_a_form_gets_the_whole_answer(client: httpx.Client, tiny_store: Path) ->
 
     assert response.status_code == 200
     assert list(answer) == [
-        "class", "probability", "operating_point", "refer", "warnings", "filename", "model", "activation_maps",
+        "class", "probability", "operating_point", "refer", "warnings", "filename", "gate", "model", "activation_maps",
     ]  # fmt: skip
     assert answer["class"] in ("NORMAL", "PNEUMONIA")
     assert answer["refer"] is False
@@ -141,7 +141,7 @@ def test_a_colour_picture_is_read_with_a_warning(client: httpx.Client) -> None:
     colour[..., 2] = 200
     warnings = client.post("/predict", content=encode(colour, ".png")).json()["warnings"]
 
-    assert [warning["code"] for warning in warnings] == ["colour-image"]
+    assert [warning["code"] for warning in warnings] == ["colour-image", "no-gate"]
     assert warnings[0]["detail"].endswith(".")
 
 

@@ -263,5 +263,7 @@ def test_a_manifest_comes_back_as_it_was_written(tiny_store: Path) -> None:
     entry = find_entry(tiny_store, "dense")
     text = (entry.folder / "model.json").read_text()
     assert Manifest.model_validate_json(text) == entry.manifest
-    assert set(json.loads(text)["sha256"]) == {"model.keras", "serving"}
+    digests = json.loads(text)["sha256"]
+    assert set(digests) == {"model.keras", "serving", "gate"}
+    assert digests["gate"] is None
     assert Entry(entry.folder, entry.manifest).label == "dense/1"
