@@ -56,6 +56,16 @@ def train(
         Path | None,
         typer.Option(help="The network of `train-lungs`, for --sources. Default: none."),
     ] = None,
+    test_sources: Annotated[
+        Path | None,
+        typer.Option(help="A table as --sources, of films to measure once, when all is chosen. Default: none."),
+    ] = None,
+    unsuitable: Annotated[
+        Path | None,
+        typer.Option(
+            help="Images that are no chest films, one subfolder a kind, to measure the gate on. Default: none."
+        ),
+    ] = None,
     validation_share: ShareOption = 0.15,
     seed: Annotated[int, typer.Option(min=0, help="Seeds split, weights, order and augmentation.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="How long to train. By default the recipe's.")] = None,
@@ -86,6 +96,8 @@ def train(
             test=test,
             sources=sources,
             lungs=lungs,
+            test_sources=test_sources,
+            unsuitable=unsuitable,
             validation_share=validation_share,
             seed=seed,
             epochs=epochs,

@@ -17,10 +17,13 @@ from training.data.layout import download_kaggle, expect_both_classes, make_writ
 from training.data.listing import Listing, list_films
 from training.data.patient_table import PatientTable, read_patient_table
 from training.data.patients import group_by_patient
+from training.data.source_table import read_source_table
+from training.data.sources import SourceFilms, read_source_films
 from training.fitting.fit import fit
 from training.fitting.sources import FurtherFilms, LungNetwork, open_lung_network, read_further
 from training.networks.recipes import RECIPES, Recipe
 from training.publishing.finish import HeldOutTest, finish
+from training.publishing.gate_films import collect_gate_films
 from training.publishing.run_record import find_finished
 
 
@@ -37,6 +40,8 @@ class TrainOptions:
         test: films of the held-out test evaluation.
         sources: a CSV of films beside those of `data`, see `source_table`; needs `lungs`.
         lungs: a lung network, as `pneumoserve train-lungs` saves it.
+        test_sources: a CSV as `sources`, of films of the held-out test evaluation.
+        unsuitable: a folder of images that are no chest films, one subfolder a kind, to measure the gate on.
         validation_share: proportion of training films.
         seed: of split, weights, order and augmentation.
         epochs: passes over the films.
@@ -52,6 +57,8 @@ class TrainOptions:
     test: Path | None = None
     sources: Path | None = None
     lungs: Path | None = None
+    unsuitable: Path | None = None
+    test_sources: Path | None = None
     validation_share: float = 0.15
     seed: int = 1
     epochs: int | None = None
@@ -119,6 +126,10 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
         store=options.store,
         command=command,
         test=_read_test(options, recipe, listing, table, console) if listing is not None else None,
+        gate=collect_gate_films(
+            recipe, dataset, source, further.films if further else None, options.unsuitable, options.seed
+        ),
+        test_sources=_read_test_sources(options, console),
         console=console,
     )
 
@@ -143,16 +154,16 @@ def _read_dataset(
     Returns:
         the folder's films; those of validation at `source_side`, where it is set; and training films of the sources.
     """
-    size, side = {"width": recipe.width, "height": recipe.height}, recipe.source_side
+    size, source_size = recipe.sizes
     dataset = read_dataset(
         download_kaggle() if options.data == "kaggle" else Path(options.data),
-        **({"width": side, "height": side} if side else size),
+        **(source_size or size),
         patients=table,
         proportion=options.validation_share,
         seed=options.seed,
         console=console,
     )
-    if not side:
+    if source_size is None:
         return dataset, None, None
     further = None
     if options.sources and lungs and recipe.sources:
@@ -161,6 +172,11 @@ def _read_dataset(
     # The service shrinks at once, not by way of `source_side`.
     validation = read_again(dataset.folder, dataset.validation, **size, console=console)
     return replace(dataset, validation=validation), dataset.validation, further
+
+
+def _read_test_sources(options: TrainOptions, console: Console) -> SourceFilms | None:
+    table = options.test_sources
+    return read_source_films(table.parent, read_source_table(table), console) if table else None
 
 
 def _list_test(folder: Path, table: PatientTable | None) -> Listing:
@@ -174,9 +190,9 @@ def _list_test(folder: Path, table: PatientTable | None) -> Listing:
 def _read_test(
     options: TrainOptions, recipe: Recipe, listing: Listing, table: PatientTable | None, console: Console
 ) -> HeldOutTest:
-    films = read_listed(listing, width=recipe.width, height=recipe.height, console=console)
-    side = recipe.source_side
-    source = read_again(listing.folder, films, width=side, height=side, console=console) if side else None
+    size, source_size = recipe.sizes
+    films = read_listed(listing, **size, console=console)
+    source = read_again(listing.folder, films, **source_size, console=console) if source_size else None
     return HeldOutTest(_show(str(options.test)), films, group_by_patient(films.paths, table, listing.folder), source)
 
 
@@ -192,6 +208,8 @@ def describe_command(options: TrainOptions, recipe: Recipe) -> str:
     words += ["--test", _show(str(options.test))] if options.test else []
     words += ["--sources", _show(str(options.sources))] if options.sources else []
     words += ["--lungs", _show(str(options.lungs))] if options.lungs else []
+    words += ["--test-sources", _show(str(options.test_sources))] if options.test_sources else []
+    words += ["--unsuitable", _show(str(options.unsuitable))] if options.unsuitable else []
     return shlex.join(words)
 
 

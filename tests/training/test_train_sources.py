@@ -9,28 +9,34 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import pytest
 from rich.console import Console
 
 from app.errors import PneumoServeError
 from app.inference.artifact import find_entry
+from app.inference.predictor import open_predictor
+from tests.conftest import encode
 from tests.drawn import write_kaggle_layout
 from tests.training.drawn_sources import write_sources
 from tests.training.tiny import TINY
 from training.augmentation.acquisition import AcquisitionAugmentation
 from training.augmentation.style import StyleTransfer
 from training.networks.lungs import build_lung_network
+from training.networks.pneumonet import build_pneumonet
 from training.networks.recipes import SourceRecipe
 from training.train import TrainOptions, train
 
 RECIPE = replace(
     TINY,
+    build=lambda height, width: build_pneumonet(height, width, stages=((4, 1), (8, 1))),
     augmentation=AcquisitionAugmentation(width=64, height=64),
     style_transfer=StyleTransfer(),
     source_side=224,
     mixup=0.2,
     smoothing=0.05,
-    sources=SourceRecipe(epochs=2, films_an_epoch=24),
+    has_gate=True,
+    sources=SourceRecipe(epochs=2, films_an_epoch=24, small_side=48, small_proportion=0.5),
 )
 
 
@@ -60,6 +66,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         folder / "runs",
         sources=table,
         lungs=folder / "lungs.keras",
+        test_sources=table,
+        unsuitable=write_noise(folder / "unsuitable"),
         validation_share=0.25,
         batch_size=8,
     )
@@ -77,6 +85,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     console = Console(record=True, file=io.StringIO(), width=200)
     entry = train(options, RECIPE, console)
     return Trained(options, json.loads((entry / "model.json").read_text()), console.export_text())
+
+
+def write_noise(folder: Path) -> Path:
+    """Write six images of noise."""
+    (folder / "noise").mkdir(parents=True)
+    for seed in range(6):
+        noise = np.random.default_rng(seed).integers(0, 256, (90, 90), dtype=np.uint8)
+        (folder / "noise" / f"{seed}.png").write_bytes(encode(noise, ".png"))
+    return folder
 
 
 def test_a_killed_training_resumes(trained: Trained) -> None:
@@ -110,6 +127,42 @@ def test_the_entry_records_how_films_were_sampled_and_changed(trained: Trained) 
     amounts = {name: sampling[name] for name in ("films_an_epoch", "p_child", "p_lungs", "child_p_swapped")}
     assert amounts == {"films_an_epoch": 24, "p_child": 0.5, "p_lungs": 0.5, "child_p_swapped": 0.3}
     assert "--sources sources.csv --lungs lungs.keras" in trained.content["training"]["command"]
+
+
+def test_the_entry_has_a_gate_and_its_rates(trained: Trained) -> None:
+    """Of every population, of what was made unsuitable, and of both halves of the other images."""
+    predictor = open_predictor(trained.options.store, "tiny-cnn")
+    assert predictor.gate is not None
+    assert predictor.gate.spec.populations == [
+        "NORMAL",
+        "PNEUMONIA",
+        "adult, here, NORMAL",
+        "adult, there, PNEUMONIA",
+    ]
+    rates = trained.content["metrics"]["gate"]
+    assert "NORMAL, unperturbed" in rates["false_alarms"]
+    assert {"inverted", "blank", "noise"} <= set(rates["detection"])
+    assert [rates[part]["noise"]["images"] for part in ("detection", "held_out")] == [3, 3]
+
+
+def test_further_sources_are_measured_apart(trained: Trained) -> None:
+    """Those of validation, and those of the held-out test evaluation; each with the gate's proportion."""
+    metrics = trained.content["metrics"]
+    assert {part["source"] for part in metrics["sources"]} <= {"here", "there"}
+    tested = {part["source"]: part for part in metrics["test_sources"] if not part["view"]}
+    assert {name: part["films"] for name, part in tested.items()} == {
+        "here": {"NORMAL": 8, "PNEUMONIA": 0},
+        "there": {"NORMAL": 0, "PNEUMONIA": 8},
+    }
+    assert all(0 <= part["gate_flagged"] <= 1 for part in tested.values())
+    command = trained.content["training"]["command"]
+    assert "--test-sources sources.csv --unsuitable unsuitable" in command
+
+
+def test_the_terms_of_the_weights_stand_in_the_entry(trained: Trained) -> None:
+    """With each source."""
+    text = (trained.options.store / "tiny-cnn" / "1" / "LICENSE.md").read_text()
+    assert "| here | CC0 |" in text
 
 
 def test_the_record_is_read_again(trained: Trained) -> None:

@@ -12,6 +12,7 @@ from training.data.films import Films
 from training.fitting.batches import FilmBatches, SourceBatches
 from training.fitting.callbacks import KeepEpochs, Plateau, ShowProgress, open_progress
 from training.fitting.checkpoints import EpochMetrics, RunFolder, Settings
+from training.fitting.phases import plan_phases, resize_films, resize_network, resize_recipe
 from training.fitting.sources import FurtherFilms, build_pool
 from training.networks.recipes import Recipe
 
@@ -69,32 +70,39 @@ def fit(
     folder = RunFolder(runs, settings)
     keras.utils.set_random_seed(seed)
     model, history = folder.restore(), folder.history()
+    phases = plan_phases(recipe, epochs, has_sources=further is not None)
     if model is None:
-        model = recipe.build(recipe.height, recipe.width)
+        model = recipe.build(phases[0].height, phases[0].width)
         films_an_epoch = recipe.sources.films_an_epoch if further and recipe.sources else len(training)
         steps = epochs * -(-films_an_epoch // batch_size)
         model.compile(optimizer=recipe.optimizer(steps), loss="binary_crossentropy", metrics=["accuracy"])
     else:
         console.print(f"Resuming after epoch {len(history)} of {epochs} ({folder.path}).")
     if len(history) < epochs:
-        batches: FilmBatches | SourceBatches
-        if further is None:
-            batches = FilmBatches(training, batch_size, seed=seed, epoch=len(history), recipe=recipe)
-        else:
-            pool = build_pool(training, further)
-            batches = SourceBatches(pool, batch_size, seed=seed, epoch=len(history), recipe=recipe)
+        pool = build_pool(training, further) if further is not None else None
         with open_progress(console) as progress:
-            plateau = [Plateau(history)] if reduce_lr else []
-            show = ShowProgress(history, epochs, batches, progress, is_blended=recipe.is_blended)
-            model.fit(
-                batches,
-                validation_data=FilmBatches(validation, batch_size, seed=seed, recipe=None),
-                initial_epoch=len(history),
-                epochs=epochs,
-                shuffle=False,
-                verbose=0,
-                callbacks=[*plateau, KeepEpochs(folder, history), show],
-            )
+            for phase in phases:
+                if len(history) >= phase.until:
+                    continue
+                model = resize_network(model, recipe, phase)
+                sized = resize_recipe(recipe, phase)
+                batches: FilmBatches | SourceBatches
+                if pool is None:
+                    batches = FilmBatches(training, batch_size, seed=seed, epoch=len(history), recipe=sized)
+                else:
+                    batches = SourceBatches(pool, batch_size, seed=seed, epoch=len(history), recipe=sized)
+                plateau = [Plateau(history)] if reduce_lr else []
+                show = ShowProgress(history, epochs, batches, progress, is_blended=recipe.is_blended)
+                shown = resize_films(validation, phase)
+                model.fit(
+                    batches,
+                    validation_data=FilmBatches(shown, batch_size, seed=seed, recipe=None),
+                    initial_epoch=len(history),
+                    epochs=phase.until,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[*plateau, KeepEpochs(folder, history), show],
+                )
     if model.optimizer.use_ema:
         # As `model.fit` does, which a run resumed after its last epoch never calls.
         model.optimizer.finalize_variable_values(model.trainable_variables)

@@ -12,13 +12,15 @@ from keras.optimizers import AdamW, Optimizer, RMSprop
 from keras.optimizers.schedules import CosineDecay
 from numpy.typing import NDArray
 
+from app.imaging.preprocess import DEFAULT_RESIZE_RULE, ResizeRule
+from app.inference.manifest import InputSpec
 from app.notice import Notice
 from training.augmentation.acquisition import AcquisitionAugmentation
 from training.augmentation.affine import AffineAugmentation
 from training.augmentation.localisation import Localisation
 from training.augmentation.source_pool import SourceSampling
 from training.augmentation.style import StyleTransfer
-from training.data.films import SOURCE_SIDE
+from training.data.films import SOURCE_SIDE, InputSize, input_size
 from training.networks.article import build_article
 from training.networks.pneumonet import build_pneumonet
 
@@ -51,16 +53,21 @@ class SourceRecipe:
         films_an_epoch: between two checkpoints.
         sampling: of population, form, source and style.
         localisation: of every sampled film, before style transfer and augmentation.
+        small_side: pixels a side of the films of the first epochs; None: all are of the network's size.
+        small_proportion: of the epochs that see such films.
     """
 
     epochs: int
     films_an_epoch: int = 12_800
     sampling: SourceSampling = field(default_factory=SourceSampling)
     localisation: Localisation = field(default_factory=Localisation)
+    small_side: int | None = None
+    small_proportion: float = 0.0
 
     def describe(self) -> dict[str, float]:
         """Return the probabilities, for the run's settings and `model.json`."""
-        return {"films_an_epoch": self.films_an_epoch} | self.sampling.describe() | self.localisation.describe()
+        small = {"small_side": self.small_side, "small_proportion": self.small_proportion} if self.small_side else {}
+        return {"films_an_epoch": self.films_an_epoch} | small | self.sampling.describe() | self.localisation.describe()
 
 
 @dataclass(frozen=True)
@@ -84,10 +91,12 @@ class Recipe:
         sources: the training with `--sources`; needs `source_side` and `augmentation`. None: the network takes none.
         width: pixels.
         height: pixels.
+        resize: rule by which films are read.
         operating_points: from `operating_points.CHOICES`.
         default_operating_point: one of them.
         calibration: `platt` is fitted on validation films; `identity` is the sigmoid of the logit.
         abstains: with an abstention band around the default operating point.
+        has_gate: whether films outside the training films' domain are refused; needs `source_side` and ReLU layers.
         intended_use: for `/model` and the card.
         notices: in every answer's warnings.
         source: for the model card.
@@ -108,13 +117,25 @@ class Recipe:
     sources: SourceRecipe | None = None
     width: int = 150
     height: int = 150
+    resize: ResizeRule = DEFAULT_RESIZE_RULE
     operating_points: tuple[str, ...] = ("half", "balanced")
     default_operating_point: str = "balanced"
     calibration: Literal["identity", "platt"] = "identity"
     abstains: bool = False
+    has_gate: bool = False
     intended_use: str = INTENDED_USE
     notices: tuple[Notice, ...] = ()
     source: str = ""
+
+    @property
+    def input(self) -> InputSpec:
+        """The network's input, for `model.json`."""
+        return InputSpec(width=self.width, height=self.height, resize=self.resize)
+
+    @property
+    def sizes(self) -> tuple[InputSize, InputSize | None]:
+        """How films are read: for the network, and at `source_side`, where it is set."""
+        return input_size(self.input), input_size(self.input, self.source_side) if self.source_side else None
 
     @property
     def is_blended(self) -> bool:
@@ -164,10 +185,17 @@ RECIPES = {
             is_balanced=True,
             mixup=0.2,
             smoothing=0.05,
-            sources=SourceRecipe(epochs=60),
+            sources=SourceRecipe(
+                epochs=24,
+                sampling=SourceSampling(p_child=0.6, p_lungs=0.4),
+                small_side=112,
+                small_proportion=0.7,
+            ),
             operating_points=("high-sensitivity", "balanced", "high-specificity"),
             calibration="platt",
             abstains=True,
+            has_gate=True,
+            resize="scaled-jpeg-squeeze-inter-area",
             intended_use=INTENDED_USE.replace("chest radiograph", "chest radiograph of a child of 1 to 5 years"),
             notices=(CHILDREN_ONLY,),
             source="this project's own residual network, trained from scratch under acquisition variation",

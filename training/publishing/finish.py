@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,18 +13,21 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from app.errors import ArtifactRefused
-from app.imaging.preprocess import RESIZE_RULE
+from app.imaging.preprocess import shrink
 from app.inference.artifact_writer import finish_entry, staged_entry
 from app.inference.engines import open_engine
-from app.inference.manifest import InputSpec, ManifestDraft, MapsSpec
-from app.inference.metrics_record import EngineAgreement, Metrics, TestEvaluation
+from app.inference.gate import GATE_FILE, Gate
+from app.inference.manifest import ManifestDraft, MapsSpec
+from app.inference.metrics_record import EngineAgreement, Metrics, SourceMetrics, TestEvaluation
 from training.data.dataset import Dataset
 from training.data.films import Films
 from training.data.patients import Grouping
+from training.data.sources import SourceFilms
 from training.evaluation.abstention import WANTED_ACCURACY
 from training.evaluation.assessment_files import write_report
 from training.evaluation.assessment_text import write_text
-from training.evaluation.decision_rule import fit_decision_rule
+from training.evaluation.by_source import measure_by_source
+from training.evaluation.decision_rule import DecisionRule, fit_decision_rule
 from training.evaluation.drift import write_validation_scores
 from training.evaluation.performance import Performance, measure_performance
 from training.evaluation.perturbation_plots import write_perturbation_plots
@@ -31,10 +35,14 @@ from training.evaluation.perturbed_sets import compute_perturbed_sets
 from training.evaluation.plots import write_learning_curves
 from training.fitting.fit import Fitted
 from training.networks.recipes import Recipe
+from training.publishing.gate import GateFilms, make_gate, measure_features
 from training.publishing.golden import draw_golden_films
 from training.publishing.run_record import record_training
 from training.publishing.serving_form import export_serving, round_weights, save_network
 from training.reports.card import write_card
+from training.reports.licence import write_licence
+
+Pixels = NDArray[np.uint8]
 
 ENGINE_TOLERANCE = 1e-3
 """Largest difference in probability between the engines on a validation film."""
@@ -63,6 +71,8 @@ def finish(
     store: Path,
     command: str,
     test: HeldOutTest | None,
+    gate: GateFilms | None = None,
+    test_sources: SourceFilms | None = None,
     console: Console,
 ) -> Path:
     """Choose calibration, operating points and abstention band; write the entry with plots and card, return its folder.
@@ -78,6 +88,8 @@ def finish(
         store: receives it.
         command: of this training.
         test: for the held-out test evaluation, after everything is chosen.
+        gate: films that the gate is made of; None: the entry has none.
+        test_sources: films of other sources, at `films.SOURCE_SIDE`, for a held-out test evaluation.
         console: for metrics.
 
     Raises:
@@ -92,19 +104,31 @@ def finish(
     validation = measure_performance(sets, rule)
     with staged_entry(store, name) as staged:
         save_network(fitted.model, staged.folder / "model.keras")
-        maps = export_serving(fitted.model, staged.folder / "serving")
+        maps = export_serving(fitted.model, staged.folder / "serving", has_gate=gate is not None)
         engines = _compare_engines(staged.folder, maps, films, validation)
+        made, gate_metrics = None, None
+        if gate is not None:
+            console.print("Fitting the gate.")
+            engine = open_engine("openvino", staged.folder, maps)
+            made, gate_metrics = make_gate(engine, gate, recipe.input, fitted.settings["seed"])
+            made.reference.save(staged.folder / GATE_FILE)
         tested = None
         if test is not None:
             tested = measure_performance(compute_perturbed_sets(network, test.films, test.source, test.patients), rule)
+        by_source = {
+            key: _measure_sources(part, recipe, network, rule, made, staged.folder, maps)
+            for key, part in (("sources", dataset.source_validation), ("test_sources", test_sources))
+            if part is not None
+        }
         draft = ManifestDraft(
             keras_version=keras.__version__,
-            input=InputSpec(width=recipe.width, height=recipe.height, resize=RESIZE_RULE),
+            input=recipe.input,
             calibration=calibration,
             operating_points=rule.operating_points,
             default_operating_point=recipe.default_operating_point,
             refer_band=rule.refer_band,
             maps=maps,
+            gate=made.spec if made is not None else None,
             training_data=dataset.facts,
             training=record_training(fitted, recipe, command),
             metrics=Metrics(
@@ -112,6 +136,8 @@ def finish(
                 chosen=evidence,
                 test=[_record_test(test, tested)] if test is not None and tested is not None else [],
                 engines=engines,
+                **({"gate": gate_metrics} if gate_metrics is not None else {}),
+                **by_source,
             ),
             intended_use=recipe.intended_use,
             notices=list(recipe.notices),
@@ -123,6 +149,7 @@ def finish(
         _write_reports(validation, staged.folder, f"{label}, validation films", "validation_")
         if tested is not None and test is not None:
             _write_reports(tested, staged.folder, f"{label}, held-out test evaluation on {test.data}", "test_")
+        write_licence(staged.folder, dataset.facts)
         write_card(staged.folder)
         folder = store / name / staged.version
     console.print(write_text(validation.unperturbed, f"{label}, validation films"), markup=False, highlight=False)
@@ -138,6 +165,23 @@ def compute_logits(network: keras.Model, pixels: NDArray[np.uint8]) -> NDArray[n
     answers = [network.predict_on_batch(chunk[..., np.newaxis].astype(np.float32)) for chunk in chunks]
     logits: NDArray[np.float32] = np.concatenate(answers).reshape(-1).astype(np.float32)
     return logits
+
+
+def _measure_sources(
+    part: SourceFilms,
+    recipe: Recipe,
+    network: Callable[[Pixels], NDArray[np.float32]],
+    rule: DecisionRule,
+    gate: Gate | None,
+    folder: Path,
+    maps: MapsSpec,
+) -> list[SourceMetrics]:
+    pixels = np.stack([shrink(film, width=recipe.width, height=recipe.height) for film in part.films.pixels])
+    assessed = None
+    if gate is not None:
+        means = measure_features(open_engine("openvino", folder, maps), pixels)
+        assessed = [gate.assess(film, features) for film, features in zip(pixels, means, strict=True)]
+    return measure_by_source(part.rows, network(pixels), rule.operating_points, assessed)
 
 
 def _record_test(test: HeldOutTest, tested: Performance) -> TestEvaluation:

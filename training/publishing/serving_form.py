@@ -28,25 +28,29 @@ def round_weights(network: Network) -> None:
     network.set_weights([np.asarray(w, np.float16).astype(w.dtype) for w in network.get_weights()])
 
 
-def export_serving(network: Network, folder: Path, layers: Sequence[str] | None = None) -> MapsSpec:
+def export_serving(
+    network: Network, folder: Path, layers: Sequence[str] | None = None, *, has_gate: bool = False
+) -> MapsSpec:
     """Write a network with its maps for OpenVINO (`model.xml`, `model.bin`).
 
     Args:
         network: a Keras model with a layer `logit`, under the TensorFlow backend; without `round_weights`, files grow.
         folder: made if absent.
         layers: see `maps_of`.
+        has_gate: likewise.
 
     Raises:
         ArtifactRefused: the written graph answers otherwise than the network.
     """
     import openvino
 
-    maps = maps_of(network, layers)
+    maps = maps_of(network, layers, has_gate=has_gate)
     with_maps = NetworkWithMaps(network, maps)
     _, height, width, _ = network.input_shape
     probe = np.random.default_rng(0).integers(0, 256, (3, height, width, 1)).astype(np.float32)
     expected = [np.asarray(output) for output in with_maps(probe)]
     names = ["logit", *(["cam", "cam_bias"] if maps.cam else []), *(f"layer:{name}" for name in maps.layers)]
+    names += ["channel_means"] if maps.channel_means else []
 
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as aside:

@@ -56,7 +56,7 @@ def render_card(folder: Path) -> str:
             "of whose training and evaluation nothing is recorded: write its card by hand."
         )
     text = (
-        _open_templates()
+        open_templates()
         .get_template("model_card.md.j2")
         .render(
             manifest=manifest,
@@ -84,7 +84,8 @@ class _Plots:
         return "\n\n".join(f"![{name}]({name})" for name in names)
 
 
-def _open_templates() -> Environment:
+def open_templates() -> Environment:
+    """Return the Markdown templates."""
     templates = Environment(
         loader=PackageLoader("training.reports"),
         autoescape=False,  # noqa: S701 (Markdown, made of the model's own files)

@@ -105,3 +105,52 @@ def test_a_network_from_elsewhere_gets_no_card(entry: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | imported))
     with pytest.raises(PneumoServeError, match="nothing is recorded"):
         render_card(entry)
+
+
+def test_the_gate_and_the_sources_stand_on_the_card(entry: Path) -> None:
+    """With every rate by kind, and each source's terms; a card without them says that nothing is refused."""
+    assert "has no way to refuse another picture" in render_card(entry)
+    content = json.loads((entry / "model.json").read_text())
+    rates = {"images": 50, "refused": 0.98, "unusual": 0.02, "auc": 0.995}
+    content["maps"]["channel_means"] = ["relu"]
+    content["sha256"]["gate"] = "0" * 64
+    content["gate"] = {
+        "unusual": 1.5,
+        "unsuitable": 3.25,
+        "reasons": ["inverted"],
+        "least_probability": [0.5],
+        "populations": ["NORMAL", "PNEUMONIA"],
+    }
+    content["metrics"]["gate"] = {
+        "false_alarms": {"NORMAL, unperturbed": rates | {"refused": 0.004, "unusual": 0.006}},
+        "detection": {"inverted": rates | {"auc": None}},
+        "held_out": {"hands": rates},
+    }
+    content["training_data"]["sources"] = {
+        "rule": "by patient",
+        "validation_proportion": 0.15,
+        "unreadable": 1,
+        "exact_copies": 2,
+        "sampling": {"p_child": 0.6},
+        "lung_network": "1" * 64,
+        "sources": [
+            {
+                "name": "elsewhere",
+                "populations": ["adult"],
+                "forms": ["whole"],
+                "training": {"NORMAL": 3, "PNEUMONIA": 4},
+                "validation": {"NORMAL": 1, "PNEUMONIA": 2},
+                "fingerprint": "2" * 64,
+                "licences": {"CC0": 10},
+            }
+        ],
+    }
+    (entry / "model.json").write_text(json.dumps(content))
+    card = render_card(entry)
+    assert "From a distance of 1.500 a film is *unusual*" in card
+    assert "| NORMAL, unperturbed | 50 | 0.004 | 0.006 | 0.995 |" in card
+    assert "| inverted | 50 | 0.980 | 0.020 | – |" in card
+    assert "| hands | 50 | 0.980 | 0.020 | 0.995 |" in card
+    assert "| elsewhere | adult | whole | 3 NORMAL + 4 PNEUMONIA | 1 NORMAL + 2 PNEUMONIA | CC0 |" in card
+    assert "p_child 0.6" in card
+    assert "has no way to refuse another picture" not in card
