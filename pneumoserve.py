@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from app.cli import DEFAULT_STORE, EngineOption, ModelOption, OperatingPointOption, StoreOption, errors_in_one_line
 from app.names import DEFAULT_ENGINE, GateMode
 from app.version import package_version
-from training import commands
+from training import commands, train_commands
 from training.publishing import commands as publishing
 
 if TYPE_CHECKING:
@@ -209,8 +209,8 @@ def score(
     raise typer.Exit(status)
 
 
-app.command()(commands.train)
-app.command()(commands.train_lungs)
+app.command()(train_commands.train)
+app.command()(train_commands.train_lungs)
 app.command()(commands.evaluate)
 app.command()(commands.audit)
 app.command()(commands.site_report)

@@ -24,6 +24,10 @@ ModelOption = Annotated[
     ),
 ]
 EngineOption = Annotated[EngineName, typer.Option(envvar="PNEUMOSERVE_ENGINE", help="The library that computes.")]
+PatientsOption = Annotated[
+    Path | None,
+    typer.Option(help="A CSV with the columns path and patient. By default patients are known from file names."),
+]
 OperatingPointOption = Annotated[
     str | None,
     typer.Option(help="The operating point at which classes are given. By default the model's own default."),

@@ -16,7 +16,8 @@ from app.inference.artifact_writer import set_default
 from tests.drawn import write_kaggle_layout
 from tests.running import wait_until
 from tests.training.tiny import TINY
-from training.train import TrainOptions, train
+from training.train import train
+from training.train_options import TrainOptions
 
 COMMAND = [sys.executable, "pneumoserve.py"]
 

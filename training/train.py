@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -13,7 +12,7 @@ from app.errors import ArtifactRefused, PneumoServeError
 from app.inference.artifact_writer import check_name
 from training.data.dataset import Dataset, read_dataset, read_listed
 from training.data.films import Films, read_again
-from training.data.layout import download_kaggle, expect_both_classes, make_writable, show_path
+from training.data.layout import download_kaggle, expect_both_classes, make_writable
 from training.data.listing import Listing, list_films
 from training.data.patient_table import PatientTable, read_patient_table
 from training.data.patients import group_by_patient
@@ -25,45 +24,7 @@ from training.networks.recipes import RECIPES, Recipe
 from training.publishing.finish import HeldOutTest, finish
 from training.publishing.gate_films import collect_gate_films
 from training.publishing.run_record import find_finished
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """Options of a training; None: the recipe's.
-
-    Attributes:
-        data: a labelled folder, in the Kaggle layout or without splits, or `kaggle` to download the set.
-        store: receives the entry.
-        runs: for checkpoints; the same options and films resume.
-        name: of the entry.
-        patients: a CSV path,patient.
-        test: films of the held-out test evaluation.
-        sources: a CSV of films beside those of `data`, see `source_table`; needs `lungs`.
-        lungs: a lung network, as `pneumoserve train-lungs` saves it.
-        test_sources: a CSV as `sources`, of films of the held-out test evaluation.
-        unsuitable: a folder of images that are no chest films, one subfolder a kind, to measure the gate on.
-        validation_share: proportion of training films.
-        seed: of split, weights, order and augmentation.
-        epochs: passes over the films.
-        batch_size: films a step.
-        reduce_lr: on plateaus of the validation loss.
-    """
-
-    data: str
-    store: Path
-    runs: Path = Path("work")
-    name: str | None = None
-    patients: Path | None = None
-    test: Path | None = None
-    sources: Path | None = None
-    lungs: Path | None = None
-    unsuitable: Path | None = None
-    test_sources: Path | None = None
-    validation_share: float = 0.15
-    seed: int = 1
-    epochs: int | None = None
-    batch_size: int | None = None
-    reduce_lr: bool = False
+from training.train_options import TrainOptions, describe_command, show_name
 
 
 def find_recipe(network: str) -> Recipe:
@@ -193,25 +154,6 @@ def _read_test(
     size, source_size = recipe.sizes
     films = read_listed(listing, **size, console=console)
     source = read_again(listing.folder, films, **source_size, console=console) if source_size else None
-    return HeldOutTest(_show(str(options.test)), films, group_by_patient(films.paths, table, listing.folder), source)
-
-
-def describe_command(options: TrainOptions, recipe: Recipe) -> str:
-    """Return the command line; of an absolute path, the last name."""
-    words = ["pneumoserve", "train", "--data", _show(options.data), "--network", recipe.network]
-    words += ["--seed", str(options.seed)]
-    words += ["--validation-share", str(options.validation_share)] if options.validation_share != 0.15 else []
-    words += ["--epochs", str(options.epochs)] if options.epochs else []
-    words += ["--batch-size", str(options.batch_size)] if options.batch_size else []
-    words += ["--reduce-lr"] if options.reduce_lr else []
-    words += ["--patients", _show(str(options.patients))] if options.patients else []
-    words += ["--test", _show(str(options.test))] if options.test else []
-    words += ["--sources", _show(str(options.sources))] if options.sources else []
-    words += ["--lungs", _show(str(options.lungs))] if options.lungs else []
-    words += ["--test-sources", _show(str(options.test_sources))] if options.test_sources else []
-    words += ["--unsuitable", _show(str(options.unsuitable))] if options.unsuitable else []
-    return shlex.join(words)
-
-
-def _show(path: str) -> str:
-    return show_path(Path(path).name if Path(path).is_absolute() else path)
+    return HeldOutTest(
+        show_name(str(options.test)), films, group_by_patient(films.paths, table, listing.folder), source
+    )

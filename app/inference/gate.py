@@ -7,22 +7,20 @@ framework for detecting out-of-distribution samples"), with the covariance of a 
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import ArtifactRefused, UnsuitableImage
+from app.inference.gate_reference import GateSpec, Reason, Reference
 from app.names import GateMode
 from app.notice import Notice
 
 GATE_FILE = "gate.npz"
 Verdict = Literal["usual", "unusual", "unsuitable"]
-Reason = Literal["blank", "inverted", "on its side", "upside down", "not a chest radiograph"]
 
 _RECEIVED: dict[Reason | None, str] = {
     "blank": "a blank image",
@@ -34,96 +32,6 @@ _RECEIVED: dict[Reason | None, str] = {
 
 LEAST_DEVIATION = 4.0
 """Gray levels: the standard deviation of the pixels under which a film is blank."""
-
-_CLIPPED = 8.0
-"""Standard deviations at which the classifier's features are cut: far films must not saturate it."""
-
-
-class GateSpec(BaseModel):
-    """The thresholds of a gate, as `model.json` holds them.
-
-    Attributes:
-        unusual: distance from which a film is unusual, in units of a typical training film's.
-        unsuitable: distance from which it is unsuitable.
-        reasons: what the classifier recognises besides a usual film, in its order.
-        least_probability: of each reason, from which it is believed, 0 to 1.
-        populations: that the reference holds, in its order.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    unusual: float = Field(gt=0, allow_inf_nan=False)
-    unsuitable: float = Field(gt=0, allow_inf_nan=False)
-    reasons: list[Reason]
-    least_probability: list[float]
-    populations: list[str]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What the gate knows of the training films; K channel means, D axes, P populations, R reasons.
-
-    Attributes:
-        mean: of each channel mean, float32 (K,).
-        scale: their standard deviations, float32 (K,).
-        centres: standardised mean of each population, float32 (P, K).
-        axes: principal axes, each divided by its standard deviation, float32 (K, D).
-        directions: the same axes of length 1, float32 (K, D).
-        rest: standard deviation along every other direction, float32 (1,).
-        weights: of the classifier, float32 (K, R + 1); column 0 stands for a usual film.
-        bias: likewise, float32 (R + 1,).
-    """
-
-    mean: NDArray[np.float32]
-    scale: NDArray[np.float32]
-    centres: NDArray[np.float32]
-    axes: NDArray[np.float32]
-    directions: NDArray[np.float32]
-    rest: NDArray[np.float32]
-    weights: NDArray[np.float32]
-    bias: NDArray[np.float32]
-
-    def save(self, path: Path) -> None:
-        """Write it as `gate.npz`."""
-        np.savez_compressed(path, **vars(self))
-
-    @classmethod
-    def read(cls, data: bytes) -> Reference:
-        """Read a `gate.npz`.
-
-        Raises:
-            ArtifactRefused: it is broken.
-        """
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-                return cls(**{name: np.asarray(stored[name], np.float32) for name in cls.__dataclass_fields__})
-        except (ValueError, OSError, KeyError, TypeError) as error:
-            raise ArtifactRefused(f"Expected the reference of a gate in gate.npz ({type(error).__name__}).") from None
-
-    def distance(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return each film's distance from the nearest population, root mean square over the K directions.
-
-        Args:
-            features: channel means, float32 (films, K).
-        """
-        x = (features - self.mean) / self.scale
-        squares = []
-        for centre in self.centres:
-            off = x - centre
-            along = np.square(off @ self.directions).sum(axis=1)
-            beside = np.maximum(np.square(off).sum(axis=1) - along, 0) / np.square(self.rest[0])
-            squares.append(np.square(off @ self.axes).sum(axis=1) + beside)
-        return np.asarray(np.sqrt(np.min(squares, axis=0) / x.shape[1]), np.float64)
-
-    def standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return channel means, float32 (films, K), as the classifier reads them."""
-        return ((features - self.mean) / self.scale).clip(-_CLIPPED, _CLIPPED).astype(np.float32)
-
-    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the classifier's probabilities, (films, R + 1), of channel means, float32 (films, K)."""
-        scores = (self.standardise(features) @ self.weights + self.bias).astype(np.float64)
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(scores / scores.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)

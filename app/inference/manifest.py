@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from app.imaging.preprocess import ResizeRule
 from app.inference.calibration import AbstentionBand, Calibration, CalibrationDraft
-from app.inference.gate import GateSpec
+from app.inference.gate_reference import GateSpec
 from app.inference.metrics_record import Metrics
 from app.inference.record import OrEmpty
 from app.inference.training_record import ImportedTraining, Training, TrainingData

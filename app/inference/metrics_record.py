@@ -6,16 +6,8 @@ from typing import Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from app.inference.record import Record
-
-
-class Estimate(Record):
-    """A metric with its 95 % interval, or a note why it has no value."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    note: str | None = None
+from app.inference.gate_record import GateMetrics, SourceMetrics
+from app.inference.record import Estimate, Record
 
 
 class PredictiveValues(Record):
@@ -169,52 +161,6 @@ class EngineAgreement(Record):
     films: int
     largest_probability_difference: float
     classes_changed: int
-
-
-class GateRates(Record):
-    """How the gate took images of one kind: the proportions refused, and flagged as unusual.
-
-    `auc` is of the distance alone, against unperturbed validation films.
-    """
-
-    images: int
-    refused: float
-    unusual: float
-    auc: float | None = None
-
-
-class GateMetrics(Record):
-    """The gate on validation films (`false_alarms`), on the same made unsuitable, and on other images (`detection`).
-
-    `held_out` are images of the same kinds as in `detection`, on which nothing was chosen.
-    """
-
-    false_alarms: dict[str, GateRates]
-    detection: dict[str, GateRates]
-    held_out: dict[str, GateRates] = Field(default_factory=dict)
-
-
-class SourceRates(Record):
-    """Sensitivity and specificity at one operating point, with intervals."""
-
-    sensitivity: Estimate
-    specificity: Estimate
-
-
-class SourceMetrics(Record):
-    """Films of one further source, all or of one `view`.
-
-    `auc` is the mean of those within each view; None where a view has one class. `gate_flagged`: the proportion that
-    the gate refuses or calls unusual.
-    """
-
-    population: str
-    source: str
-    view: str
-    films: dict[str, int]
-    auc: Estimate | None
-    operating_points: dict[str, SourceRates]
-    gate_flagged: float | None = None
 
 
 class Metrics(Record):

@@ -57,3 +57,12 @@ class Record(BaseModel):
         unset = type(self).model_fields.keys() - self.model_fields_set
         keys = {FORMAT_1.get(name, name) for name in unset}
         return {key: value for key, value in write(self).items() if key not in keys}
+
+
+class Estimate(Record):
+    """A metric with its 95 % interval, or a note why it has no value."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    note: str | None = None

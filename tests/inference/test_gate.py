@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from app.errors import ArtifactRefused, UnsuitableImage
-from app.inference.gate import Gate, GateSpec, pass_gate, read_gate
+from app.inference.gate import Gate, pass_gate, read_gate
+from app.inference.gate_reference import GateSpec
 from training.fitting.gate import fit_reference
 
 CHANNELS = 12

@@ -24,7 +24,8 @@ from training.data.layout import WrongLayout
 from training.evaluate import evaluate, report_site
 from training.evaluation.evaluation import Selection, open_evaluation
 from training.reports.site_report import SiteReportOptions
-from training.train import TrainOptions, train
+from training.train import train
+from training.train_options import TrainOptions
 
 ROOT = Path(__file__).parents[2]
 WITHOUT_TENSORFLOW = """

@@ -8,8 +8,8 @@ import pytest
 import typer
 
 from tests.training.drawn_sources import write_sources
-from training.commands import train_lungs
 from training.networks.lungs import read_lung_network
+from training.train_commands import train_lungs
 
 
 def test_the_command_writes_a_lung_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,8 @@ from training.augmentation.style import StyleTransfer
 from training.networks.lungs import build_lung_network
 from training.networks.pneumonet import build_pneumonet
 from training.networks.recipes import SourceRecipe
-from training.train import TrainOptions, train
+from training.train import train
+from training.train_options import TrainOptions
 
 RECIPE = replace(
     TINY,

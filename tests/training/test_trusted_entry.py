@@ -24,7 +24,8 @@ from training.data.validation_split import read_own_validation
 from training.evaluation.decision_rule import fit_decision_rule
 from training.evaluation.perturbed_sets import STYLE_OF_ANOTHER
 from training.reports.card import render_card
-from training.train import TrainOptions, train
+from training.train import train
+from training.train_options import TrainOptions
 
 NOTICE = Notice(code="drawn-only", detail="Trained on drawn films.")
 TRUSTED = replace(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.gate import Reason
+from app.inference.gate_reference import Reason
 
 Pixels = NDArray[np.uint8]
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.inference.gate import Assessment
-from app.inference.metrics_record import Estimate, SourceMetrics, SourceRates
+from app.inference.gate_record import SourceMetrics, SourceRates
+from app.inference.record import Estimate
 from app.names import LABELS
 from training.data.source_table import SourceRow
 from training.evaluation.metrics import Metric, binary_metrics, resample

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.gate import GateSpec, Reason, Reference
+from app.inference.gate_reference import GateSpec, Reason, Reference
 
 Features = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.metrics_record import Estimate
+from app.inference.record import Estimate
 
 Floats = NDArray[np.float64]
 METRICS = ("accuracy", "sensitivity", "specificity", "f1", "auc", "brier", "ece")

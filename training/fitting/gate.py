@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ArtifactRefused
-from app.inference.gate import Reason, Reference
+from app.inference.gate_reference import Reason, Reference
 
 Features = NDArray[np.float32]
 

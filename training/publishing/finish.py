@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from app.errors import ArtifactRefused
 from app.imaging.preprocess import shrink
 from app.inference.artifact_writer import finish_entry, staged_entry
 from app.inference.engines import open_engine
 from app.inference.gate import GATE_FILE, Gate
+from app.inference.gate_record import SourceMetrics
 from app.inference.manifest import ManifestDraft, MapsSpec
-from app.inference.metrics_record import EngineAgreement, Metrics, SourceMetrics, TestEvaluation
+from app.inference.metrics_record import Metrics, TestEvaluation
 from training.data.dataset import Dataset
 from training.data.films import Films
 from training.data.patients import Grouping
@@ -35,6 +35,7 @@ from training.evaluation.perturbed_sets import compute_perturbed_sets
 from training.evaluation.plots import write_learning_curves
 from training.fitting.fit import Fitted
 from training.networks.recipes import Recipe
+from training.publishing.engine_agreement import compare_engines, compute_logits
 from training.publishing.gate import GateFilms, make_gate, measure_features
 from training.publishing.golden import draw_golden_films
 from training.publishing.run_record import record_training
@@ -43,9 +44,6 @@ from training.reports.card import write_card
 from training.reports.licence import write_licence
 
 Pixels = NDArray[np.uint8]
-
-ENGINE_TOLERANCE = 1e-3
-"""Largest difference in probability between the engines on a validation film."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def finish(
     with staged_entry(store, name) as staged:
         save_network(fitted.model, staged.folder / "model.keras")
         maps = export_serving(fitted.model, staged.folder / "serving", has_gate=gate is not None)
-        engines = _compare_engines(staged.folder, maps, films, validation)
+        engines = compare_engines(staged.folder, maps, films, validation)
         made, gate_metrics = None, None
         if gate is not None:
             console.print("Fitting the gate.")
@@ -159,14 +157,6 @@ def finish(
     return folder
 
 
-def compute_logits(network: keras.Model, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Compute the logits (films,) of uint8 films (films, height, width) by a network that ends there."""
-    chunks = [pixels[start : start + 64] for start in range(0, len(pixels), 64)]
-    answers = [network.predict_on_batch(chunk[..., np.newaxis].astype(np.float32)) for chunk in chunks]
-    logits: NDArray[np.float32] = np.concatenate(answers).reshape(-1).astype(np.float32)
-    return logits
-
-
 def _measure_sources(
     part: SourceFilms,
     recipe: Recipe,
@@ -193,21 +183,3 @@ def _record_test(test: HeldOutTest, tested: Performance) -> TestEvaluation:
 def _write_reports(measured: Performance, folder: Path, title: str, prefix: str) -> None:
     write_report(measured.unperturbed, folder, title, prefix)
     write_perturbation_plots(measured, folder, title, prefix)
-
-
-def _compare_engines(folder: Path, maps: MapsSpec, films: Films, validation: Performance) -> EngineAgreement:
-    engine = open_engine("openvino", folder, maps)
-    chunks = [films.pixels[start : start + 32] for start in range(0, len(films), 32)]
-    logits = np.concatenate([engine.logits(chunk) for chunk in chunks]).astype(np.float64)
-    probabilities = np.array([validation.rule.calibrate(logit) for logit in logits.tolist()])
-    difference = float(np.max(np.abs(probabilities - validation.unperturbed.probabilities)))
-    changed = sum(
-        int(np.sum((logits >= threshold) != validation.unperturbed.predicted(name)))
-        for name, threshold in validation.rule.operating_points.items()
-    )
-    if difference > ENGINE_TOLERANCE or changed:
-        raise ArtifactRefused(
-            f"Expected OpenVINO within {ENGINE_TOLERANCE} of Keras in probability and no class changed. "
-            f"Received {difference:.2g}, {changed} changed, on {len(films)} validation films."
-        )
-    return EngineAgreement(films=len(films), largest_probability_difference=difference, classes_changed=changed)

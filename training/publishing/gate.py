@@ -12,9 +12,10 @@ from sklearn.metrics import roc_auc_score
 from app.errors import ArtifactRefused
 from app.imaging.preprocess import shrink
 from app.inference.engine import Engine
-from app.inference.gate import Gate, Reason
+from app.inference.gate import Gate
+from app.inference.gate_record import GateMetrics, GateRates
+from app.inference.gate_reference import Reason
 from app.inference.manifest import InputSpec
-from app.inference.metrics_record import GateMetrics, GateRates
 from training.augmentation.perturbations import VALIDATION_PERTURBATIONS
 from training.augmentation.unsuitable import CHANGES, make_blank
 from training.evaluation.gate import choose_gate

@@ -12,7 +12,8 @@ from pydantic import BaseModel, JsonValue
 
 from app.errors import PneumoServeError
 from app.inference.manifest import Manifest
-from app.inference.metrics_record import ChanceEce, Estimate, Metrics, PerturbedMetrics
+from app.inference.metrics_record import ChanceEce, Metrics, PerturbedMetrics
+from app.inference.record import Estimate
 from app.inference.training_record import Training
 from training.evaluation.metrics import METRICS, Metric
 from training.evaluation.operating_points import CHOICES

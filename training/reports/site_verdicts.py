@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.inference.manifest import Manifest
-from app.inference.metrics_record import Estimate
+from app.inference.record import Estimate
 from app.names import LABELS
 from training.evaluation.assessment import Assessment
 from training.evaluation.drift import ClassDrift

@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import PneumoServeError
 from app.inference.artifact import find_entry, open_verified
-from app.inference.gate import Reference
+from app.inference.gate_reference import Reference
 from app.inference.manifest import InputSpec
 from tests.conftest import encode, film_pixels
 from training.augmentation.unsuitable import CHANGES, flip, invert, make_blank, turn
