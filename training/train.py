@@ -21,7 +21,7 @@ from training.data.sources import SourceFilms, read_source_films
 from training.fitting.fit import fit
 from training.fitting.sources import FurtherFilms, LungNetwork, open_lung_network, read_further
 from training.networks.recipes import RECIPES, Recipe
-from training.publishing.finish import HeldOutTest, finish
+from training.publishing.finish import FinishFilms, HeldOutTest, finish
 from training.publishing.gate_films import collect_gate_films
 from training.publishing.run_record import find_finished
 from training.train_options import TrainOptions, describe_command, show_name
@@ -78,21 +78,16 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     if finished is not None:
         console.print(f"This training was finished before: {finished}. Remove that folder to write it anew.")
         return finished
-    return finish(
-        fitted,
-        recipe,
+    films = FinishFilms(
         dataset,
-        source=source,
-        name=name,
-        store=options.store,
-        command=command,
-        test=_read_test(options, recipe, listing, table, console) if listing is not None else None,
+        source,
         gate=collect_gate_films(
             recipe, dataset, source, further.films if further else None, options.unsuitable, options.seed
         ),
+        test=_read_test(options, recipe, listing, table, console) if listing is not None else None,
         test_sources=_read_test_sources(options, console),
-        console=console,
     )
+    return finish(fitted, recipe, films, name=name, store=options.store, command=command, console=console)
 
 
 def _open_lungs(options: TrainOptions, recipe: Recipe) -> LungNetwork | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 from rich.console import Console
 
+from training.augmentation.source_pool import SourcePool
 from training.data.films import Films
 from training.fitting.batches import FilmBatches, SourceBatches
 from training.fitting.callbacks import KeepEpochs, Plateau, ShowProgress, open_progress
@@ -86,11 +87,7 @@ def fit(
                     continue
                 model = resize_network(model, recipe, phase)
                 sized = resize_recipe(recipe, phase)
-                batches: FilmBatches | SourceBatches
-                if pool is None:
-                    batches = FilmBatches(training, batch_size, seed=seed, epoch=len(history), recipe=sized)
-                else:
-                    batches = SourceBatches(pool, batch_size, seed=seed, epoch=len(history), recipe=sized)
+                batches = _open_batches(training, pool, batch_size, seed=seed, epoch=len(history), recipe=sized)
                 plateau = [Plateau(history)] if reduce_lr else []
                 show = ShowProgress(history, epochs, batches, progress, is_blended=recipe.is_blended)
                 shown = resize_films(validation, phase)
@@ -107,6 +104,14 @@ def fit(
         # As `model.fit` does, which a run resumed after its last epoch never calls.
         model.optimizer.finalize_variable_values(model.trainable_variables)
     return Fitted(model, history, folder.path, settings)
+
+
+def _open_batches(
+    training: Films, pool: SourcePool | None, batch_size: int, *, seed: int, epoch: int, recipe: Recipe
+) -> FilmBatches | SourceBatches:
+    if pool is None:
+        return FilmBatches(training, batch_size, seed=seed, epoch=epoch, recipe=recipe)
+    return SourceBatches(pool, batch_size, seed=seed, epoch=epoch, recipe=recipe)
 
 
 def _describe(recipe: Recipe, further: FurtherFilms | None) -> Settings:

@@ -14,10 +14,11 @@ from rich.console import Console
 
 from app.imaging.preprocess import shrink
 from app.inference.artifact_writer import finish_entry, staged_entry
+from app.inference.engine import Engine
 from app.inference.engines import open_engine
 from app.inference.gate import GATE_FILE, Gate
 from app.inference.gate_record import SourceMetrics
-from app.inference.manifest import ManifestDraft, MapsSpec
+from app.inference.manifest import ManifestDraft
 from app.inference.metrics_record import Metrics, TestEvaluation
 from training.data.dataset import Dataset
 from training.data.films import Films
@@ -43,7 +44,7 @@ from training.publishing.serving_form import export_serving, round_weights, save
 from training.reports.card import write_card
 from training.reports.licence import write_licence
 
-Pixels = NDArray[np.uint8]
+Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -59,19 +60,27 @@ class HeldOutTest:
     source: Films | None = None
 
 
+@dataclass(frozen=True)
+class FinishFilms:
+    """The films that a trained network is finished with; nothing is chosen on those of a held-out test evaluation.
+
+    Attributes:
+        dataset: with validation films at the network's size, as the service reads them.
+        source: validation films at `films.SOURCE_SIDE`, to be perturbed; None: unperturbed sets alone.
+        gate: films that the gate is made of; None: the entry has none.
+        test: of the held-out test evaluation.
+        test_sources: likewise, of further sources, at `films.SOURCE_SIDE`.
+    """
+
+    dataset: Dataset
+    source: Films | None
+    gate: GateFilms | None
+    test: HeldOutTest | None
+    test_sources: SourceFilms | None
+
+
 def finish(
-    fitted: Fitted,
-    recipe: Recipe,
-    dataset: Dataset,
-    *,
-    source: Films | None,
-    name: str,
-    store: Path,
-    command: str,
-    test: HeldOutTest | None,
-    gate: GateFilms | None = None,
-    test_sources: SourceFilms | None = None,
-    console: Console,
+    fitted: Fitted, recipe: Recipe, films: FinishFilms, *, name: str, store: Path, command: str, console: Console
 ) -> Path:
     """Choose calibration, operating points and abstention band; write the entry with plots and card, return its folder.
 
@@ -80,14 +89,10 @@ def finish(
     Args:
         fitted: the trained network.
         recipe: of its training.
-        dataset: with validation films at the network's size, as the service reads them.
-        source: validation films at `films.SOURCE_SIDE`, to be perturbed; None: unperturbed sets alone.
+        films: see `FinishFilms`.
         name: of the entry.
         store: receives it.
         command: of this training.
-        test: for the held-out test evaluation, after everything is chosen.
-        gate: films that the gate is made of; None: the entry has none.
-        test_sources: films of other sources, at `films.SOURCE_SIDE`, for a held-out test evaluation.
         console: for metrics.
 
     Raises:
@@ -96,28 +101,29 @@ def finish(
     round_weights(fitted.model)
     # One model for all sets: Keras traces each anew.
     network = partial(compute_logits, keras.Model(fitted.model.inputs, fitted.model.get_layer("logit").output))
-    films = dataset.validation
-    sets = compute_perturbed_sets(network, films, source, dataset.validation_patients)
+    dataset, validation_films = films.dataset, films.dataset.validation
+    sets = compute_perturbed_sets(network, validation_films, films.source, dataset.validation_patients)
     calibration, rule, evidence = fit_decision_rule(recipe, sets, float(np.mean(dataset.training.labels)))
     validation = measure_performance(sets, rule)
     with staged_entry(store, name) as staged:
         save_network(fitted.model, staged.folder / "model.keras")
-        maps = export_serving(fitted.model, staged.folder / "serving", has_gate=gate is not None)
-        engines = compare_engines(staged.folder, maps, films, validation)
-        made, gate_metrics = None, None
-        if gate is not None:
+        maps = export_serving(fitted.model, staged.folder / "serving", has_gate=films.gate is not None)
+        engines = compare_engines(staged.folder, maps, validation_films, validation)
+        engine = open_engine("openvino", staged.folder, maps)
+        gate, gate_metrics = None, None
+        if films.gate is not None:
             console.print("Fitting the gate.")
-            engine = open_engine("openvino", staged.folder, maps)
-            made, gate_metrics = make_gate(engine, gate, recipe.input, fitted.settings["seed"])
-            made.reference.save(staged.folder / GATE_FILE)
-        tested = None
-        if test is not None:
-            tested = measure_performance(compute_perturbed_sets(network, test.films, test.source, test.patients), rule)
-        by_source = {
-            key: _measure_sources(part, recipe, network, rule, made, staged.folder, maps)
-            for key, part in (("sources", dataset.source_validation), ("test_sources", test_sources))
-            if part is not None
-        }
+            gate, gate_metrics = make_gate(engine, films.gate, recipe.input, fitted.settings["seed"])
+            gate.reference.save(staged.folder / GATE_FILE)
+        tested = _test(films.test, network, rule) if films.test is not None else None
+        metrics = Metrics(
+            validation=validation.to_record(),
+            chosen=evidence,
+            test=[_record_test(films.test, tested)] if films.test is not None and tested is not None else [],
+            engines=engines,
+            **({"gate": gate_metrics} if gate_metrics is not None else {}),
+            **_measure_sources(films, recipe, engine, rule, gate),
+        )
         draft = ManifestDraft(
             keras_version=keras.__version__,
             input=recipe.input,
@@ -126,27 +132,22 @@ def finish(
             default_operating_point=recipe.default_operating_point,
             refer_band=rule.refer_band,
             maps=maps,
-            gate=made.spec if made is not None else None,
+            gate=gate.spec if gate is not None else None,
             training_data=dataset.facts,
             training=record_training(fitted, recipe, command),
-            metrics=Metrics(
-                validation=validation.to_record(),
-                chosen=evidence,
-                test=[_record_test(test, tested)] if test is not None and tested is not None else [],
-                engines=engines,
-                **({"gate": gate_metrics} if gate_metrics is not None else {}),
-                **by_source,
-            ),
+            metrics=metrics,
             intended_use=recipe.intended_use,
             notices=list(recipe.notices),
         )
         finish_entry(staged, draft, draw_golden_films(recipe.height, recipe.width))
         label = f"{name}/{staged.version}"
-        write_validation_scores(staged.folder, sets.logits[0], films.labels, dataset.validation_patients.groups)
+        write_validation_scores(
+            staged.folder, sets.logits[0], validation_films.labels, dataset.validation_patients.groups
+        )
         write_learning_curves(fitted.history, staged.folder, is_blended=recipe.is_blended)
         _write_reports(validation, staged.folder, f"{label}, validation films", "validation_")
-        if tested is not None and test is not None:
-            _write_reports(tested, staged.folder, f"{label}, held-out test evaluation on {test.data}", "test_")
+        if tested is not None and films.test is not None:
+            _write_reports(tested, staged.folder, f"{label}, held-out test evaluation on {films.test.data}", "test_")
         write_licence(staged.folder, dataset.facts)
         write_card(staged.folder)
         folder = store / name / staged.version
@@ -157,21 +158,26 @@ def finish(
     return folder
 
 
+def _test(test: HeldOutTest, network: Compute, rule: DecisionRule) -> Performance:
+    return measure_performance(compute_perturbed_sets(network, test.films, test.source, test.patients), rule)
+
+
 def _measure_sources(
-    part: SourceFilms,
-    recipe: Recipe,
-    network: Callable[[Pixels], NDArray[np.float32]],
-    rule: DecisionRule,
-    gate: Gate | None,
-    folder: Path,
-    maps: MapsSpec,
-) -> list[SourceMetrics]:
-    pixels = np.stack([shrink(film, width=recipe.width, height=recipe.height) for film in part.films.pixels])
-    assessed = None
-    if gate is not None:
-        means = measure_features(open_engine("openvino", folder, maps), pixels)
-        assessed = [gate.assess(film, features) for film, features in zip(pixels, means, strict=True)]
-    return measure_by_source(part.rows, network(pixels), rule.operating_points, assessed)
+    films: FinishFilms, recipe: Recipe, engine: Engine, rule: DecisionRule, gate: Gate | None
+) -> dict[str, list[SourceMetrics]]:
+    """Return the metrics of further sources, by their field of `Metrics`."""
+    measured = {}
+    for field, part in (("sources", films.dataset.source_validation), ("test_sources", films.test_sources)):
+        if part is None:
+            continue
+        pixels = np.stack([shrink(film, width=recipe.width, height=recipe.height) for film in part.films.pixels])
+        logits = np.concatenate([engine.logits(pixels[start : start + 32]) for start in range(0, len(pixels), 32)])
+        assessed = None
+        if gate is not None:
+            means = measure_features(engine, pixels)
+            assessed = [gate.assess(film, features) for film, features in zip(pixels, means, strict=True)]
+        measured[field] = measure_by_source(part.rows, logits, rule.operating_points, assessed)
+    return measured
 
 
 def _record_test(test: HeldOutTest, tested: Performance) -> TestEvaluation:
