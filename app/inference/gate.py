@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,6 +50,8 @@ class Gate:
     def __init__(self, spec: GateSpec, reference: Reference) -> None:
         if len(spec.reasons) + 1 != len(reference.bias) or len(spec.reasons) != len(spec.least_probability):
             raise ArtifactRefused("Expected a gate with one threshold and one weight for each reason. It has not.")
+        if len(spec.populations) != len(reference.centres) or not reference.fits():
+            raise ArtifactRefused("Expected the reference of a gate with parts of one size. They differ.")
         self.spec = spec
         self.reference = reference
 
@@ -61,12 +64,14 @@ class Gate:
         """
         spec = self.spec
         distance = float(self.reference.distance(features[np.newaxis])[0])
-        if pixels.std() < LEAST_DEVIATION:
+        # A sixth of the time of NumPy's.
+        if cv2.meanStdDev(pixels)[1][0, 0] < LEAST_DEVIATION:
             return Assessment("unsuitable", "blank", distance)
-        probabilities = self.reference.probabilities(features[np.newaxis])[0, 1:]
-        best = int(np.argmax(probabilities))
-        if spec.reasons and probabilities[best] >= spec.least_probability[best]:
-            return Assessment("unsuitable", spec.reasons[best], distance)
+        if spec.reasons:
+            probabilities = self.reference.probabilities(features[np.newaxis])[0, 1:]
+            best = int(np.argmax(probabilities))
+            if probabilities[best] >= spec.least_probability[best]:
+                return Assessment("unsuitable", spec.reasons[best], distance)
         # Not `>=`, so that NaN is unsuitable.
         if not distance < spec.unsuitable:
             return Assessment("unsuitable", "not a chest radiograph", distance)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+import zipfile
+import zlib
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +68,8 @@ class Reference:
 
     def save(self, path: Path) -> None:
         """Write it as `gate.npz`."""
-        np.savez_compressed(path, **vars(self))
+        arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        np.savez_compressed(path, **arrays)
 
     @classmethod
     def read(cls, data: bytes) -> Reference:
@@ -77,8 +81,27 @@ class Reference:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as stored:
                 return cls(**{name: np.asarray(stored[name], np.float32) for name in cls.__dataclass_fields__})
-        except (ValueError, OSError, KeyError, TypeError) as error:
+        except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise ArtifactRefused(f"Expected the reference of a gate in gate.npz ({type(error).__name__}).") from None
+
+    def fits(self) -> bool:
+        """Return whether all parts have the shapes that the class names."""
+        if self.directions.ndim != 2:
+            return False
+        (channels, axes), populations, outputs = self.directions.shape, len(self.centres), len(self.bias)
+        expected = [(channels,), (channels,), (populations, channels), (channels, axes), (1,), (channels, outputs)]
+        parts = (self.mean, self.scale, self.centres, self.axes, self.rest, self.weights)
+        return [part.shape for part in parts] == expected
+
+    @cached_property
+    def _projected(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+        """The centres along the directions (P, D), the variances there, inverted (D,), and the centres in float64."""
+        inverse = np.square(self.axes).sum(axis=0) / np.square(self.directions).sum(axis=0)
+        return self.centres @ self.directions, inverse, self.centres.astype(np.float64)
+
+    @cached_property
+    def _transposed(self) -> NDArray[np.float32]:
+        return np.ascontiguousarray(self.directions.T)
 
     def distance(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return each film's distance from the nearest population, root mean square over the K directions.
@@ -86,14 +109,15 @@ class Reference:
         Args:
             features: channel means, float32 (films, K).
         """
+        # A film's decoding has put the directions, a megabyte, out of the cache: they are read once for all centres.
         x = (features - self.mean) / self.scale
-        squares = []
-        for centre in self.centres:
-            off = x - centre
-            along = np.square(off @ self.directions).sum(axis=1)
-            beside = np.maximum(np.square(off).sum(axis=1) - along, 0) / np.square(self.rest[0])
-            squares.append(np.square(off @ self.axes).sum(axis=1) + beside)
-        return np.asarray(np.sqrt(np.min(squares, axis=0) / x.shape[1]), np.float64)
+        projected, inverse, centres = self._projected
+        along = np.square((x @ self._transposed.T)[:, np.newaxis] - projected)
+        # Squares and products nearly cancel out.
+        wide = x.astype(np.float64)
+        whole = np.square(wide).sum(axis=1, keepdims=True) - 2 * (wide @ centres.T) + np.square(centres).sum(axis=1)
+        beside = np.maximum(whole - along.sum(axis=2), 0) / np.square(self.rest[0])
+        return np.asarray(np.sqrt((along @ inverse + beside).min(axis=1) / x.shape[1]), np.float64)
 
     def standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return channel means, float32 (films, K), as the classifier reads them."""

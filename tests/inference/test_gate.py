@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from app.errors import ArtifactRefused, UnsuitableImage
 from app.inference.gate import Gate, pass_gate, read_gate
-from app.inference.gate_reference import GateSpec
+from app.inference.gate_reference import GateSpec, Reference
 from training.fitting.gate import fit_reference
 
 CHANNELS = 12
@@ -53,6 +54,20 @@ def test_the_distance_is_mahalanobis_where_every_axis_is_kept() -> None:
     inverse = np.linalg.inv(np.cov(usual.astype(np.float64).T, bias=True))
     expected = mahalanobis(film[0], usual.mean(axis=0), inverse) / np.sqrt(CHANNELS)
     assert reference.distance(film)[0] == pytest.approx(expected, rel=2e-3)
+
+
+def test_the_distance_is_that_of_the_formula(gate: Gate) -> None:
+    """Written out in float64, centre by centre, for near films and far ones."""
+    reference = gate.reference
+    films = np.concatenate([sample(50, 20), sample(50, 21, shift=3), sample(50, 22, shift=40)])
+    x = (films.astype(np.float64) - reference.mean) / reference.scale
+    squares = []
+    for centre in reference.centres:
+        off = x - centre
+        beside = np.square(off).sum(axis=1) - np.square(off @ reference.directions).sum(axis=1)
+        squares.append(np.square(off @ reference.axes).sum(axis=1) + beside / np.square(reference.rest[0]))
+    expected = np.sqrt(np.min(squares, axis=0) / CHANNELS)
+    assert reference.distance(films) == pytest.approx(expected, rel=1e-4)
 
 
 def test_verdicts_follow_the_thresholds(gate: Gate) -> None:
@@ -116,9 +131,13 @@ def test_a_saved_gate_measures_the_same(gate: Gate, tmp_path: Path) -> None:
     assert np.array_equal(again.reference.distance(films), gate.reference.distance(films))
     assert np.array_equal(again.reference.probabilities(films), gate.reference.probabilities(films))
     assert read_gate(tmp_path, None) is None
-    (tmp_path / "gate.npz").write_bytes(b"PK broken")
-    with pytest.raises(ArtifactRefused, match="reference of a gate"):
-        read_gate(tmp_path, gate.spec)
+    whole = (tmp_path / "gate.npz").read_bytes()
+    inside = whole.index(b"centres.npy") + 40
+    flipped = whole[:inside] + bytes([whole[inside] ^ 255]) + whole[inside + 1 :]
+    for broken in (b"PK broken", b"", whole[: len(whole) // 2], flipped):
+        (tmp_path / "gate.npz").write_bytes(broken)
+        with pytest.raises(ArtifactRefused, match="reference of a gate"):
+            read_gate(tmp_path, gate.spec)
     (tmp_path / "gate.npz").unlink()
     with pytest.raises(ArtifactRefused, match="cannot be read"):
         read_gate(tmp_path, gate.spec)
@@ -128,6 +147,25 @@ def test_a_gate_needs_a_threshold_for_each_reason(gate: Gate) -> None:
     """Else one reason would be compared with another's."""
     with pytest.raises(ArtifactRefused, match="one threshold"):
         Gate(gate.spec.model_copy(update={"least_probability": []}), gate.reference)
+
+
+def test_a_gate_without_reasons_goes_by_the_distance(gate: Gate) -> None:
+    """As one that was fitted without unsuitable films."""
+    reference = fit_reference({"all": sample(400, 16)}, {})
+    spec = gate.spec.model_copy(update={"reasons": [], "least_probability": [], "populations": ["all"]})
+    assert Gate(spec, reference).assess(FILM, sample(1, 17)[0]).verdict == "usual"
+    assert Gate(spec, reference).assess(FILM, sample(1, 18, shift=90)[0]).reason == "not a chest radiograph"
+
+
+def test_a_reference_whose_parts_do_not_fit_is_refused(gate: Gate) -> None:
+    """In one line at the start, not at the first film."""
+    for part in ("mean", "centres", "axes", "weights", "rest"):
+        parts = {**vars(gate.reference), part: getattr(gate.reference, part)[..., :-1]}
+        names = [field.name for field in fields(gate.reference)]
+        with pytest.raises(ArtifactRefused, match="gate"):
+            Gate(gate.spec, Reference(**{name: parts[name] for name in names}))
+    with pytest.raises(ArtifactRefused, match="gate"):
+        Gate(gate.spec.model_copy(update={"populations": ["one"]}), gate.reference)
 
 
 def test_too_few_films_are_no_reference() -> None:
