@@ -77,19 +77,21 @@ def _choose_divisor(header: ImageHeader, least_side: int | None) -> int:
 def _decode_jpeg(data: bytes, header: ImageHeader, divisor: int) -> tuple[Gray, tuple[Notice, ...], tuple[str, ...]]:
     if not header.complete:
         raise UndecodableImage("Expected a whole JPEG. Received one without all of its scans.")
-    pixels, sloppy = _decode_whole(data, partial(_decode_strictly, header, divisor))
+    pixels, sloppy = _decode_whole(data, header, divisor)
     if header.channels == 1:
         return pixels[..., 0], (), sloppy
     # Adobe's CMYK counts light, not ink: its fourth channel is an alpha over black.
     return *_turn_gray(pixels, cv2.COLOR_RGB2GRAY), sloppy
 
 
-def _decode_whole(data: bytes, decode: Decode) -> tuple[Gray, tuple[str, ...]]:
+def _decode_whole(data: bytes, header: ImageHeader, divisor: int) -> tuple[Gray, tuple[str, ...]]:
+    decode: Decode = partial(_decode_strictly, header, divisor)
     try:
         return decode(data), ()
     except ValueError as error:
         refusal = error
-    for repaired in repair(data, decode):
+    # Whole: at a smaller scale the last bits of a scan may change no pixel.
+    for repaired in repair(data, partial(_decode_strictly, header, 1)):
         try:
             return decode(repaired.data), repaired.sloppy
         except ValueError as error:

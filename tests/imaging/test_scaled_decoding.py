@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from app.errors import UndecodableImage
 from app.imaging.formats import read_header
-from app.imaging.preprocess import ResizeRule, load_film, read_film
+from app.imaging.preprocess import RESIZE_RULES, ResizeRule, load_film, read_film
 from app.imaging.raster import decode
 from tests.conftest import encode, film_pixels
 
@@ -63,6 +64,28 @@ def test_a_cut_jpeg_is_refused_at_every_scale() -> None:
     for end in range(len(data) // 2, len(data) - 2, len(data) // 20):
         with pytest.raises(UndecodableImage):
             read(data[:end] + b"\xff\xd9")
+
+
+def test_zeros_before_the_end_marker_are_padding_at_every_scale() -> None:
+    """A zero that is data is known by the pixels that its bits change, which a smaller picture may lack."""
+    scaled = 0
+    for seed in range(4):
+        pixels, rng = film_pixels(seed, 1200, 1200), np.random.default_rng(seed)
+        pixels[-16:, -16:] = rng.integers(0, 256, (16, 16))
+        data = encode(pixels, ".jpg", cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 100)))
+        for cut in (2, 3):
+            for mask in (0xFF, 0xF0, 0xF8):
+                padded = data[: -2 - cut] + bytes((data[-2 - cut] & mask,)) + bytes(9) + data[-2:]
+                verdicts = []
+                for rule in RESIZE_RULES:
+                    try:
+                        read(padded, rule)
+                        verdicts.append("read")
+                    except UndecodableImage:
+                        verdicts.append("refused")
+                assert verdicts[0] == verdicts[1]
+                scaled += verdicts[0] == "read"
+    assert scaled
 
 
 def test_a_scaled_film_is_turned_upright_and_its_colour_noticed() -> None:
