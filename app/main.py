@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import numpy as np
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 
@@ -53,8 +52,7 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
     async def make_ready() -> None:
         try:
             predictor = await asyncio.to_thread(load)
-            film = np.zeros((1, *predictor.manifest.shape), np.uint8)
-            await service.scheduler.warm(lambda: predictor.engine.logits(film))
+            await service.scheduler.warm(lambda: predictor.warm(settings.gate))
         except Exception as error:
             # Any error: a service must not stay unready without a reason in its log.
             _log.error("model refused", extra={"fields": {"reason": _reason(error)}})

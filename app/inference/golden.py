@@ -100,7 +100,9 @@ def check_golden(path: Path, manifest: Manifest, engine: Engine) -> None:
     for film, distance in zip(golden.films, _measure_distances(films, engine, gate), strict=True):
         if distance is None:
             break
-        if film.gate_distance is None or not abs(distance - film.gate_distance) <= GATE_TOLERANCE * film.gate_distance:
+        if film.gate_distance is None:
+            raise ArtifactRefused(f"{manifest.label}: expected a gate's distance of every golden film. One has none.")
+        if not abs(distance - film.gate_distance) <= GATE_TOLERANCE * film.gate_distance:
             raise ArtifactRefused(
                 f"{manifest.label}: a golden film should lie at {film.gate_distance} from the films of the training; "
                 f"the {engine.name} engine and the gate give {distance:.4f}."

@@ -69,6 +69,11 @@ class Predictor:
             raise InvalidParameter(f"operating_point: expected one of {', '.join(points)}. Received another.")
         return wanted
 
+    def warm(self, gate: GateMode = "refuse") -> None:
+        """Compute what a film needs, so that the calling thread's first one does not wait."""
+        film = np.zeros(self.manifest.shape, np.uint8)
+        self._compute(film, "none", reads_gate=self.gate is not None and gate != "off")
+
     def predict(
         self, data: bytes, *, operating_point: str, maps: MapKind = "none", gate: GateMode = "refuse"
     ) -> FilmPrediction:

@@ -21,6 +21,9 @@ _FEWEST_FILMS = 8
 _LEAST_SCALE = 1e-3
 """Standard deviation that a channel mean is given at least: some channels hardly ever fire."""
 
+_LEAST_VARIANCE = 1e-3
+"""Of standardised channel means along a direction: less is the rounding of float32, in which engines differ."""
+
 _STRENGTH = 0.01
 """Of the classifier, the inverse of its L2 penalty."""
 
@@ -44,13 +47,13 @@ def fit_reference(populations: Mapping[str, Features], unsuitable: Mapping[Reaso
     centres = np.stack([features.mean(axis=0) for features in standardised.values()])
     off = np.concatenate([features - centre for features, centre in zip(standardised.values(), centres, strict=True)])
     variances, directions = np.linalg.eigh(off.T @ off / len(off))
-    rest = np.sqrt(max(variances[:-kept].mean(), 1e-6))
+    rest = np.sqrt(max(variances[:-kept].mean(), _LEAST_VARIANCE))
     variances, directions = variances[-kept:], directions[:, -kept:]
     reference = Reference(
         mean=mean.astype(np.float32),
         scale=scale.astype(np.float32),
         centres=centres.astype(np.float32),
-        axes=(directions / np.sqrt(np.maximum(variances, 1e-6))).astype(np.float32),
+        axes=(directions / np.sqrt(np.maximum(variances, _LEAST_VARIANCE))).astype(np.float32),
         directions=directions.astype(np.float32),
         rest=np.array([rest], np.float32),
         weights=np.zeros((len(mean), 1), np.float32),
