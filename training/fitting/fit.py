@@ -73,7 +73,8 @@ def fit(
     model, history = folder.restore(), folder.history()
     phases = plan_phases(recipe, epochs, has_sources=further is not None)
     if model is None:
-        model = recipe.build(phases[0].height, phases[0].width)
+        first = next(phase for phase in phases if phase.until)
+        model = recipe.build(first.height, first.width)
         films_an_epoch = recipe.sources.films_an_epoch if further and recipe.sources else len(training)
         steps = epochs * -(-films_an_epoch // batch_size)
         model.compile(optimizer=recipe.optimizer(steps), loss="binary_crossentropy", metrics=["accuracy"])

@@ -32,7 +32,8 @@ def plan_phases(recipe: Recipe, epochs: int, *, has_sources: bool) -> list[Phase
     if not has_sources or recipe.sources is None or recipe.sources.small_side is None:
         return [whole]
     side = recipe.sources.small_side
-    return [Phase(side, side, round(epochs * recipe.sources.small_proportion)), whole]
+    # The last epoch is at the network's size, whatever the proportion.
+    return [Phase(side, side, min(round(epochs * recipe.sources.small_proportion), epochs - 1)), whole]
 
 
 def resize_network(network: keras.Model, recipe: Recipe, phase: Phase) -> keras.Model:

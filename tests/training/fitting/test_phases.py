@@ -26,8 +26,15 @@ RECIPE = replace(
 def test_small_films_come_first_where_there_are_sources() -> None:
     assert plan_phases(RECIPE, 10, has_sources=True) == [Phase(48, 48, 7), Phase(64, 64, 10)]
     assert plan_phases(RECIPE, 10, has_sources=False) == [Phase(64, 64, 10)]
+    assert plan_phases(RECIPE, 2, has_sources=True) == [Phase(48, 48, 1), Phase(64, 64, 2)]
     whole = replace(RECIPE, sources=SourceRecipe(epochs=10))
     assert plan_phases(whole, 10, has_sources=True) == [Phase(64, 64, 10)]
+
+
+def test_the_last_epoch_is_at_the_networks_size() -> None:
+    """Even of a single one: else the entry would hold a network of small films."""
+    *_, small, whole = plan_phases(RECIPE, 1, has_sources=True)
+    assert (small.until, whole) == (0, Phase(64, 64, 1))
 
 
 def test_films_are_augmented_to_the_phases_size() -> None:
