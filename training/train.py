@@ -12,6 +12,7 @@ from app.errors import ArtifactRefused, PneumoServeError
 from app.inference.artifact_writer import check_name
 from training.data.dataset import Dataset, read_dataset, read_listed
 from training.data.films import Films, read_again
+from training.data.images_by_kind import read_kinds
 from training.data.layout import download_kaggle, expect_both_classes, make_writable
 from training.data.listing import Listing, list_films
 from training.data.patient_table import PatientTable, read_patient_table
@@ -52,6 +53,10 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     for written in (options.store, options.runs):
         make_writable(written)
     lungs = _open_lungs(options, recipe)
+    if options.unsuitable and recipe.has_gate:
+        read_kinds(options.unsuitable, recipe.sizes[0])
+    if options.test_sources:
+        read_source_table(options.test_sources)
     table = read_patient_table(options.patients) if options.patients else None
     listing = _list_test(options.test, table) if options.test else None
     dataset, source, further = _read_dataset(options, recipe, table, lungs, console)
@@ -85,7 +90,7 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
             recipe, dataset, source, further.films if further else None, options.unsuitable, options.seed
         ),
         test=_read_test(options, recipe, listing, table, console) if listing is not None else None,
-        test_sources=_read_test_sources(options, console),
+        test_sources=_read_test_sources(options, recipe, console),
     )
     return finish(fitted, recipe, films, name=name, store=options.store, command=command, console=console)
 
@@ -124,15 +129,17 @@ def _read_dataset(
     further = None
     if options.sources and lungs and recipe.sources:
         share = options.validation_share
-        dataset, further = read_further(options.sources, dataset, lungs, recipe.sources, share, console)
+        dataset, further = read_further(
+            options.sources, dataset, lungs, recipe.sources, share, console, rule=recipe.resize
+        )
     # The service shrinks at once, not by way of `source_side`.
     validation = read_again(dataset.folder, dataset.validation, **size, console=console)
     return replace(dataset, validation=validation), dataset.validation, further
 
 
-def _read_test_sources(options: TrainOptions, console: Console) -> SourceFilms | None:
+def _read_test_sources(options: TrainOptions, recipe: Recipe, console: Console) -> SourceFilms | None:
     table = options.test_sources
-    return read_source_films(table.parent, read_source_table(table), console) if table else None
+    return read_source_films(table.parent, read_source_table(table), console, rule=recipe.resize) if table else None
 
 
 def _list_test(folder: Path, table: PatientTable | None) -> Listing:

@@ -181,6 +181,8 @@ def test_the_record_is_read_again(trained: Trained) -> None:
         ({"lungs": None}, "--sources and --lungs together. Received --sources alone"),
         ({"sources": None}, "--sources and --lungs together. Received --lungs alone"),
         ({"lungs": Path("none.keras")}, "There is no file none.keras"),
+        ({"unsuitable": Path("none")}, "a folder of images, one subfolder a kind"),
+        ({"test_sources": Path("none.csv")}, "Expected a CSV of sources"),
     ],
 )
 def test_sources_need_a_lung_network(trained: Trained, changes: dict[str, Path | None], message: str) -> None:

@@ -29,8 +29,8 @@ def read_kinds(folder: Path, size: InputSize) -> dict[str, Pixels]:
         for path in sorted(path for path in subfolder.iterdir() if path.is_file()):
             try:
                 images.append(read_film(path.read_bytes(), **size).pixels)
-            except ImageError:
-                # Refused before any gate: too small, too oblong, or no image.
+            except (ImageError, OSError):
+                # Refused before any gate: too small, too oblong, or no image that can be read.
                 continue
         if images:
             kinds[subfolder.name] = np.stack(images)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from app.imaging.preprocess import DEFAULT_RESIZE_RULE, ResizeRule
 from app.inference.training_record import Source
 from app.inference.training_record import Sources as SourcesRecord
 from app.names import LABELS
@@ -50,7 +51,14 @@ class Sources:
     facts: SourcesRecord
 
 
-def read_sources(table: Path, *, folder: Sequence[Films], proportion: float, console: Console) -> Sources:
+def read_sources(
+    table: Path,
+    *,
+    folder: Sequence[Films],
+    proportion: float,
+    rule: ResizeRule = DEFAULT_RESIZE_RULE,
+    console: Console,
+) -> Sources:
     """Read the films of a table and split validation films off them, by patient and with copies on one side.
 
     Copies of films of the folder are left out, so that none stands on both sides of its split.
@@ -59,13 +67,14 @@ def read_sources(table: Path, *, folder: Sequence[Films], proportion: float, con
         table: see `read_source_table`.
         folder: training and validation films of `--data`, at `SOURCE_SIDE`.
         proportion: of the patients for validation, 0 to 1, in whole percents.
+        rule: of reading, that of the folder: copies are found by their pixels.
         console: for what was read and what could not be.
 
     Raises:
         BadSourceTable: see `read_source_table`.
         WrongLayout: no film can be read.
     """
-    read = read_source_films(table.parent, read_source_table(table), console)
+    read = read_source_films(table.parent, read_source_table(table), console, rule=rule)
     known = {_digest(pixels) for films in folder for pixels in films.pixels}
     of_folder = np.array([_digest(pixels) in known for pixels in read.films.pixels])
     is_validation, copies = split_by_hash(read, proportion)
@@ -86,15 +95,17 @@ def read_sources(table: Path, *, folder: Sequence[Films], proportion: float, con
     return Sources(training, validation, facts)
 
 
-def read_source_films(folder: Path, rows: Sequence[SourceRow], console: Console) -> SourceFilms:
-    """Read the films of rows at `SOURCE_SIDE`, as the service reads them, and print what cannot be read.
+def read_source_films(
+    folder: Path, rows: Sequence[SourceRow], console: Console, *, rule: ResizeRule = DEFAULT_RESIZE_RULE
+) -> SourceFilms:
+    """Read the films of rows at `SOURCE_SIDE`, by a model's rule, and print what cannot be read.
 
     Raises:
         WrongLayout: no film can be read.
     """
     by_path = {row.path: row for row in rows}
     labels = {row.path: row.label for row in rows}
-    films = read_labelled_files(folder, labels, width=SOURCE_SIDE, height=SOURCE_SIDE, console=console)
+    films = read_labelled_files(folder, labels, width=SOURCE_SIDE, height=SOURCE_SIDE, rule=rule, console=console)
     if films.unreadable:
         console.print(f"{len(films.unreadable)} files of the sources cannot be read and are left out:")
         for file in films.unreadable:

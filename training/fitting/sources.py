@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
+from app.imaging.preprocess import DEFAULT_RESIZE_RULE, ResizeRule
 from training.augmentation.lungs import MASK_SIDE, mask_of_lungs
 from training.augmentation.source_pool import SourcePool
 from training.data.dataset import Dataset
@@ -46,7 +47,14 @@ def open_lung_network(path: Path) -> LungNetwork:
 
 
 def read_further(
-    table: Path, dataset: Dataset, lungs: LungNetwork, recipe: SourceRecipe, proportion: float, console: Console
+    table: Path,
+    dataset: Dataset,
+    lungs: LungNetwork,
+    recipe: SourceRecipe,
+    proportion: float,
+    console: Console,
+    *,
+    rule: ResizeRule = DEFAULT_RESIZE_RULE,
 ) -> tuple[Dataset, FurtherFilms]:
     """Read further sources; see `read_sources`.
 
@@ -54,7 +62,7 @@ def read_further(
         the data set with their validation films and their record, and their training films.
     """
     folder = (dataset.training, dataset.validation)
-    sources = read_sources(table, folder=folder, proportion=proportion, console=console)
+    sources = read_sources(table, folder=folder, proportion=proportion, rule=rule, console=console)
     record = sources.facts.model_copy(update={"sampling": recipe.describe(), "lung_network": lungs.sha256})
     facts = dataset.facts.model_copy(update={"sources": record})
     return replace(dataset, facts=facts, source_validation=sources.validation), FurtherFilms(sources.training, lungs)

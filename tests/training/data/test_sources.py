@@ -11,8 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
+from app.imaging.preprocess import ResizeRule
+from tests.conftest import encode, film_pixels
 from tests.training.drawn_sources import HEADER, draw, write_film, write_sources
-from training.data.films import SOURCE_SIDE, Films
+from training.data.films import SOURCE_SIDE, Films, read_film_files
 from training.data.source_table import SourceRow
 from training.data.sources import SourceFilms, Sources, is_held, read_sources, split_by_hash
 
@@ -53,6 +55,23 @@ def test_films_are_read_with_their_rows(table: Path) -> None:
             row = part.rows[number]
             label, seed = row.label, 100 + int(row.patient.split("-")[1])
             np.testing.assert_array_equal(part.films.pixels[number], draw(label, seed, row.form))
+
+
+def test_a_large_jpeg_that_copies_a_film_of_the_folder_is_left_out(tmp_path: Path) -> None:
+    """Both are read by one rule: decoded at different scales they would differ."""
+    data = encode(film_pixels(1, 1300, 1400))
+    films = tmp_path / "folder" / "NORMAL"
+    films.mkdir(parents=True)
+    (films / "a.jpeg").write_bytes(data)
+    (tmp_path / "copy.jpeg").write_bytes(data)
+    (tmp_path / "other.jpeg").write_bytes(encode(film_pixels(2, 1300, 1400)))
+    lines = [HEADER, "copy.jpeg,NORMAL,s,,adult,,whole,,", "other.jpeg,PNEUMONIA,s,,adult,,whole,,"]
+    (tmp_path / "sources.csv").write_text("\n".join(lines))
+    rule: ResizeRule = "scaled-jpeg-squeeze-inter-area"
+    side = {"width": SOURCE_SIDE, "height": SOURCE_SIDE}
+    folder = read_film_files(tmp_path / "folder", ("NORMAL/a.jpeg",), **side, rule=rule)
+    found = read_sources(tmp_path / "sources.csv", folder=[folder], proportion=0.25, rule=rule, console=QUIET)
+    assert [*found.training.films.paths, *found.validation.films.paths] == ["other.jpeg"]
 
 
 def test_a_patient_stands_on_one_side_in_all_sources(table: Path) -> None:
