@@ -109,7 +109,7 @@ def _picture(
     rows, columns = gray.shape
     scale = min(1.0, _LONGEST_SIDE / max(rows, columns))
     film = shrink(gray, width=max(1, round(columns * scale)), height=max(1, round(rows * scale)))
-    prediction = predictor.predict(data, operating_point=assessment.default, maps="cam")
+    prediction = predictor.predict(data, operating_point=assessment.default, maps="cam", gate="off")
     # The model sees a square: its map, stretched back, fits the film.
     values = np.array(prediction.maps[0].values, np.float32)
     plot = plot_cam(film, values, method=prediction.maps[0].method, layer=None, bias=None)

@@ -65,8 +65,8 @@ def site(tmp_path_factory, tiny_store):
     return folder, entry.folder, films, logits
 
 
-def write_page(site, out, split="train", **wanted):
-    selection = Selection(site[0] / "films", site[0] / "store", "pooled", split=split)
+def write_page(site, out, split="train", store=None, model="pooled", **wanted):
+    selection = Selection(site[0] / "films", store or site[0] / "store", model, split=split)
     report_site(open_evaluation(selection, Console(quiet=True)), SiteReportOptions(out, **wanted))
     return (out / "report.html").read_text("utf-8")
 
@@ -150,6 +150,12 @@ def test_page_shows_mistakes_with_their_maps(page, site):
     assert shown > 0
     assert text.count("<figure>") == shown
     assert text.count("data:image/jpeg") == 2 * shown
+
+
+def test_mistakes_are_shown_whatever_the_gate_says_of_them(site, gated_store, tmp_path):
+    """The report is about the model: a film that the service would refuse is no reason to write none."""
+    text = write_page((site[0], None, *site[2:]), tmp_path, store=gated_store, model="gated")
+    assert text.count("<figure>") > 0
 
 
 def test_page_names_no_film_but_its_index_does(page, site):
