@@ -12,12 +12,13 @@ from app.inference.gate_reference import GateSpec, Reason, Reference
 Features = NDArray[np.float32]
 
 FALSE_ALARMS = 0.006
-"""Largest proportion of unperturbed validation films that the distance may flag; the classifier has the rest of 1 %."""
+"""Largest proportion of a population's unperturbed validation films that the distance may flag."""
 
 MILD_FALSE_ALARMS = 0.012
-"""Likewise of mildly perturbed ones, of 2 %."""
+"""Likewise of mildly perturbed ones."""
 
 CLASSIFIER_FALSE_ALARMS = 0.002
+"""Largest proportion of all of them, together, that the classifier may take for one reason."""
 
 _BEYOND = 1.1
 """A film is unsuitable from this many times the distance of the farthest validation film."""
@@ -55,6 +56,6 @@ def choose_gate(
         unusual=float(np.nextafter(unusual, np.inf)),
         unsuitable=_BEYOND * max(farthest, unusual),
         reasons=reasons,
-        least_probability=[float(max(0.5, np.nextafter(each, 1.0))) for each in allowed],
+        least_probability=[float(max(0.5, np.nextafter(each, np.inf))) for each in allowed],
         populations=populations,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,16 @@ def test_a_reason_that_validation_films_resemble_needs_more_probability() -> Non
     taken = one_channel().probabilities(means(values))[:, 1] >= spec.least_probability[0]
     assert 0 < np.mean(taken) + 1e-9 <= 0.002 + 1e-9
     assert spec.least_probability[0] > 0.9
+
+
+def test_a_reason_of_which_validation_films_are_certain_is_never_believed() -> None:
+    """No probability is beyond one: all these films would be refused."""
+    values, reference = means(np.full(1000, 900.0)), replace(one_channel(), bias=np.array([0, 90], np.float32))
+    spec = choose_gate(
+        reference, populations=["all"], reasons=["inverted"], unperturbed={"all": values}, perturbed=values
+    )
+    assert reference.probabilities(values).max() == 1
+    assert spec.least_probability[0] > 1
 
 
 def test_a_gate_is_measured_on_every_kind(gated_store: Path) -> None:

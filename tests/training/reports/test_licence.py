@@ -22,6 +22,8 @@ STORE = Path(__file__).parents[3] / "model_store"
         ("CC BY 4.0", "free to use with attribution", False),
         ("CC BY 4.0", "RSNA challenge terms: academic and research use", True),
         ("CC BY 4.0", "CC BY-NC 4.0", True),
+        ("CC BY 4.0", "CC BY-SA-NC 4.0", True),
+        ("CC BY 4.0", "CC0 or CC BY-NC 4.0, by image", True),
         ("CC BY 4.0", "unknown", True),
     ],
 )
