@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.preprocess import read_film
+from app.imaging.preprocess import DEFAULT_RESIZE_RULE, ResizeRule, read_film
 from app.inference.artifact import Entry
 from app.inference.calibration import decide
 from app.inference.engines import open_engine
@@ -18,11 +18,11 @@ Decoder = Literal["ours", "cv2"]
 Read = Callable[[bytes], NDArray[np.uint8]]
 
 
-def make_read(decoder: Decoder, shape: tuple[int, int]) -> Read:
+def make_read(decoder: Decoder, shape: tuple[int, int], rule: ResizeRule = DEFAULT_RESIZE_RULE) -> Read:
     """Return a reader of bytes to pixels (height, width): the service's, or OpenCV's full decoding."""
     height, width = shape
     if decoder == "ours":
-        return lambda data: read_film(data, width=width, height=height).pixels
+        return lambda data: read_film(data, width=width, height=height, rule=rule).pixels
 
     def read(data: bytes) -> NDArray[np.uint8]:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -38,7 +38,7 @@ class BarePredictor:
 
     def __init__(self, entry: Entry, decoder: Decoder = "ours") -> None:
         self.entry = entry
-        self.read = make_read(decoder, entry.manifest.shape)
+        self.read = make_read(decoder, entry.manifest.shape, entry.manifest.input.resize)
         self.engine = open_engine("openvino", entry.folder, entry.manifest.maps)
 
     def predict(self, film: bytes) -> dict[str, Any]:
