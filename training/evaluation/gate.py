@@ -17,8 +17,9 @@ FALSE_ALARMS = 0.006
 MILD_FALSE_ALARMS = 0.012
 """Likewise of mildly perturbed ones."""
 
-CLASSIFIER_FALSE_ALARMS = 0.002
-"""Largest proportion of all of them, together, that the classifier may take for one reason."""
+CLASSIFIER_FALSE_ALARMS = 0.001
+"""Largest proportion of all of them, together, that the classifier may take for one reason; three reasons and the
+distance keep under 1 % together."""
 
 _BEYOND = 1.1
 """A film is unsuitable from this many times the distance of the farthest validation film."""
