@@ -17,7 +17,7 @@ from training.data.layout import download_kaggle, expect_both_classes, make_writ
 from training.data.listing import Listing, list_films
 from training.data.patient_table import PatientTable, read_patient_table
 from training.data.patients import group_by_patient
-from training.data.source_table import read_source_table
+from training.data.source_table import SourceRow, read_source_table
 from training.data.sources import SourceFilms, read_source_films
 from training.fitting.fit import fit
 from training.fitting.sources import FurtherFilms, LungNetwork, open_lung_network, read_further
@@ -53,10 +53,8 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     for written in (options.store, options.runs):
         make_writable(written)
     lungs = _open_lungs(options, recipe)
-    if options.unsuitable and recipe.has_gate:
-        read_kinds(options.unsuitable, recipe.sizes[0])
-    if options.test_sources:
-        read_source_table(options.test_sources)
+    unsuitable = read_kinds(options.unsuitable, recipe.sizes[0]) if options.unsuitable and recipe.has_gate else {}
+    test_rows = read_source_table(options.test_sources) if options.test_sources else []
     table = read_patient_table(options.patients) if options.patients else None
     listing = _list_test(options.test, table) if options.test else None
     dataset, source, further = _read_dataset(options, recipe, table, lungs, console)
@@ -86,11 +84,9 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     films = FinishFilms(
         dataset,
         source,
-        gate=collect_gate_films(
-            recipe, dataset, source, further.films if further else None, options.unsuitable, options.seed
-        ),
+        gate=collect_gate_films(recipe, dataset, source, further.films if further else None, unsuitable, options.seed),
         test=_read_test(options, recipe, listing, table, console) if listing is not None else None,
-        test_sources=_read_test_sources(options, recipe, console),
+        test_sources=_read_test_sources(options, recipe, test_rows, console),
     )
     return finish(fitted, recipe, films, name=name, store=options.store, command=command, console=console)
 
@@ -137,9 +133,11 @@ def _read_dataset(
     return replace(dataset, validation=validation), dataset.validation, further
 
 
-def _read_test_sources(options: TrainOptions, recipe: Recipe, console: Console) -> SourceFilms | None:
+def _read_test_sources(
+    options: TrainOptions, recipe: Recipe, rows: list[SourceRow], console: Console
+) -> SourceFilms | None:
     table = options.test_sources
-    return read_source_films(table.parent, read_source_table(table), console, rule=recipe.resize) if table else None
+    return read_source_films(table.parent, rows, console, rule=recipe.resize) if table else None
 
 
 def _list_test(folder: Path, table: PatientTable | None) -> Listing:

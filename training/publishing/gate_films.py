@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from app.names import LABELS
 from training.data.dataset import Dataset
 from training.data.films import Films
-from training.data.images_by_kind import read_kinds, split_kinds
+from training.data.images_by_kind import split_kinds
 from training.data.sources import SourceFilms
 from training.networks.recipes import Recipe
 from training.publishing.gate import GateFilms
@@ -23,7 +21,7 @@ def collect_gate_films(
     dataset: Dataset,
     source: Films | None,
     further: SourceFilms | None,
-    unsuitable: Path | None,
+    unsuitable: dict[str, Pixels],
     seed: int,
 ) -> GateFilms | None:
     """Return the films of the folder and of further sources; None where the recipe has no gate.
@@ -33,15 +31,12 @@ def collect_gate_films(
         dataset: its training films at `source_side`.
         source: its validation films at `source_side`.
         further: training films of other sources, whose whole films count.
-        unsuitable: a folder of images that are no chest films; half of each kind is held out.
+        unsuitable: images that are no chest films by kind, of the network's size; half of each is held out.
         seed: of that half.
-
-    Raises:
-        PneumoServeError: `unsuitable` has no readable images.
     """
     if not recipe.has_gate or source is None:
         return None
-    others, held_out = split_kinds(read_kinds(unsuitable, recipe.sizes[0]), seed) if unsuitable else ({}, {})
+    others, held_out = split_kinds(unsuitable, seed)
     return GateFilms(
         training=_sort(dataset.training, further),
         validation=_sort(source, dataset.source_validation),
