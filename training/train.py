@@ -58,7 +58,9 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     table = read_patient_table(options.patients) if options.patients else None
     listing = _list_test(options.test, table) if options.test else None
     dataset, source, further = _read_dataset(options, recipe, table, lungs, console)
-    epochs = recipe.sources.epochs if recipe.sources and further else recipe.epochs
+    epochs = recipe.epochs
+    if recipe.sources and further:
+        epochs, recipe = recipe.sources.epochs, replace(recipe, notices=recipe.sources.notices)
     fitted = fit(
         recipe,
         dataset.training,

@@ -63,12 +63,13 @@ class Gate:
             features: its channel means, float32 (K,).
         """
         spec = self.spec
-        distance = float(self.reference.distance(features[np.newaxis])[0])
+        x = self.reference.standardise(features[np.newaxis])
+        distance = float(self.reference.distance(x)[0])
         # A sixth of the time of NumPy's.
         if cv2.meanStdDev(pixels)[1][0, 0] < LEAST_DEVIATION:
             return Assessment("unsuitable", "blank", distance)
         if spec.reasons:
-            probabilities = self.reference.probabilities(features[np.newaxis])[0, 1:]
+            probabilities = self.reference.probabilities(x)[0, 1:]
             best = int(np.argmax(probabilities))
             if probabilities[best] >= spec.least_probability[best]:
                 return Assessment("unsuitable", spec.reasons[best], distance)

@@ -50,8 +50,8 @@ class Reference:
         mean: of each channel mean, float32 (K,).
         scale: their standard deviations, float32 (K,).
         centres: standardised mean of each population, float32 (P, K).
-        axes: principal axes, each divided by its standard deviation, float32 (K, D).
-        directions: the same axes of length 1, float32 (K, D).
+        directions: principal axes of length 1, float32 (K, D).
+        variances: along each of them, float32 (D,).
         rest: standard deviation along every other direction, float32 (1,).
         weights: of the classifier, float32 (K, R + 1); column 0 stands for a usual film.
         bias: likewise, float32 (R + 1,).
@@ -60,8 +60,8 @@ class Reference:
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
     centres: NDArray[np.float32]
-    axes: NDArray[np.float32]
     directions: NDArray[np.float32]
+    variances: NDArray[np.float32]
     rest: NDArray[np.float32]
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
@@ -89,28 +89,30 @@ class Reference:
         if self.directions.ndim != 2:
             return False
         (channels, axes), populations, outputs = self.directions.shape, len(self.centres), len(self.bias)
-        expected = [(channels,), (channels,), (populations, channels), (channels, axes), (1,), (channels, outputs)]
-        parts = (self.mean, self.scale, self.centres, self.axes, self.rest, self.weights)
+        expected = [(channels,), (channels,), (populations, channels), (axes,), (1,), (channels, outputs)]
+        parts = (self.mean, self.scale, self.centres, self.variances, self.rest, self.weights)
         return [part.shape for part in parts] == expected
 
     @cached_property
     def _projected(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
         """The centres along the directions (P, D), the variances there, inverted (D,), and the centres in float64."""
-        inverse = np.square(self.axes).sum(axis=0) / np.square(self.directions).sum(axis=0)
-        return self.centres @ self.directions, inverse, self.centres.astype(np.float64)
+        return self.centres @ self.directions, np.reciprocal(self.variances), self.centres.astype(np.float64)
 
     @cached_property
     def _transposed(self) -> NDArray[np.float32]:
         return np.ascontiguousarray(self.directions.T)
 
-    def distance(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return channel means, float32 (films, K), in standard deviations from their mean."""
+        return np.asarray((features - self.mean) / self.scale, np.float32)
+
+    def distance(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return each film's distance from the nearest population, root mean square over the K directions.
 
         Args:
-            features: channel means, float32 (films, K).
+            x: standardised channel means, float32 (films, K).
         """
         # A film's decoding has put the directions, a megabyte, out of the cache: they are read once for all centres.
-        x = (features - self.mean) / self.scale
         projected, inverse, centres = self._projected
         along = np.square((x @ self._transposed.T)[:, np.newaxis] - projected)
         # Squares and products nearly cancel out.
@@ -119,12 +121,12 @@ class Reference:
         beside = np.maximum(whole - along.sum(axis=2), 0) / np.square(self.rest[0])
         return np.asarray(np.sqrt((along @ inverse + beside).min(axis=1) / x.shape[1]), np.float64)
 
-    def standardise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return channel means, float32 (films, K), as the classifier reads them."""
-        return ((features - self.mean) / self.scale).clip(-_CLIPPED, _CLIPPED).astype(np.float32)
+    def clip(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return standardised channel means as the classifier reads them."""
+        return x.clip(-_CLIPPED, _CLIPPED)
 
-    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the classifier's probabilities, (films, R + 1), of channel means, float32 (films, K)."""
-        scores = (self.standardise(features) @ self.weights + self.bias).astype(np.float64)
+    def probabilities(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the classifier's probabilities, (films, R + 1), of standardised channel means, float32 (films, K)."""
+        scores = (self.clip(x) @ self.weights + self.bias).astype(np.float64)
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(scores / scores.sum(axis=1, keepdims=True))

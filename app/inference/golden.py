@@ -65,7 +65,7 @@ def _measure_distances(films: Films, engine: Engine, gate: Gate | None) -> list[
     means = engine.maps(films, cam=False, layers=False).channel_means
     if means is None:
         raise ArtifactRefused("Expected a serving graph with the channel means that its gate reads. It has none.")
-    distances: list[float | None] = gate.reference.distance(means).tolist()
+    distances: list[float | None] = gate.reference.distance(gate.reference.standardise(means)).tolist()
     return distances
 
 

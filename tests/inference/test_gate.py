@@ -36,12 +36,17 @@ def gate() -> Gate:
 FILM = np.random.default_rng(5).integers(0, 255, (150, 150), dtype=np.uint8)
 
 
+def measure(reference: Reference, features: np.ndarray) -> np.ndarray:
+    """The distances of channel means."""
+    return reference.distance(reference.standardise(features))
+
+
 def test_a_typical_film_has_a_distance_of_about_one(gate: Gate) -> None:
     """Of either population, and not of the space between them."""
     for seed, shift in ((4, 0), (5, 3)):
-        distances = gate.reference.distance(sample(300, seed, shift))
+        distances = measure(gate.reference, sample(300, seed, shift))
         assert 0.9 < np.sqrt(np.mean(distances**2)) < 1.1
-    assert gate.reference.distance(sample(300, 6, 1.5)).min() > 2
+    assert measure(gate.reference, sample(300, 6, 1.5)).min() > 2
 
 
 def test_the_distance_is_mahalanobis_where_every_axis_is_kept() -> None:
@@ -53,7 +58,7 @@ def test_the_distance_is_mahalanobis_where_every_axis_is_kept() -> None:
     film = sample(1, 8, shift=1)
     inverse = np.linalg.inv(np.cov(usual.astype(np.float64).T, bias=True))
     expected = mahalanobis(film[0], usual.mean(axis=0), inverse) / np.sqrt(CHANNELS)
-    assert reference.distance(film)[0] == pytest.approx(expected, rel=2e-3)
+    assert measure(reference, film)[0] == pytest.approx(expected, rel=2e-3)
 
 
 def test_the_distance_is_that_of_the_formula(gate: Gate) -> None:
@@ -65,15 +70,16 @@ def test_the_distance_is_that_of_the_formula(gate: Gate) -> None:
     for centre in reference.centres:
         off = x - centre
         beside = np.square(off).sum(axis=1) - np.square(off @ reference.directions).sum(axis=1)
-        squares.append(np.square(off @ reference.axes).sum(axis=1) + beside / np.square(reference.rest[0]))
+        along = (np.square(off @ reference.directions) / reference.variances).sum(axis=1)
+        squares.append(along + beside / np.square(reference.rest[0]))
     expected = np.sqrt(np.min(squares, axis=0) / CHANNELS)
-    assert reference.distance(films) == pytest.approx(expected, rel=1e-4)
+    assert measure(reference, films) == pytest.approx(expected, rel=1e-4)
 
 
 def test_verdicts_follow_the_thresholds(gate: Gate) -> None:
     """Usual, unusual and unsuitable, by the distance; the thresholds themselves are over the line."""
     film = sample(1, 9)[0]
-    distance = float(gate.reference.distance(film[np.newaxis])[0])
+    distance = float(measure(gate.reference, film[np.newaxis])[0])
     for unusual, unsuitable, verdict in (
         (distance * 1.01, distance * 2, "usual"),
         (distance, distance * 2, "unusual"),
@@ -159,7 +165,7 @@ def test_a_gate_without_reasons_goes_by_the_distance(gate: Gate) -> None:
 
 def test_a_reference_whose_parts_do_not_fit_is_refused(gate: Gate) -> None:
     """In one line at the start, not at the first film."""
-    for part in ("mean", "centres", "axes", "weights", "rest"):
+    for part in ("mean", "centres", "variances", "weights", "rest"):
         parts = {**vars(gate.reference), part: getattr(gate.reference, part)[..., :-1]}
         names = [field.name for field in fields(gate.reference)]
         with pytest.raises(ArtifactRefused, match="gate"):
@@ -172,4 +178,4 @@ def test_too_few_films_are_no_reference() -> None:
     """Few give fewer axes, half as many as there are films at most."""
     with pytest.raises(ArtifactRefused, match="Expected at least 8 films"):
         fit_reference({"all": sample(7, 15)}, {})
-    assert fit_reference({"all": sample(8, 15)}, {}).axes.shape == (CHANNELS, 4)
+    assert fit_reference({"all": sample(8, 15)}, {}).directions.shape == (CHANNELS, 4)

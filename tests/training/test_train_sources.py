@@ -37,7 +37,11 @@ RECIPE = replace(
     mixup=0.2,
     smoothing=0.05,
     has_gate=True,
-    sources=SourceRecipe(epochs=2, films_an_epoch=24, small_side=48, small_proportion=0.5),
+    sources=SourceRecipe(
+        epochs=2,
+        films_an_epoch=24,
+        teachers=(lambda height, width: build_pneumonet(height, width, stages=((6, 1), (8, 1))),) * 2,
+    ),
 )
 
 
@@ -126,7 +130,7 @@ def test_the_entry_records_how_films_were_sampled_and_changed(trained: Trained) 
     """By each probability; and the command names table and network."""
     sampling = trained.content["training_data"]["sources"]["sampling"]
     amounts = {name: sampling[name] for name in ("films_an_epoch", "p_child", "p_lungs", "child_p_swapped")}
-    assert amounts == {"films_an_epoch": 24, "p_child": 0.5, "p_lungs": 0.5, "child_p_swapped": 0.3}
+    assert amounts == {"films_an_epoch": 24, "p_child": 0.5, "p_lungs": 0.5, "child_p_swapped": 0.25}
     assert "--sources sources.csv --lungs lungs.keras" in trained.content["training"]["command"]
 
 

@@ -59,7 +59,7 @@ class Localisation:
         p_host: probability that masked lungs lie in another film, else on a background.
     """
 
-    child: LungVariation = LungVariation(p_swapped=0.3, p_blanked=0.12, p_hidden=0.06)
+    child: LungVariation = LungVariation(p_swapped=0.25, p_blanked=0.1, p_hidden=0.06)
     adult: LungVariation = LungVariation(p_masked=0.35, p_blanked=0.07, p_hidden=0.06)
     p_host: float = 0.5
 

@@ -43,14 +43,14 @@ def choose_gate(
             `FALSE_ALARMS`, or to its one film where it has too few.
         perturbed: of the same films, mildly perturbed, one after the other.
     """
-    distances = [reference.distance(features) for features in unperturbed.values()]
-    mild = reference.distance(perturbed)
+    standardised = [reference.standardise(features) for features in (*unperturbed.values(), perturbed)]
+    *distances, mild = (reference.distance(x) for x in standardised)
     unusual = max(
         *(float(np.quantile(each, 1 - FALSE_ALARMS, method="higher")) for each in distances),
         float(np.quantile(mild, 1 - MILD_FALSE_ALARMS, method="higher")),
     )
     farthest = max(float(each.max()) for each in (*distances, mild))
-    every = reference.probabilities(np.concatenate([*unperturbed.values(), perturbed]))[:, 1:]
+    every = reference.probabilities(np.concatenate(standardised))[:, 1:]
     allowed = np.quantile(every, 1 - CLASSIFIER_FALSE_ALARMS, axis=0, method="higher")
     return GateSpec(
         # Just above: a film at the quantile itself is usual.

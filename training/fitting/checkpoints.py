@@ -5,13 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import keras
 
+
+class Machine(TypedDict):
+    """What a network was trained on."""
+
+    backend: str
+    machine: str
+
+
 Settings = dict[str, Any]
 EpochMetrics = dict[str, float]
+
+_FINISHED = "finished.keras"
 
 
 class RunFolder:
@@ -51,6 +62,26 @@ class RunFolder:
         epochs = len(self.history())
         return keras.models.load_model(self._checkpoint(epochs)) if epochs else None
 
+    def finish(self, network: keras.Model) -> None:
+        """Write the trained network, without its optimizer, and this machine; delete the last checkpoint."""
+        here = Machine(backend=keras.backend.backend(), machine=_describe_machine())
+        _replace(self.path / "machine.json", json.dumps(here) + "\n")
+        aside = self.path / "writing-finished.keras"
+        network.save(aside, include_optimizer=False)
+        aside.replace(self.path / _FINISHED)
+        for old in self.path.glob("epoch-*.keras"):
+            old.unlink()
+
+    def finished(self) -> keras.Model | None:
+        """Read the trained network; None before the end."""
+        path = self.path / _FINISHED
+        return keras.models.load_model(path, compile=False) if path.exists() else None
+
+    def machine(self) -> Machine:
+        """Read what the trained network was trained on."""
+        machine: Machine = json.loads((self.path / "machine.json").read_text())
+        return machine
+
     def _checkpoint(self, epochs: int) -> Path:
         return self.path / f"epoch-{epochs:03d}.keras"
 
@@ -62,3 +93,14 @@ def _replace(path: Path, text: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     aside.replace(path)
+
+
+def _describe_machine() -> str:
+    """Return processor and cores, and accelerators."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    accelerators = [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
+    return ", ".join([f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}", *accelerators])

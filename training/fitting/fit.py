@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,20 +13,21 @@ from training.augmentation.source_pool import SourcePool
 from training.data.films import Films
 from training.fitting.batches import FilmBatches, SourceBatches
 from training.fitting.callbacks import KeepEpochs, Plateau, ShowProgress, open_progress
-from training.fitting.checkpoints import EpochMetrics, RunFolder, Settings
-from training.fitting.phases import plan_phases, resize_films, resize_network, resize_recipe
+from training.fitting.checkpoints import EpochMetrics, Machine, RunFolder, Settings
+from training.fitting.distillation import accuracy, distillation_loss, join, take_weights
 from training.fitting.sources import FurtherFilms, build_pool
-from training.networks.recipes import Recipe
+from training.networks.recipes import Builder, Recipe
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network, the metrics of its epochs, the run's folder and settings."""
+    """A trained network, the metrics of its epochs, the run's folder and settings, and what it was trained on."""
 
     model: keras.Model
     history: list[EpochMetrics]
     folder: Path
     settings: Settings
+    machine: Machine
 
 
 def fit(
@@ -70,41 +72,47 @@ def fit(
     }
     folder = RunFolder(runs, settings)
     keras.utils.set_random_seed(seed)
-    model, history = folder.restore(), folder.history()
-    phases = plan_phases(recipe, epochs, has_sources=further is not None)
-    if model is None:
-        first = next(phase for phase in phases if phase.until)
-        model = recipe.build(first.height, first.width)
-        films_an_epoch = recipe.sources.films_an_epoch if further and recipe.sources else len(training)
-        steps = epochs * -(-films_an_epoch // batch_size)
-        model.compile(optimizer=recipe.optimizer(steps), loss="binary_crossentropy", metrics=["accuracy"])
-    else:
-        console.print(f"Resuming after epoch {len(history)} of {epochs} ({folder.path}).")
-    if len(history) < epochs:
-        pool = build_pool(training, further) if further is not None else None
-        with open_progress(console) as progress:
-            for phase in phases:
-                if len(history) >= phase.until:
-                    continue
-                model = resize_network(model, recipe, phase)
-                sized = resize_recipe(recipe, phase)
-                batches = _open_batches(training, pool, batch_size, seed=seed, epoch=len(history), recipe=sized)
-                plateau = [Plateau(history)] if reduce_lr else []
+    network, history = folder.finished(), folder.history()
+    if network is None:
+        teachers = recipe.sources.teachers if further and recipe.sources else ()
+        model = folder.restore()
+        if model is None:
+            films_an_epoch = recipe.sources.films_an_epoch if further and recipe.sources else len(training)
+            model = _compile(recipe, teachers, epochs * -(-films_an_epoch // batch_size))
+        else:
+            console.print(f"Resuming after epoch {len(history)} of {epochs} ({folder.path}).")
+        if len(history) < epochs:
+            pool = build_pool(training, further) if further is not None else None
+            batches = _open_batches(training, pool, batch_size, seed=seed, epoch=len(history), recipe=recipe)
+            plateau = [Plateau(history)] if reduce_lr else []
+            with open_progress(console) as progress:
                 show = ShowProgress(history, epochs, batches, progress, is_blended=recipe.is_blended)
-                shown = resize_films(validation, phase)
                 model.fit(
                     batches,
-                    validation_data=FilmBatches(shown, batch_size, seed=seed, recipe=None),
+                    validation_data=FilmBatches(validation, batch_size, seed=seed, recipe=None),
                     initial_epoch=len(history),
-                    epochs=phase.until,
+                    epochs=epochs,
                     shuffle=False,
                     verbose=0,
                     callbacks=[*plateau, KeepEpochs(folder, history), show],
                 )
-    if model.optimizer.use_ema:
-        # As `model.fit` does, which a run resumed after its last epoch never calls.
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-    return Fitted(model, history, folder.path, settings)
+        if model.optimizer.use_ema:
+            # As `model.fit` does, which a run resumed after its last epoch never calls.
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+        network = take_weights(recipe.build(recipe.height, recipe.width), model) if teachers else model
+        folder.finish(network)
+    return Fitted(network, history, folder.path, settings, folder.machine())
+
+
+def _compile(recipe: Recipe, teachers: Sequence[Builder], steps: int) -> keras.Model:
+    student = recipe.build(recipe.height, recipe.width)
+    optimizer = recipe.optimizer(steps)
+    if not teachers:
+        student.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=["accuracy"])
+        return student
+    model = join(student, [build(recipe.height, recipe.width) for build in teachers])
+    model.compile(optimizer=optimizer, loss=distillation_loss, metrics=[accuracy])
+    return model
 
 
 def _open_batches(

@@ -53,8 +53,8 @@ def fit_reference(populations: Mapping[str, Features], unsuitable: Mapping[Reaso
         mean=mean.astype(np.float32),
         scale=scale.astype(np.float32),
         centres=centres.astype(np.float32),
-        axes=(directions / np.sqrt(np.maximum(variances, _LEAST_VARIANCE))).astype(np.float32),
         directions=directions.astype(np.float32),
+        variances=np.maximum(variances, _LEAST_VARIANCE).astype(np.float32),
         rest=np.array([rest], np.float32),
         weights=np.zeros((len(mean), 1), np.float32),
         bias=np.zeros(1, np.float32),
@@ -70,7 +70,7 @@ def _with_classifier(reference: Reference, usual: Features, unsuitable: Mapping[
         return reference
     features = [usual, *unsuitable.values()]
     labels = np.repeat(np.arange(len(features)), [len(each) for each in features])
-    x = reference.standardise(np.concatenate(features))
+    x = reference.clip(reference.standardise(np.concatenate(features)))
     fitted = LogisticRegression(C=_STRENGTH, max_iter=500, class_weight="balanced").fit(x, labels)
     weights, bias = fitted.coef_.T, fitted.intercept_
     if len(unsuitable) == 1:

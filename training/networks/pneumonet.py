@@ -11,11 +11,18 @@ from keras import layers
 # Anti-aliased pooling: Zhang 2019, "Making Convolutional Networks Shift-Invariant Again".
 _BINOMIAL = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 16
 
-STAGES = ((24, 1), (48, 2), (96, 3))
+STEM = 16
+"""Channels of the first convolution."""
+
+STAGES = ((16, 1), (32, 2), (96, 2))
 """Channels and residual blocks; every stage halves the resolution."""
 
+TEACHER_STEM, TEACHER_STAGES = 24, ((32, 1), (64, 2), (128, 3))
 
-def build_pneumonet(height: int, width: int, *, stages: tuple[tuple[int, int], ...] = STAGES) -> keras.Model:
+
+def build_pneumonet(
+    height: int, width: int, *, stem: int = STEM, stages: tuple[tuple[int, int], ...] = STAGES
+) -> keras.Model:
     """Build a residual network from standardised film to global average pooling and one Dense `logit`.
 
     Standardising each film removes brightness and contrast. The class activation map sums exactly to the logit.
@@ -23,7 +30,7 @@ def build_pneumonet(height: int, width: int, *, stages: tuple[tuple[int, int], .
     film = keras.Input((height, width, 1), name="film")
     # Built in: the file loads without our code. Epsilon: 5 gray levels, squared.
     x = layers.LayerNormalization(axis=[1, 2, 3], epsilon=25.0, center=False, scale=False, name="standardise")(film)
-    x = _convolve(x, 24, size=5, strides=2, name="stem")
+    x = _convolve(x, stem, size=5, strides=2, name="stem")
     for stage, (channels, blocks) in enumerate(stages, start=1):
         x = _pool(x, f"pool{stage}")
         for block in range(1, blocks + 1):
@@ -32,6 +39,11 @@ def build_pneumonet(height: int, width: int, *, stages: tuple[tuple[int, int], .
     x = layers.Dropout(0.3, name="drop")(x)
     logit = layers.Dense(1, name="logit")(x)
     return keras.Model(film, layers.Activation("sigmoid", name="probability")(logit), name="pneumonet")
+
+
+def build_teacher(height: int, width: int) -> keras.Model:
+    """Build a wider network of the same kind, which is not served."""
+    return build_pneumonet(height, width, stem=TEACHER_STEM, stages=TEACHER_STAGES)
 
 
 def _convolve(x: Any, channels: int, *, name: str, size: int = 3, strides: int = 1, is_active: bool = True) -> Any:

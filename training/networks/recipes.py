@@ -22,12 +22,16 @@ from training.augmentation.source_pool import SourceSampling
 from training.augmentation.style import StyleTransfer
 from training.data.films import SOURCE_SIDE, InputSize, input_size
 from training.networks.article import build_article
-from training.networks.pneumonet import build_pneumonet
+from training.networks.pneumonet import build_pneumonet, build_teacher
 
 INTENDED_USE = (
     "Research and teaching: estimating how likely a frontal chest radiograph shows pneumonia. Not a medical device; "
     "not for diagnosis, triage or any decision about a patient."
 )
+
+
+Builder = Callable[[int, int], keras.Model]
+"""(height, width) → a network."""
 
 
 class Augmentation(Protocol):
@@ -53,21 +57,21 @@ class SourceRecipe:
         films_an_epoch: between two checkpoints.
         sampling: of population, form, source and style.
         localisation: of every sampled film, before style transfer and augmentation.
-        small_side: pixels a side of the films of the first epochs; None: all are of the network's size.
-        small_proportion: of the epochs that see such films.
+        notices: in every answer's warnings, in place of the recipe's.
+        teachers: builders of the networks that it learns from beside the labels; see `fitting.distillation`.
     """
 
     epochs: int
-    films_an_epoch: int = 12_800
+    films_an_epoch: int
     sampling: SourceSampling = field(default_factory=SourceSampling)
     localisation: Localisation = field(default_factory=Localisation)
-    small_side: int | None = None
-    small_proportion: float = 0.0
+    notices: tuple[Notice, ...] = ()
+    teachers: tuple[Builder, ...] = ()
 
     def describe(self) -> dict[str, float]:
         """Return the probabilities, for the run's settings and `model.json`."""
-        small = {"small_side": self.small_side, "small_proportion": self.small_proportion} if self.small_side else {}
-        return {"films_an_epoch": self.films_an_epoch} | small | self.sampling.describe() | self.localisation.describe()
+        own = {"films_an_epoch": self.films_an_epoch, "teachers": len(self.teachers)}
+        return own | self.sampling.describe() | self.localisation.describe()
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Recipe:
 
     network: str
     entry: str
-    build: Callable[[int, int], keras.Model]
+    build: Builder
     optimizer: Callable[[int], Optimizer]
     augmentation: Augmentation | None
     batch_size: int
@@ -158,6 +162,12 @@ CHILDREN_ONLY = Notice(
     detail="This model was trained on children of 1 to 5 years from one hospital: do not trust it for other patients.",
 )
 
+LIMITED_EVIDENCE = Notice(
+    code="limited-evidence",
+    detail="Calibrated and validated on children of 1 to 5 years from one hospital. The model was also trained on adults, "
+    "for whom there is little evidence; for other ages there is none.",
+)
+
 RECIPES = {
     recipe.network: recipe
     for recipe in (
@@ -186,10 +196,11 @@ RECIPES = {
             mixup=0.2,
             smoothing=0.05,
             sources=SourceRecipe(
-                epochs=24,
-                sampling=SourceSampling(p_child=0.6, p_lungs=0.4),
-                small_side=112,
-                small_proportion=0.7,
+                epochs=40,
+                films_an_epoch=51_200,
+                sampling=SourceSampling(p_child=0.65, p_lungs=0.4),
+                notices=(LIMITED_EVIDENCE,),
+                teachers=(build_teacher,) * 3,
             ),
             operating_points=("high-sensitivity", "balanced", "high-specificity"),
             calibration="platt",

@@ -96,7 +96,7 @@ def make_gate(engine: Engine, films: GateFilms, spec: InputSpec, seed: int) -> t
         perturbed=np.concatenate(list(mild.values())),
     )
     gate = Gate(chosen, reference)
-    usual = reference.distance(np.concatenate(list(features.values())))
+    usual = reference.distance(reference.standardise(np.concatenate(list(features.values()))))
 
     def rate(pixels: Pixels, found: Features | None = None) -> GateRates:
         return _rate(gate, pixels, measure_features(engine, pixels) if found is None else found, usual)

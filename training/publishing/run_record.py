@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from importlib.metadata import version
 from pathlib import Path
-
-import keras
 
 from app.inference.artifact import find_entry, list_entries
 from app.inference.training_record import Epoch, StyleTransfer, Training
@@ -30,14 +26,14 @@ def find_finished(fitted: Fitted, store: Path, name: str, command: str) -> Path 
 
 def record_training(fitted: Fitted, recipe: Recipe, command: str) -> Training:
     """Return the record of a training that `command` asked for."""
-    optimizer, settings, style = fitted.model.optimizer, fitted.settings, recipe.style_transfer
+    optimizer, settings, style = recipe.optimizer(1), fitted.settings, recipe.style_transfer
     average = "the running average " if optimizer.use_ema else ""
     return Training(
         command=command,
         network=recipe.network,
         source=recipe.source,
         parameters=int(fitted.model.count_params()),
-        backend=keras.backend.backend(),
+        backend=fitted.machine["backend"],
         optimizer=type(optimizer).__name__,
         loss="binary_crossentropy",
         seed=settings["seed"],
@@ -50,8 +46,9 @@ def record_training(fitted: Fitted, recipe: Recipe, command: str) -> Training:
         is_balanced=recipe.is_balanced,
         mixup=recipe.mixup,
         smoothing=recipe.smoothing,
+        teachers=settings.get("sampling", {}).get("teachers", 0),
         weights=f"{average}after the last epoch; none was chosen",
-        machine=_describe_machine(),
+        machine=fitted.machine["machine"],
         software={name: version(name) for name in ("tensorflow", "openvino", "numpy", "opencv-python-headless")},
         seconds=round(sum(metrics["seconds"] for metrics in fitted.history)),
         history=_record_history(fitted),
@@ -60,13 +57,3 @@ def record_training(fitted: Fitted, recipe: Recipe, command: str) -> Training:
 
 def _record_history(fitted: Fitted) -> list[Epoch]:
     return [Epoch(**{key: round(value, 6) for key, value in metrics.items()}) for metrics in fitted.history]
-
-
-def _describe_machine() -> str:
-    """Return processor and cores."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}"

@@ -78,7 +78,7 @@ def test_a_killed_run_resumes_with_its_whole_history(folder: Path, tmp_path: Pat
     for metrics, expected in zip(fitted.history[:2], unbroken.history[:2], strict=True):
         assert metrics["loss"] == pytest.approx(expected["loss"], rel=1e-4)
     assert int(fitted.model.optimizer.iterations) == EPOCHS
-    assert [file.name for file in path.glob("*.keras")] == [f"epoch-{EPOCHS:03d}.keras"]
+    assert [file.name for file in path.glob("*.keras")] == ["finished.keras"]
 
 
 def test_a_finished_run_is_not_trained_again(folder: Path, tmp_path: Path) -> None:
