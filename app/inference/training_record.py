@@ -97,7 +97,11 @@ class Epoch(Record):
 
 
 class Training(Record):
-    """How a network was trained here."""
+    """How a network was trained here.
+
+    `teachers` is the number of networks that it learned from beside the labels; `backend` and `machine` are those of
+    its last epoch.
+    """
 
     command: str
     network: str
@@ -116,6 +120,8 @@ class Training(Record):
     is_balanced: bool = False
     mixup: float = 0.0
     smoothing: float = 0.0
+    teachers: int = 0
+    initial_weights: str = "random, from the seed"
     weights: str
     machine: str | None = None
     software: dict[str, str] = Field(default_factory=dict)

@@ -164,8 +164,8 @@ CHILDREN_ONLY = Notice(
 
 LIMITED_EVIDENCE = Notice(
     code="limited-evidence",
-    detail="Calibrated and validated on children of 1 to 5 years from one hospital. The model was also trained on adults, "
-    "for whom there is little evidence; for other ages there is none.",
+    detail="Calibrated and validated on children of 1 to 5 years from one hospital. Trained on adults, too, for whom "
+    "there is little evidence; for other ages there is none.",
 )
 
 RECIPES = {
