@@ -60,7 +60,7 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     dataset, source, further = _read_dataset(options, recipe, table, lungs, console)
     epochs = recipe.epochs
     if recipe.sources and further:
-        epochs, recipe = recipe.sources.epochs, replace(recipe, notices=recipe.sources.notices)
+        epochs, recipe = recipe.sources.epochs, replace(recipe, notices=recipe.sources.notices or recipe.notices)
     fitted = fit(
         recipe,
         dataset.training,

@@ -85,13 +85,13 @@ class Reference:
             raise ArtifactRefused(f"Expected the reference of a gate in gate.npz ({type(error).__name__}).") from None
 
     def fits(self) -> bool:
-        """Return whether all parts have the shapes that the class names."""
+        """Return whether all parts have the shapes that the class names, and every variance is positive."""
         if self.directions.ndim != 2:
             return False
         (channels, axes), populations, outputs = self.directions.shape, len(self.centres), len(self.bias)
         expected = [(channels,), (channels,), (populations, channels), (axes,), (1,), (channels, outputs)]
         parts = (self.mean, self.scale, self.centres, self.variances, self.rest, self.weights)
-        return [part.shape for part in parts] == expected
+        return [part.shape for part in parts] == expected and bool(np.all(self.variances > 0))
 
     @cached_property
     def _projected(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:

@@ -100,7 +100,7 @@ class Training(Record):
     """How a network was trained here.
 
     `teachers` is the number of networks that it learned from beside the labels; `backend` and `machine` are those of
-    its last epoch.
+    its last epoch, `software` is that of the entry.
     """
 
     command: str
@@ -121,7 +121,6 @@ class Training(Record):
     mixup: float = 0.0
     smoothing: float = 0.0
     teachers: int = 0
-    initial_weights: str = "random, from the seed"
     weights: str
     machine: str | None = None
     software: dict[str, str] = Field(default_factory=dict)

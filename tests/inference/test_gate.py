@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +172,9 @@ def test_a_reference_whose_parts_do_not_fit_is_refused(gate: Gate) -> None:
             Gate(gate.spec, Reference(**{name: parts[name] for name in names}))
     with pytest.raises(ArtifactRefused, match="gate"):
         Gate(gate.spec.model_copy(update={"populations": ["one"]}), gate.reference)
+    flat = replace(gate.reference, variances=np.zeros_like(gate.reference.variances))
+    with pytest.raises(ArtifactRefused, match="gate"):
+        Gate(gate.spec, flat)
 
 
 def test_too_few_films_are_no_reference() -> None:

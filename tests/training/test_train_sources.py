@@ -131,6 +131,12 @@ def test_the_entry_records_how_films_were_sampled_and_changed(trained: Trained) 
     sampling = trained.content["training_data"]["sources"]["sampling"]
     amounts = {name: sampling[name] for name in ("films_an_epoch", "p_child", "p_lungs", "child_p_swapped")}
     assert amounts == {"films_an_epoch": 24, "p_child": 0.5, "p_lungs": 0.5, "child_p_swapped": 0.25}
+    assert "teachers" not in sampling
+    training = trained.content["training"]
+    assert training["teachers"] == 2
+    assert training["backend"].startswith("tensorflow 2.")
+    # Of the student alone, not of three networks.
+    assert all(0.2 < epoch["loss"] < 1.5 for epoch in training["history"])
     assert "--sources sources.csv --lungs lungs.keras" in trained.content["training"]["command"]
 
 

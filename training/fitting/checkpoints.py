@@ -1,22 +1,23 @@
-"""The folder of a training run: settings, history, last checkpoint."""
+"""The folder of a training run: settings, history and platform, the last checkpoint or the trained network."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import platform
+from importlib.metadata import version
 from pathlib import Path
+from platform import machine
 from typing import Any, TypedDict
 
 import keras
 
 
-class Machine(TypedDict):
-    """What a network was trained on."""
+class Platform(TypedDict):
+    """What the last epoch ran on: Keras' backend with its version, and the processors."""
 
     backend: str
-    machine: str
+    hardware: str
 
 
 Settings = dict[str, Any]
@@ -28,7 +29,7 @@ _FINISHED = "finished.keras"
 class RunFolder:
     """A run that, killed at any moment, resumes after its last whole epoch.
 
-    `history.json` is replaced last; its length names its checkpoint.
+    `history.json` is replaced last; its length names its checkpoint. In the end `finished.keras` takes its place.
     """
 
     def __init__(self, parent: Path, settings: Settings) -> None:
@@ -52,10 +53,9 @@ class RunFolder:
         aside = checkpoint.with_name(f"writing-{checkpoint.name}")
         model.save(aside)
         aside.replace(checkpoint)
+        _replace(self.path / "platform.json", json.dumps(_describe_platform()) + "\n")
         _replace(self.path / "history.json", json.dumps(history, indent=1) + "\n")
-        for old in self.path.glob("epoch-*.keras"):
-            if old != checkpoint:
-                old.unlink()
+        self._delete_checkpoints(but=checkpoint)
 
     def restore(self) -> keras.Model | None:
         """Read network and optimizer after the last whole epoch; None before the first."""
@@ -63,24 +63,33 @@ class RunFolder:
         return keras.models.load_model(self._checkpoint(epochs)) if epochs else None
 
     def finish(self, network: keras.Model) -> None:
-        """Write the trained network, without its optimizer, and this machine; delete the last checkpoint."""
-        here = Machine(backend=keras.backend.backend(), machine=_describe_machine())
-        _replace(self.path / "machine.json", json.dumps(here) + "\n")
+        """Write the trained network, without its optimizer, and delete the last checkpoint."""
         aside = self.path / "writing-finished.keras"
-        network.save(aside, include_optimizer=False)
+        keras.Model(network.inputs, network.outputs, name=network.name).save(aside)
         aside.replace(self.path / _FINISHED)
-        for old in self.path.glob("epoch-*.keras"):
-            old.unlink()
+        self._delete_checkpoints()
 
     def finished(self) -> keras.Model | None:
         """Read the trained network; None before the end."""
         path = self.path / _FINISHED
-        return keras.models.load_model(path, compile=False) if path.exists() else None
+        if not path.exists():
+            return None
+        # A kill may have left them.
+        self._delete_checkpoints()
+        return keras.models.load_model(path)
 
-    def machine(self) -> Machine:
-        """Read what the trained network was trained on."""
-        machine: Machine = json.loads((self.path / "machine.json").read_text())
-        return machine
+    def platform(self) -> Platform:
+        """Read what the last epoch ran on; of a run of an older version, what this process runs on."""
+        try:
+            platform: Platform = json.loads((self.path / "platform.json").read_text())
+        except FileNotFoundError:
+            return _describe_platform()
+        return platform
+
+    def _delete_checkpoints(self, but: Path | None = None) -> None:
+        for old in self.path.glob("epoch-*.keras"):
+            if old != but:
+                old.unlink()
 
     def _checkpoint(self, epochs: int) -> Path:
         return self.path / f"epoch-{epochs:03d}.keras"
@@ -95,12 +104,21 @@ def _replace(path: Path, text: str) -> None:
     aside.replace(path)
 
 
-def _describe_machine() -> str:
-    """Return processor and cores, and accelerators."""
+def _describe_platform() -> Platform:
+    backend = keras.backend.backend()
+    return Platform(backend=f"{backend} {version(backend)}", hardware=_describe_hardware())
+
+
+def _describe_hardware() -> str:
+    """Return processor and cores, and accelerators where Keras can name them."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    accelerators = [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
-    return ", ".join([f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}", *accelerators])
+    try:
+        devices = keras.distribution.list_devices()
+    except (AttributeError, NotImplementedError):  # of PyTorch Keras knows none
+        devices = []
+    accelerators = [device for device in devices if not device.startswith("cpu")]
+    return ", ".join([f"{os.cpu_count()} cores of {names[0] if names else machine()}", *accelerators])

@@ -53,6 +53,18 @@ def accuracy(labels: Any, logits: Any) -> Any:
     return ops.cast(ops.equal(logits[:, 0] > 0, labels[:, 0] > 0.5), "float32")
 
 
+@keras.saving.register_keras_serializable("pneumoserve")  # type: ignore[untyped-decorator]  # Keras ships no types
+def student_loss(labels: Any, logits: Any) -> Any:
+    """Return the student's cross entropy with the labels alone, (N,), which other trainings can be compared by."""
+    return _cross_entropy(labels, logits[:, :1])[:, 0]
+
+
+def metrics_of_student(metrics: dict[str, float]) -> dict[str, float]:
+    """Return the metrics of an epoch with the student's loss for that of all networks, where there are several."""
+    own = {name.replace("student_loss", "loss"): value for name, value in metrics.items() if "student_loss" in name}
+    return {name: value for name, value in metrics.items() if "student_loss" not in name} | own
+
+
 def _to_logit(network: keras.Model, name: str) -> keras.Model:
     return keras.Model(network.input, network.get_layer("logit").output, name=name)
 

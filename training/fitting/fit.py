@@ -13,10 +13,18 @@ from training.augmentation.source_pool import SourcePool
 from training.data.films import Films
 from training.fitting.batches import FilmBatches, SourceBatches
 from training.fitting.callbacks import KeepEpochs, Plateau, ShowProgress, open_progress
-from training.fitting.checkpoints import EpochMetrics, Machine, RunFolder, Settings
-from training.fitting.distillation import accuracy, distillation_loss, join, take_weights
+from training.fitting.checkpoints import EpochMetrics, Platform, RunFolder, Settings
+from training.fitting.distillation import (
+    WEIGHT_OF_TEACHERS,
+    accuracy,
+    distillation_loss,
+    join,
+    metrics_of_student,
+    student_loss,
+    take_weights,
+)
 from training.fitting.sources import FurtherFilms, build_pool
-from training.networks.recipes import Builder, Recipe
+from training.networks.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class Fitted:
     history: list[EpochMetrics]
     folder: Path
     settings: Settings
-    machine: Machine
+    platform: Platform
 
 
 def fit(
@@ -60,8 +68,11 @@ def fit(
     Raises:
         PneumoServeError: `further` lacks films of a class.
     """
+    keras.utils.set_random_seed(seed)
+    student, *teachers = _build(recipe, has_sources=further is not None)
     settings: Settings = {
         "network": recipe.network,
+        "parameters": [network.count_params() for network in (student, *teachers)],
         "seed": seed,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -71,14 +82,12 @@ def fit(
         "validation_films": validation.fingerprint(),
     }
     folder = RunFolder(runs, settings)
-    keras.utils.set_random_seed(seed)
     network, history = folder.finished(), folder.history()
     if network is None:
-        teachers = recipe.sources.teachers if further and recipe.sources else ()
         model = folder.restore()
         if model is None:
             films_an_epoch = recipe.sources.films_an_epoch if further and recipe.sources else len(training)
-            model = _compile(recipe, teachers, epochs * -(-films_an_epoch // batch_size))
+            model = _compile(student, teachers, recipe.optimizer(epochs * -(-films_an_epoch // batch_size)))
         else:
             console.print(f"Resuming after epoch {len(history)} of {epochs} ({folder.path}).")
         if len(history) < epochs:
@@ -99,19 +108,25 @@ def fit(
         if model.optimizer.use_ema:
             # As `model.fit` does, which a run resumed after its last epoch never calls.
             model.optimizer.finalize_variable_values(model.trainable_variables)
-        network = take_weights(recipe.build(recipe.height, recipe.width), model) if teachers else model
+        network = take_weights(student, model) if teachers else model
         folder.finish(network)
-    return Fitted(network, history, folder.path, settings, folder.machine())
+    return Fitted(network, [metrics_of_student(epoch) for epoch in history], folder.path, settings, folder.platform())
 
 
-def _compile(recipe: Recipe, teachers: Sequence[Builder], steps: int) -> keras.Model:
-    student = recipe.build(recipe.height, recipe.width)
-    optimizer = recipe.optimizer(steps)
+def _build(recipe: Recipe, *, has_sources: bool) -> list[keras.Model]:
+    """Return the recipe's network, and its teachers."""
+    teachers = recipe.sources.teachers if has_sources and recipe.sources else ()
+    return [build(recipe.height, recipe.width) for build in (recipe.build, *teachers)]
+
+
+def _compile(
+    student: keras.Model, teachers: Sequence[keras.Model], optimizer: keras.optimizers.Optimizer
+) -> keras.Model:
     if not teachers:
         student.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=["accuracy"])
         return student
-    model = join(student, [build(recipe.height, recipe.width) for build in teachers])
-    model.compile(optimizer=optimizer, loss=distillation_loss, metrics=[accuracy])
+    model = join(student, teachers)
+    model.compile(optimizer=optimizer, loss=distillation_loss, metrics=[accuracy, student_loss])
     return model
 
 
@@ -136,6 +151,7 @@ def _describe(recipe: Recipe, further: FurtherFilms | None) -> Settings:
     if further is None or recipe.sources is None:
         return settings
     return settings | {
+        "teachers": {"count": len(recipe.sources.teachers), "weight": WEIGHT_OF_TEACHERS},
         "sampling": recipe.sources.describe(),
         "further_films": further.films.fingerprint(),
         "lung_network": further.lungs.sha256,

@@ -70,8 +70,7 @@ class SourceRecipe:
 
     def describe(self) -> dict[str, float]:
         """Return the probabilities, for the run's settings and `model.json`."""
-        own = {"films_an_epoch": self.films_an_epoch, "teachers": len(self.teachers)}
-        return own | self.sampling.describe() | self.localisation.describe()
+        return {"films_an_epoch": self.films_an_epoch} | self.sampling.describe() | self.localisation.describe()
 
 
 @dataclass(frozen=True)

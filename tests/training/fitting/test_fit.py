@@ -19,7 +19,9 @@ from tests.training.tiny import TINY
 from training.data.films import Films, read_films
 from training.data.listing import list_films
 from training.fitting.callbacks import Plateau
+from training.fitting.checkpoints import RunFolder
 from training.fitting.fit import Fitted, fit
+from training.networks.pneumonet import build_pneumonet
 from training.networks.recipes import Recipe
 
 EPOCHS = 4
@@ -112,13 +114,34 @@ def test_a_plateau_spans_a_resume() -> None:
 
 
 def test_the_moving_average_of_the_weights_is_kept(folder: Path, tmp_path: Path) -> None:
-    """An optimizer that averages ends with its average, in a fresh run and in one resumed after its end."""
+    """An optimizer that averages ends with its average, in a fresh run and in one resumed after its last epoch."""
     films = read(folder)
     average = {"use_ema": True, "ema_momentum": 0.9, "ema_overwrite_frequency": None}
     recipe = replace(TINY, optimizer=lambda _steps: keras.optimizers.Adam(3e-3, **average))
-    first = run(films, tmp_path, 2, recipe).model.get_weights()
-    again = run(films, tmp_path, 2, recipe).model.get_weights()
+
+    def die(_folder: RunFolder, _network: keras.Model) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, "finish", die)
+        with pytest.raises(Killed):
+            run(films, tmp_path, 2, recipe)
     last = keras.models.load_model(next(tmp_path.glob("*/epoch-002.keras"))).get_weights()
-    for weight, resumed in zip(first, again, strict=True):
-        np.testing.assert_allclose(weight, resumed, atol=1e-6)
-    assert not all(np.allclose(weight, raw, atol=1e-6) for weight, raw in zip(first, last, strict=True))
+    resumed = run(films, tmp_path, 2, recipe).model.get_weights()
+    fresh = run(films, tmp_path / "fresh", 2, recipe).model.get_weights()
+    read_again = run(films, tmp_path, 2, recipe).model.get_weights()
+    for weight, after_resume, finished in zip(fresh, resumed, read_again, strict=True):
+        np.testing.assert_allclose(weight, after_resume, atol=1e-6)
+        np.testing.assert_array_equal(after_resume, finished)
+    assert not all(np.allclose(weight, raw, atol=1e-6) for weight, raw in zip(fresh, last, strict=True))
+
+
+def test_a_network_of_another_size_is_another_run(folder: Path, tmp_path: Path) -> None:
+    """Else an old folder would be resumed, or taken for finished, with the network before a change."""
+    films = read(folder)
+    smaller = replace(TINY, build=lambda height, width: build_pneumonet(height, width, stem=2, stages=((2, 1),)))
+    assert run(films, tmp_path, 1).folder != run(films, tmp_path, 1, smaller).folder
+
+
+class Killed(BaseException):
+    """Ends a training as a kill does."""

@@ -72,14 +72,16 @@ def test_every_plot_is_shown_once(entry: Path) -> None:
     assert sorted(shown) == sorted(plot.name for plot in entry.glob("*.png"))
 
 
-def test_what_both_checklists_ask_for_has_its_place(entry: Path) -> None:
+@pytest.mark.parametrize("label", BUNDLED)
+def test_what_both_checklists_ask_for_has_its_place(label: str) -> None:
     """Every section named is the card's, and every section of the card but the last is named."""
-    card = render_card(entry)
+    card = render_card(STORE / label)
     table = card.split("| asked for | section |\n")[1].splitlines()[1:]
     named = {line.strip("| ").split(" | ")[1] for line in table}
     headings = re.findall(r"^## (.+)$", card, re.MULTILINE)
     assert named - set(headings) == {"the title", "none: another training is another version"}
     assert set(headings[:-1]) <= named
+    assert re.search(r"^- Augmentation: ", card, re.MULTILINE)
 
 
 def test_what_the_files_leave_open_is_reported(entry: Path) -> None:
