@@ -209,7 +209,7 @@ def test_a_film_without_a_box_can_only_be_hidden(pool: SourcePool) -> None:
 def test_the_record_names_each_probability() -> None:
     """Flat, by population."""
     described = Localisation().describe()
-    assert described["child_p_swapped"] == 0.3
+    assert described["child_p_swapped"] == 0.25
     assert described["adult_p_masked"] == 0.35
     assert len(described) == 9
 
