@@ -24,7 +24,7 @@ from training.augmentation.acquisition import AcquisitionAugmentation
 from training.augmentation.style import StyleTransfer
 from training.networks.lungs import build_lung_network
 from training.networks.pneumonet import build_pneumonet
-from training.networks.recipes import SourceRecipe
+from training.networks.source_recipe import SourceRecipe
 from training.train import train
 from training.train_options import TrainOptions
 

@@ -18,7 +18,7 @@ from training.data.films import Films
 from training.data.source_table import SourceRow
 from training.data.sources import SourceFilms, read_sources
 from training.networks.lungs import find_masks, read_lung_network
-from training.networks.recipes import SourceRecipe
+from training.networks.source_recipe import SourceRecipe
 
 
 @dataclass(frozen=True)

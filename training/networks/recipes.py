@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import keras
 import numpy as np
 from keras.optimizers import AdamW, Optimizer, RMSprop
 from keras.optimizers.schedules import CosineDecay
@@ -17,21 +16,17 @@ from app.inference.manifest import InputSpec
 from app.notice import Notice
 from training.augmentation.acquisition import AcquisitionAugmentation
 from training.augmentation.affine import AffineAugmentation
-from training.augmentation.localisation import Localisation
 from training.augmentation.source_pool import SourceSampling
 from training.augmentation.style import StyleTransfer
 from training.data.films import SOURCE_SIDE, InputSize, input_size
 from training.networks.article import build_article
 from training.networks.pneumonet import build_pneumonet, build_teacher
+from training.networks.source_recipe import Builder, SourceRecipe
 
 INTENDED_USE = (
     "Research and teaching: estimating how likely a frontal chest radiograph shows pneumonia. Not a medical device; "
     "not for diagnosis, triage or any decision about a patient."
 )
-
-
-Builder = Callable[[int, int], keras.Model]
-"""(height, width) → a network."""
 
 
 class Augmentation(Protocol):
@@ -44,33 +39,6 @@ class Augmentation(Protocol):
     def describe(self) -> dict[str, float]:
         """Return the ranges by name."""
         ...
-
-
-@dataclass(frozen=True)
-class SourceRecipe:
-    """How a network is trained on the folder and further sources.
-
-    Batches hold as many films of either class, whatever `Recipe.is_balanced` says.
-
-    Attributes:
-        epochs: of `films_an_epoch` sampled films.
-        films_an_epoch: between two checkpoints.
-        sampling: of population, form, source and style.
-        localisation: of every sampled film, before style transfer and augmentation.
-        notices: in every answer's warnings, in place of the recipe's.
-        teachers: builders of the networks that it learns from beside the labels; see `fitting.distillation`.
-    """
-
-    epochs: int
-    films_an_epoch: int
-    sampling: SourceSampling = field(default_factory=SourceSampling)
-    localisation: Localisation = field(default_factory=Localisation)
-    notices: tuple[Notice, ...] = ()
-    teachers: tuple[Builder, ...] = ()
-
-    def describe(self) -> dict[str, float]:
-        """Return the probabilities, for the run's settings and `model.json`."""
-        return {"films_an_epoch": self.films_an_epoch} | self.sampling.describe() | self.localisation.describe()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from training.augmentation.localisation import Localisation, LungVariation
 from training.augmentation.source_pool import SourcePool, SourceSampling
 from training.augmentation.style import StyleTransfer, transfer_style
 from training.fitting.batches import SourceBatches
-from training.networks.recipes import Recipe, SourceRecipe
+from training.networks.recipes import Recipe
+from training.networks.source_recipe import SourceRecipe
 
 STILL = Localisation(LungVariation(), LungVariation())
 
