@@ -112,7 +112,7 @@ class Reference:
         Args:
             x: standardised channel means, float32 (films, K).
         """
-        # A film's decoding has put the directions, a megabyte, out of the cache: they are read once for all centres.
+        # A film's decoding has put the directions out of the cache: they are read once for all centres.
         projected, inverse, centres = self._projected
         along = np.square((x @ self._transposed.T)[:, np.newaxis] - projected)
         # Squares and products nearly cancel out.

@@ -19,7 +19,7 @@ from app.inference.predictor import open_predictor
 from tests.conftest import encode
 from tests.drawn import write_kaggle_layout
 from tests.training.drawn_sources import write_sources
-from tests.training.tiny import TINY
+from tests.training.tiny import TINY, Killed
 from training.augmentation.acquisition import AcquisitionAugmentation
 from training.augmentation.style import StyleTransfer
 from training.networks.lungs import build_lung_network
@@ -43,10 +43,6 @@ RECIPE = replace(
         teachers=(lambda height, width: build_pneumonet(height, width, stages=((6, 1), (8, 1))),) * 2,
     ),
 )
-
-
-class Killed(BaseException):
-    """Ends a training as a kill does."""
 
 
 class Trained(NamedTuple):

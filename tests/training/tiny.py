@@ -32,3 +32,7 @@ TINY = Recipe(
     width=64,
     height=64,
 )
+
+
+class Killed(BaseException):
+    """Ends a training as a kill does."""

@@ -79,11 +79,8 @@ class RunFolder:
         return keras.models.load_model(path)
 
     def platform(self) -> Platform:
-        """Read what the last epoch ran on; of a run of an older version, what this process runs on."""
-        try:
-            platform: Platform = json.loads((self.path / "platform.json").read_text())
-        except FileNotFoundError:
-            return _describe_platform()
+        """Read what the last epoch ran on, once there was one."""
+        platform: Platform = json.loads((self.path / "platform.json").read_text())
         return platform
 
     def _delete_checkpoints(self, but: Path | None = None) -> None:

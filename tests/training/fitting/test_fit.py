@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from tests.drawn import write_kaggle_layout
-from tests.training.tiny import TINY
+from tests.training.tiny import TINY, Killed
 from training.data.films import Films, read_films
 from training.data.listing import list_films
 from training.fitting.callbacks import Plateau
@@ -141,7 +141,3 @@ def test_a_network_of_another_size_is_another_run(folder: Path, tmp_path: Path) 
     films = read(folder)
     smaller = replace(TINY, build=lambda height, width: build_pneumonet(height, width, stem=2, stages=((2, 1),)))
     assert run(films, tmp_path, 1).folder != run(films, tmp_path, 1, smaller).folder
-
-
-class Killed(BaseException):
-    """Ends a training as a kill does."""
