@@ -1,31 +1,32 @@
 /** Something like radiographs, drawn from shapes: gray by how much a ray would meet (no patient's image). */
 
-const WIDTH = 560;
+const WIDTH = 640;
 const HEIGHT = 512;
 
 /** Return a canvas: a chest, with a hazy opacity where one is wanted. */
 export function drawChest({ opacity, seed }) {
   return paint(seed, (x, y) => {
-    let matter = 0.95 * dome(x, y + 0.08, 0.94, 1.35, 0.6) + 0.2 * dome(x, y + 0.9, 0.3, 0.55, 0.6);
-    let air = 0;
-    for (const side of [-1, 1]) {
-      // The heart narrows the lung on the picture's right.
-      const [centre, width] = side < 0 ? [-0.41, 0.29] : [0.43, 0.27];
-      const height = 0.69 - 0.1 * Math.max(0, side * (x - centre)) ** 2;
-      const lung = dome(x - centre - 0.1 * side * (y + 0.1), y + 0.02, width * (1 + 0.18 * y), height, 0.55);
-      const floor = smooth(0.62 - 0.3 * (x - centre * 1.1) ** 2 * 4 - y - (side < 0 ? 0.05 : 0), 0.05);
-      air = Math.max(air, lung * floor);
-      matter += 0.13 * clavicle(x * side, y);
-    }
-    matter -= 0.64 * air;
-    matter += 0.2 * band(x, 0.075) * (0.75 + 0.25 * Math.cos(26 * y)) * smooth(y + 1.05, 0.2);
-    matter += 0.5 * dome(x - 0.13, y - 0.3, 0.33, 0.36, 0.7) + 0.22 * dome(x - 0.03, y + 0.1, 0.15, 0.5, 0.7);
-    for (let rib = 0; rib < 9; rib++) matter += ribs(x, y, rib) * (0.35 + 0.65 * air);
-    matter += vessels(x, y) * air;
+    const side = Math.abs(x);
+    const isRight = x > 0;
+    const trunk = smooth(0.86 - 0.1 * (y - 0.1) ** 2 - side, 0.03) * smooth(y + 0.9 - 0.4 * Math.max(0, side - 0.1), 0.06);
+    const arms = 0.75 * capsule(side, y, 0.66, -0.66, 1.1, -1.2, 0.26) + 0.25 * capsule(side, y, 0.76, -0.74, 1.1, -1.2, 0.05);
+    const neck = 0.6 * smooth(0.24 - side, 0.08) * smooth(-0.6 - y, 0.2);
+    const floor = 0.57 + 0.07 * smooth(x, 0.1) + 0.9 * (side - 0.36) ** 2 - y;
+    const wall = 0.2 + 0.5 * Math.max(0, Math.min(1, (y + 0.74) / 1.15)) ** 0.5;
+    const lung = smooth(floor, 0.02) * smooth(wall - side, 0.02) * smooth(side - 0.12, 0.03) * smooth(y + 0.74 - 2 * (side - 0.27) ** 2, 0.03);
+    const depth = 0.75 + 0.25 * Math.min(1, 3.2 * (wall - side)) * Math.min(1, 5 * Math.max(0, floor) + 0.5);
+    const swell = Math.sin((Math.PI / 2) * Math.max(0, Math.min(1, (y + 0.3) / 0.8)));
+    const heart = smooth(isRight ? 0.13 + 0.33 * swell ** 1.6 - x : 0.11 + 0.07 * swell ** 2 - side, 0.025);
+    const air = lung * depth * (1 - 0.8 * heart);
+    let matter = Math.max(trunk * (0.8 + 0.24 * smooth(-floor, 0.03)), arms, neck) - 0.55 * air;
+    matter += 0.1 * heart * lung + 0.26 * spine(x, y) - 0.1 * smooth(0.05 - side, 0.03) * smooth(-0.42 - y, 0.05);
+    matter += 0.2 * clavicle(side, y);
+    for (let rib = 0; rib < 9; rib++) matter += ribs(side, y, rib, wall);
+    matter += vessels(side, y) * lung;
     if (opacity) {
-      matter += 0.5 * Math.exp(-(((x + 0.42) / 0.2) ** 2 + ((y - 0.3) / 0.22) ** 2)) * (0.4 + 0.6 * air);
-      matter += 0.3 * Math.exp(-(((x + 0.3) / 0.16) ** 2 + ((y + 0.05) / 0.2) ** 2)) * air;
-      matter += 0.34 * Math.exp(-(((x - 0.5) / 0.13) ** 2 + ((y - 0.25) / 0.2) ** 2)) * air;
+      matter += 0.8 * haze(x + 0.42, y - 0.34, 0.2, 0.22) * lung;
+      matter += 0.6 * haze(x + 0.3, y + 0.02, 0.18, 0.22) * lung;
+      matter += 0.75 * haze(x - 0.52, y - 0.2, 0.14, 0.24) * lung;
     }
     return matter;
   });
@@ -67,7 +68,7 @@ function paint(seed, matterAt) {
     for (let column = 0; column < WIDTH; column++) {
       const matter = matterAt((2 * column) / WIDTH - 1, (2 * row) / HEIGHT - 1);
       const grain = 7 * (random() + random() + random() - 1.5);
-      const gray = 12 + 205 * (1 - Math.exp(-1.5 * Math.max(0, matter))) * 1.15 + grain;
+      const gray = 12 + 205 * (1 - Math.exp(-1.3 * Math.max(0, matter))) * 1.15 + grain;
       image.data.set([gray, gray, gray, 255], 4 * (row * WIDTH + column));
     }
   }
@@ -87,31 +88,36 @@ function dome(x, y, width, height, power) {
   return Math.max(0, 1 - (x / width) ** 2 - (y / height) ** 2) ** power;
 }
 
-function ribs(x, y, rib) {
-  const side = Math.abs(x);
-  const top = -0.72 + 0.155 * rib;
-  const reach = 0.42 + 0.3 * Math.sin((Math.PI * (rib + 2)) / 13);
-  if (side > reach + 0.12 || side < 0.06) return 0;
-  const back = top + 0.16 * side + 0.5 * Math.max(0, side - 0.3) ** 2;
-  const front = top + 0.34 + 0.25 * (reach - side);
-  const fade = smooth(reach - side, 0.06);
-  return fade * (0.15 * band(y - back, 0.026) + 0.05 * band(y - front, 0.028) * smooth(side - 0.26, 0.1));
+const haze = (x, y, width, height) => Math.exp(-((x / width) ** 2 + (y / height) ** 2));
+
+function spine(x, y) {
+  const vertebra = 0.6 + 0.4 * Math.abs(Math.sin(11 * y)) ** 0.6;
+  return smooth(0.085 - Math.abs(x), 0.02) * vertebra;
 }
 
-function clavicle(x, y) {
-  const middle = -0.66 - 0.16 * (x - 0.1) + 0.05 * Math.sin(6 * x);
-  return band(y - middle, 0.03) * smooth(x - 0.09, 0.03) * smooth(0.7 - x, 0.1);
+/** A rib: its back part rises from the spine and falls along the chest wall, its front part is faint. */
+function ribs(side, y, rib, wall) {
+  const top = -0.76 + 0.145 * rib;
+  const fade = smooth(wall + 0.045 - side, 0.02) * smooth(side - 0.08, 0.02);
+  const back = top - 0.05 * Math.sin(4.5 * side) + 0.42 * Math.max(0, side - 0.2) ** 1.7;
+  const front = top + 0.42 - 0.5 * (side - 0.3);
+  const edge = 0.17 * Math.exp(-(((side - wall - 0.02) / 0.025) ** 2)) * band(y - top - 0.2, 0.05);
+  return fade * (0.1 * outline(y - back, 0.03) + 0.05 * band(y - front, 0.032) * smooth(side - 0.34, 0.08)) + edge;
 }
 
-function vessels(x, y) {
-  let matter = 0;
-  for (const side of [-1, 1]) {
-    const [across, down] = [x * side - 0.16, y - 0.02];
-    const distance = Math.hypot(across, down);
-    const branches = Math.max(0, Math.cos(9 * Math.atan2(down, across) + 3 * distance)) ** 12;
-    if (across > 0) matter += 0.16 * branches * Math.exp(-2.6 * distance) + 0.22 * Math.exp(-((distance / 0.11) ** 2));
-  }
-  return matter;
+/** A band with denser borders. */
+const outline = (distance, width) => band(distance, width) * (0.62 + 0.5 * (distance / width) ** 2);
+
+function clavicle(side, y) {
+  const middle = -0.6 - 0.2 * (side - 0.08) - 0.04 * Math.sin(7 * side);
+  return outline(y - middle, 0.034) * smooth(side - 0.09, 0.03) * smooth(0.68 - side, 0.06);
+}
+
+function vessels(side, y) {
+  const [across, down] = [side - 0.15, y + 0.02];
+  const distance = Math.hypot(across, down);
+  const branches = Math.max(0, Math.cos(9 * Math.atan2(down, across) + 4 * distance)) ** 8;
+  return 0.08 * branches * Math.exp(-3.2 * distance) + 0.16 * haze(across, down, 0.08, 0.13);
 }
 
 function capsule(x, y, x0, y0, x1, y1, radius) {
