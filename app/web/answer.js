@@ -7,19 +7,14 @@ import { percent, restate, words } from "./verdict.js";
 /** A sign beside each word: colour is never the only one. */
 export const SIGNS = { PNEUMONIA: "▲", NORMAL: "▽", refer: "◆", refused: "⊘", failed: "✕" };
 
-/**
- * Show what is known of a film.
- * @param {any} film
- * @param {any} model
- * @param {string} point the operating point in use
- * @param {{askAgain: (film: any, gate: string) => void}} actions
- */
+/** Show what is known of a film, at the operating point in use. */
 export function showAnswer(film, model, point, actions) {
   at("answer").replaceChildren(...content(film, model, point, actions));
 }
 
 function content(film, model, point, actions) {
-  if (film.state === "waiting") return [el("p", { class: "pending", text: film.asked ? "Reading the film …" : "In line …" })];
+  const pending = film.asked ? "Reading the film …" : "In line …";
+  if (film.state === "waiting") return [el("p", { class: "pending", text: pending })];
   if (film.state !== "answered") return failure(film, actions);
   const answer = restate(film.answer, model, point);
   return [headline(answer), sentence(answer, model), drawScale(answer, model, point), ...remarks(film, answer, actions)];
@@ -42,12 +37,12 @@ const sign = (name) => el("span", { class: "sign", "aria-hidden": "true", text: 
 function sentence(answer, model) {
   const { name, threshold } = answer.operating_point;
   const relation = answer.class === model.labels[1] ? "at or above" : "below";
-  const told = [`${model.labels[1]} has a calibrated probability of ${percent(answer.probability)}, ${relation} the threshold of `];
-  told.push(`${percent(threshold)} (operating point ${name}).`);
+  const told = [`${model.labels[1]} has a calibrated probability of ${percent(answer.probability)}, ${relation} `];
+  told.push(`the threshold of ${percent(threshold)} (operating point ${name}).`);
   if (answer.refer) {
-    const unusual = answer.gate.verdict === "unusual";
-    told.push(unusual ? " The film is unlike those of the training: " : " It lies in the abstention band, where most errors do: ");
-    told.push("the model abstains.");
+    const isUnusual = answer.gate.verdict === "unusual";
+    told.push(isUnusual ? " The film is unlike those of the training" : " It lies in the abstention band, where most errors do");
+    told.push(": the model abstains.");
   }
   if (typeof answer.prevalence === "number") told.push(` Calibrated for a prevalence of ${percent(answer.prevalence)}.`);
   return el("p", { class: "sentence", text: told.join("") });
@@ -60,8 +55,8 @@ function remarks(film, answer, actions) {
     parts.push(el("p", { class: "drawn", text: told }));
   }
   if (answer.warnings.length > 0) {
-    const items = answer.warnings.map(({ code, detail }) => el("li", {}, el("strong", { text: `${words(code)}. ` }), detail));
-    parts.push(el("ul", { class: "warnings", "aria-label": "Warnings" }, ...items));
+    const item = ({ code, detail }) => el("li", {}, el("strong", { text: `${words(code)}. ` }), detail);
+    parts.push(el("ul", { class: "warnings", "aria-label": "Warnings" }, ...answer.warnings.map(item)));
   }
   if (film.gate === "off") parts.push(again(film, "on", "Ask with the gate", actions));
   return parts;
@@ -75,7 +70,8 @@ function failure(film, actions) {
     el("p", { class: "headline is-problem" }, sign(film.state), el("strong", { text: title })),
     el("p", { class: "sentence", text: problem.detail }),
   ];
-  if (problem.requestId !== null) parts.push(el("p", { class: "fine", text: `${problem.slug}, request ${problem.requestId}` }));
+  const request = `${problem.slug}, request ${problem.requestId}`;
+  if (problem.requestId !== null) parts.push(el("p", { class: "fine", text: request }));
   if (refused && film.gate === "on") {
     parts.push(again(film, "off", "Ask without the gate", actions));
     const told = "Without it the network answers any picture, also one that it knows nothing about. For research.";
@@ -84,4 +80,4 @@ function failure(film, actions) {
   return parts;
 }
 
-const again = (film, gate, text, actions) => el("button", { type: "button", text, click: () => actions.askAgain(film, gate) });
+const again = (film, gate, text, actions) => el("button", { text, click: () => actions.askAgain(film, gate) });

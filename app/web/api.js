@@ -2,6 +2,13 @@
 
 const KEY = "pneumoserve-api-key";
 const TRIES = 3;
+/** What passes, by status. */
+const PASSING = {
+  429: "The server is busy",
+  502: "The proxy does not reach the server",
+  503: "The server is not ready",
+  504: "The answer took too long",
+};
 
 /** A failure that the service explains (RFC 9457), or that this page found. */
 export class Problem extends Error {
@@ -16,10 +23,7 @@ export class Api {
   #askKey;
   #asking = null;
 
-  /**
-   * @param {import("./patience.js").Patience} patience
-   * @param {(detail: string) => Promise<string>} askKey asks the user for an API key
-   */
+  /** @param {(detail: string) => Promise<string>} askKey asks the user for an API key */
   constructor(patience, askKey) {
     this.#patience = patience;
     this.#askKey = askKey;
@@ -30,26 +34,16 @@ export class Api {
     return (await this.#send("model")).json();
   }
 
-  /**
-   * Ask about one film. The raw body carries no file name.
-   * @param {Blob} film
-   * @param {Record<string, string>} query
-   * @returns {Promise<{answer: any, seconds: number}>}
-   */
+  /** Ask about one film. The raw body carries no file name. */
   async predict(film, query = {}) {
     const begun = performance.now();
     const response = await this.#send(`predict?${new URLSearchParams(query)}`, film);
     return { answer: await response.json(), seconds: (performance.now() - begun) / 1000 };
   }
 
-  /** Return the film as the service renders it, a PNG of 8 bits; of an older service null. */
+  /** Return the film as the service renders it, a PNG of 8 bits. */
   async render(film) {
-    try {
-      return await (await this.#send("explain?style=film&gate=off", film)).blob();
-    } catch (error) {
-      if (error instanceof Problem && (error.status === 404 || error.status === 405)) return null;
-      throw error;
-    }
+    return (await this.#send("explain?style=film&gate=off", film)).blob();
   }
 
   async #send(path, body = null) {
@@ -71,11 +65,9 @@ export class Api {
       }
       const problem = await read(response);
       const retryAfter = response.headers.get("Retry-After");
+      const isPassing = response.status in PASSING && (response.status !== 504 || ++late < TRIES);
       if (response.status === 401) await this.#renewKey(problem.detail);
-      else if (response.status === 429) await this.#patience.pause("The server is busy", retryAfter);
-      else if (response.status === 503) await this.#patience.pause("The server is not ready", retryAfter);
-      else if (response.status === 502) await this.#patience.pause("The proxy does not reach the server", retryAfter);
-      else if (response.status === 504 && ++late < TRIES) await this.#patience.pause("The answer took too long", retryAfter);
+      else if (isPassing) await this.#patience.pause(PASSING[response.status], retryAfter);
       else {
         this.#patience.succeed();
         throw problem;
@@ -123,19 +115,21 @@ async function read(response) {
   }
   const slug = typeof told.type === "string" ? told.type.split("/").pop() : `http-${response.status}`;
   const title = told.title ?? "The server answered with an error";
-  return new Problem(response.status, slug, title, told.detail ?? `HTTP status ${response.status}.`, told.request_id ?? null);
+  const detail = told.detail ?? `HTTP status ${response.status}.`;
+  return new Problem(response.status, slug, title, detail, told.request_id ?? null);
 }
 
 async function readable(body) {
   try {
     await body.slice(0, 1).arrayBuffer();
   } catch {
-    throw new Problem(0, "unreadable-file", "The file cannot be read", "It was moved, changed or deleted since it was chosen.");
+    const detail = "It was moved, changed or deleted since it was chosen.";
+    throw new Problem(0, "unreadable-file", "The file cannot be read", detail);
   }
 }
 
 function cutOff(body) {
   const megabytes = (body.size / 2 ** 20).toFixed(1);
-  const detail = `The server closed the connection ${TRIES} times while ${megabytes} MiB were sent. The file may be too large.`;
+  const detail = `The server closed the connection ${TRIES} times while ${megabytes} MiB were sent: too much, maybe.`;
   return new Problem(0, "connection-lost", "The film did not get through", detail);
 }

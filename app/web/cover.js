@@ -19,8 +19,6 @@ export class Cover {
   #asked = 0;
 
   /**
-   * @param {import("./viewer.js").Viewer} viewer
-   * @param {import("./api.js").Api} api
    */
   constructor(viewer, api) {
     this.#viewer = viewer;
@@ -50,8 +48,8 @@ export class Cover {
 
   move(point) {
     if (this.#from === null) return;
-    const [one, other] = [this.#from, point];
-    this.#place(Math.min(one.x, other.x), Math.min(one.y, other.y), Math.abs(one.x - other.x), Math.abs(one.y - other.y));
+    const { x, y } = this.#from;
+    this.#place(Math.min(x, point.x), Math.min(y, point.y), Math.abs(x - point.x), Math.abs(y - point.y));
   }
 
   end(isDone) {
@@ -84,7 +82,8 @@ export class Cover {
       if (asked !== this.#asked) return;
       const points = 100 * (after - before);
       const moved = `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(1)} percentage points`;
-      at("cover-told").textContent = `Probability ${percent(before)} → ${percent(after)} with the region covered (${moved}).`;
+      const told = `Probability ${percent(before)} → ${percent(after)} with the region covered (${moved}).`;
+      at("cover-told").textContent = told;
     } catch (error) {
       this.#before = null;
       if (asked === this.#asked) at("cover-told").textContent = error instanceof Problem ? error.detail : String(error);
@@ -130,7 +129,8 @@ function encode(pixels, box) {
   const canvas = makeCanvas(Math.round(pixels.width * shrink), Math.round(pixels.height * shrink));
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  context.drawImage(paintGray(pixels, Uint8Array.from({ length: 256 }, (_, gray) => gray)), 0, 0, canvas.width, canvas.height);
+  const whole = paintGray(pixels, Uint8Array.from({ length: 256 }, (_, gray) => gray));
+  context.drawImage(whole, 0, 0, canvas.width, canvas.height);
   if (box !== null) {
     const gray = meanOf(pixels);
     context.fillStyle = `rgb(${gray}, ${gray}, ${gray})`;

@@ -7,10 +7,7 @@ const COLUMNS = [
   "http_status", "error", "error_detail", "seconds",
 ];
 
-/**
- * Return films as CSV, one a row, in the order given.
- * @param {import("./film.js").Film[]} films
- */
+/** Return films as CSV, one a row, in the order given. */
 export function toCsv(films, model, point) {
   const lines = films.map((film) => COLUMNS.map((name) => quote(row(film, model, point)[name])).join(","));
   return [COLUMNS.join(","), ...lines, ""].join("\n");

@@ -8,25 +8,28 @@ export function drawChest({ opacity, seed }) {
   return paint(seed, (x, y) => {
     const side = Math.abs(x);
     const isRight = x > 0;
-    const trunk = smooth(0.86 - 0.1 * (y - 0.1) ** 2 - side, 0.03) * smooth(y + 0.9 - 0.4 * Math.max(0, side - 0.1), 0.06);
-    const arms = 0.75 * capsule(side, y, 0.66, -0.66, 1.1, -1.2, 0.26) + 0.25 * capsule(side, y, 0.76, -0.74, 1.1, -1.2, 0.05);
+    const shoulders = smooth(y + 0.9 - 0.4 * Math.max(0, side - 0.1), 0.06);
+    const trunk = shoulders * smooth(0.86 - 0.1 * (y - 0.1) ** 2 - side, 0.03);
+    const bone = capsule(side, y, 0.76, -0.74, 1.1, -1.2, 0.05);
+    const arms = 0.75 * capsule(side, y, 0.66, -0.66, 1.1, -1.2, 0.26) + 0.25 * bone;
     const neck = 0.6 * smooth(0.24 - side, 0.08) * smooth(-0.6 - y, 0.2);
     const floor = 0.57 + 0.07 * smooth(x, 0.1) + 0.9 * (side - 0.36) ** 2 - y;
     const wall = 0.2 + 0.5 * Math.max(0, Math.min(1, (y + 0.74) / 1.15)) ** 0.5;
-    const lung = smooth(floor, 0.02) * smooth(wall - side, 0.02) * smooth(side - 0.12, 0.03) * smooth(y + 0.74 - 2 * (side - 0.27) ** 2, 0.03);
+    const apex = smooth(y + 0.74 - 2 * (side - 0.27) ** 2, 0.03);
+    const lung = apex * smooth(floor, 0.02) * smooth(wall - side, 0.02) * smooth(side - 0.12, 0.03);
     const depth = 0.75 + 0.25 * Math.min(1, 3.2 * (wall - side)) * Math.min(1, 5 * Math.max(0, floor) + 0.5);
     const swell = Math.sin((Math.PI / 2) * Math.max(0, Math.min(1, (y + 0.3) / 0.8)));
     const heart = smooth(isRight ? 0.13 + 0.33 * swell ** 1.6 - x : 0.11 + 0.07 * swell ** 2 - side, 0.025);
     const air = lung * depth * (1 - 0.8 * heart);
     let matter = Math.max(trunk * (0.8 + 0.24 * smooth(-floor, 0.03)), arms, neck) - 0.55 * air;
-    matter += 0.1 * heart * lung + 0.26 * spine(x, y) - 0.1 * smooth(0.05 - side, 0.03) * smooth(-0.42 - y, 0.05);
+    matter += 0.1 * heart * lung + 0.26 * spine(side, y);
     matter += 0.2 * clavicle(side, y);
     for (let rib = 0; rib < 9; rib++) matter += ribs(side, y, rib, wall);
     matter += vessels(side, y) * lung;
     if (opacity) {
-      matter += 0.8 * haze(x + 0.42, y - 0.34, 0.2, 0.22) * lung;
-      matter += 0.6 * haze(x + 0.3, y + 0.02, 0.18, 0.22) * lung;
-      matter += 0.75 * haze(x - 0.52, y - 0.2, 0.14, 0.24) * lung;
+      matter += 0.7 * haze(x + 0.42, y - 0.34, 0.2, 0.22) * lung;
+      matter += 0.5 * haze(x + 0.3, y + 0.02, 0.18, 0.22) * lung;
+      matter += 0.6 * haze(x - 0.52, y - 0.2, 0.14, 0.24) * lung;
     }
     return matter;
   });
@@ -34,28 +37,28 @@ export function drawChest({ opacity, seed }) {
 
 /** Return a canvas: bones of a hand. */
 export function drawHand({ seed }) {
-  const fingers = [[-0.62, -0.02, 0.2], [-0.3, -0.5, 0.075], [-0.05, -0.62, 0.065], [0.18, -0.54, 0.065], [0.4, -0.34, 0.06]];
-  const roots = [[-0.2, 0.42], [-0.15, 0.38], [-0.03, 0.36], [0.09, 0.38], [0.19, 0.42]];
-  return paint(seed, (x, y) => {
-    let flesh = 0.5 * dome(x, y - 0.3, 0.34, 0.36, 0.5);
-    let bone = 0;
-    flesh = Math.max(flesh, 0.5 * capsule(x, y, 0, 0.5, 0, 1.2, 0.2));
-    fingers.forEach(([tipX, tipY], index) => {
-      const [rootX, rootY] = roots[index];
-      const along = (share) => [rootX + share * (tipX - rootX), rootY + share * (tipY - rootY)];
-      flesh = Math.max(flesh, 0.42 * capsule(x, y, rootX, rootY, tipX * 1.02, tipY * 1.06, 0.085));
-      const joints = index === 0 ? [0.05, 0.45, 0.75, 1] : [0, 0.4, 0.68, 0.86, 1];
-      for (let joint = 0; joint + 1 < joints.length; joint++) {
-        const [from, to] = [along(joints[joint] + 0.02), along(joints[joint + 1] - 0.02)];
-        bone = Math.max(bone, shaft(x, y, from, to, 0.036 - 0.005 * joint));
-      }
-    });
-    for (let carpal = 0; carpal < 7; carpal++) {
-      const [centreX, centreY] = [-0.13 + 0.1 * (carpal % 4) + 0.04 * (carpal > 3), 0.5 + 0.09 * (carpal > 3)];
-      bone = Math.max(bone, dome(x - centreX, y - centreY, 0.052, 0.046, 0.3));
+  // Root, tip, and how many bones.
+  const rays = [
+    [-0.2, 0.42, -0.62, -0.02, 3], [-0.15, 0.38, -0.3, -0.5, 4], [-0.03, 0.36, -0.05, -0.62, 4],
+    [0.09, 0.38, 0.18, -0.54, 4], [0.19, 0.42, 0.4, -0.34, 4],
+  ];
+  const bones = [[-0.08, 0.72, -0.07, 1.3, 0.07], [0.1, 0.74, 0.09, 1.3, 0.048]];
+  for (let carpal = 0; carpal < 7; carpal++) {
+    const [x, y] = [-0.14 + 0.1 * (carpal % 4) + 0.05 * (carpal > 3), 0.5 + 0.09 * (carpal > 3)];
+    bones.push([x - 0.01, y, x + 0.01, y, 0.045]);
+  }
+  for (const [x0, y0, x1, y1, count] of rays) {
+    for (let bone = 0; bone < count; bone++) {
+      const [from, to] = [(bone / count) ** 0.7 + 0.05, ((bone + 1) / count) ** 0.7 - 0.05];
+      const ends = [from, to].flatMap((share) => [x0 + share * (x1 - x0), y0 + share * (y1 - y0)]);
+      bones.push([...ends, 0.036 - 0.004 * bone]);
     }
-    bone = Math.max(bone, shaft(x, y, [-0.08, 0.7], [-0.07, 1.3], 0.075), shaft(x, y, [0.1, 0.72], [0.09, 1.3], 0.05));
-    return 0.04 + flesh * 0.75 + bone * 0.5;
+  }
+  const most = (shapes) => Math.max(...shapes);
+  return paint(seed, (x, y) => {
+    const palm = [capsule(x, y, -0.05, 0.28, 0.05, 0.3, 0.3), capsule(x, y, 0, 0.5, 0, 1.2, 0.2)];
+    const flesh = most([...palm, ...rays.map(([x0, y0, x1, y1]) => capsule(x, y, x0, y0, x1 * 1.02, y1 * 1.06, 0.085))]);
+    return 0.04 + 0.34 * flesh + 0.5 * most(bones.map((bone) => capsule(x, y, ...bone)));
   });
 }
 
@@ -63,7 +66,7 @@ function paint(seed, matterAt) {
   const canvas = Object.assign(document.createElement("canvas"), { width: WIDTH, height: HEIGHT });
   const context = canvas.getContext("2d");
   const image = context.createImageData(WIDTH, HEIGHT);
-  const random = mulberry(seed);
+  const random = noise(seed);
   for (let row = 0; row < HEIGHT; row++) {
     for (let column = 0; column < WIDTH; column++) {
       const matter = matterAt((2 * column) / WIDTH - 1, (2 * row) / HEIGHT - 1);
@@ -83,17 +86,9 @@ function paint(seed, matterAt) {
 const smooth = (distance, soft) => 1 / (1 + Math.exp((-4 * distance) / soft));
 const band = (x, width) => Math.exp(-((x / width) ** 4));
 
-/** An ellipse of matter, thick in the middle: `power` 0.5 is a ball's, smaller is flatter. */
-function dome(x, y, width, height, power) {
-  return Math.max(0, 1 - (x / width) ** 2 - (y / height) ** 2) ** power;
-}
-
 const haze = (x, y, width, height) => Math.exp(-((x / width) ** 2 + (y / height) ** 2));
 
-function spine(x, y) {
-  const vertebra = 0.6 + 0.4 * Math.abs(Math.sin(11 * y)) ** 0.6;
-  return smooth(0.085 - Math.abs(x), 0.02) * vertebra;
-}
+const spine = (side, y) => smooth(0.085 - side, 0.02) * (0.6 + 0.4 * Math.abs(Math.sin(11 * y)) ** 0.6);
 
 /** A rib: its back part rises from the spine and falls along the chest wall, its front part is faint. */
 function ribs(side, y, rib, wall) {
@@ -120,28 +115,16 @@ function vessels(side, y) {
   return 0.08 * branches * Math.exp(-3.2 * distance) + 0.16 * haze(across, down, 0.08, 0.13);
 }
 
+/** A rod with round ends, thick in the middle. */
 function capsule(x, y, x0, y0, x1, y1, radius) {
-  const share = Math.min(1, Math.max(0, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / ((x1 - x0) ** 2 + (y1 - y0) ** 2)));
-  const distance = Math.hypot(x - x0 - share * (x1 - x0), y - y0 - share * (y1 - y0));
+  const [across, down] = [x1 - x0, y1 - y0];
+  const share = Math.min(1, Math.max(0, ((x - x0) * across + (y - y0) * down) / (across ** 2 + down ** 2)));
+  const distance = Math.hypot(x - x0 - share * across, y - y0 - share * down);
   return Math.max(0, 1 - (distance / radius) ** 2) ** 0.5;
 }
 
-/** A long bone: wider at its ends, its middle less dense. */
-function shaft(x, y, [x0, y0], [x1, y1], radius) {
-  const length = Math.hypot(x1 - x0, y1 - y0);
-  const share = ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length ** 2;
-  const wide = radius * (0.72 + 0.6 * Math.abs(2 * Math.min(1, Math.max(0, share)) - 1) ** 3);
-  const solid = capsule(x, y, x0, y0, x1, y1, wide);
-  return solid - 0.35 * capsule(x, y, x0, y0, x1, y1, wide * 0.5) * (1 - Math.abs(2 * share - 1));
-}
-
-/** Random numbers, 0 to 1, the same for the same seed (mulberry32). */
-function mulberry(seed) {
+/** Random numbers, 0 to 1, the same for the same seed (Numerical Recipes' generator). */
+function noise(seed) {
   let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  return () => (state = (1664525 * state + 1013904223) % 2 ** 32) / 2 ** 32;
 }

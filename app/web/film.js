@@ -2,33 +2,23 @@
 
 import { Problem } from "./api.js";
 
-let count = 0;
-
 /**
- * @typedef {object} Film
- * @property {number} id
- * @property {string} name
- * @property {Blob} file
- * @property {"on" | "off"} gate
- * @property {boolean} isDrawing
- * @property {"waiting" | "answered" | "refused" | "failed"} state
- * @property {boolean} asked
- * @property {any} answer
- * @property {Problem | null} problem
- * @property {number | null} seconds
- * @property {any} maps fetched on demand, by kind
+ * @typedef {{name: string, file: Blob, gate: "on" | "off", isDrawing: boolean, asked: boolean, answer: any, maps: any,
+ *   state: "waiting" | "answered" | "refused" | "failed", problem: Problem | null, seconds: number | null}} Film
+ * `maps` are fetched on demand, by kind.
  */
 
 /** @returns {Film} */
 export function makeFilm(file, name = file.name, { gate = "on", isDrawing = false } = {}) {
-  const empty = { state: "waiting", asked: false, answer: null, problem: null, seconds: null, maps: {} };
-  return { id: ++count, name, file, gate, isDrawing, ...empty };
+  return { name, file, isDrawing, ...unasked(gate) };
 }
 
 /** Forget what came, to ask anew. */
-export function reset(film, gate) {
-  Object.assign(film, { gate, state: "waiting", asked: false, answer: null, problem: null, seconds: null, maps: {} });
-}
+export const reset = (film, gate) => Object.assign(film, unasked(gate));
+
+const unasked = (gate) => ({
+  gate, state: "waiting", asked: false, answer: null, problem: null, seconds: null, maps: {},
+});
 
 /** Ask about a film, and keep on it what came. */
 export async function ask(film, api) {
@@ -44,7 +34,8 @@ export async function ask(film, api) {
 
 /** Return a film's maps of one kind, `cam` or `layers`; they are asked for once. */
 export async function mapsOf(film, kind, api) {
-  film.maps[kind] ??= api.predict(film.file, { activation_maps: kind, ...gateOf(film) }).then(({ answer }) => answer.activation_maps);
+  const query = { activation_maps: kind, ...gateOf(film) };
+  film.maps[kind] ??= api.predict(film.file, query).then(({ answer }) => answer.activation_maps);
   try {
     return await film.maps[kind];
   } catch (error) {

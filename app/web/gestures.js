@@ -1,11 +1,6 @@
 /** Pointer and keys on the film: which tool a drag is for. */
 
-/**
- * Let pointer, wheel and arrow keys move a viewer.
- * @param {HTMLElement} stage takes the focus, holds the canvas
- * @param {import("./viewer.js").Viewer} viewer
- * @param {{tool: () => "window" | "pan" | "cover", box: {begin: Function, move: Function, end: Function, key: Function}}} options
- */
+/** Let pointer, wheel and arrow keys on the stage, which holds the canvas, move a viewer, or a box to cover with. */
 export function listen(stage, viewer, { tool, box }) {
   const pointers = new Map();
   let pinch = null;

@@ -42,6 +42,7 @@ async function read(film) {
 }
 
 function show(film) {
+  if (!state.films.includes(film)) return;
   table.refresh([film]);
   if (study.film === film) study.refresh();
 }
@@ -51,7 +52,7 @@ function take(films) {
   state.films.push(...films);
   document.body.classList.add("has-films");
   queue.add(films);
-  if (state.films.length === 1 || films.length === 1) open(films[0], false);
+  if (films.length === 1) open(films[0], false);
   else showMany();
   table.refresh(films);
 }
@@ -98,12 +99,14 @@ function choose(point) {
 function learn(model) {
   state.model = model;
   state.point = model.default_operating_point;
-  at("model-name").textContent = `${model.name}/${model.version}`;
-  at("model-told").textContent = `Model ${model.name}/${model.version}, SHA-256 ${model.sha256.slice(0, 12)}…, of ${model.created.slice(0, 10)}.`;
+  const name = `${model.name}/${model.version}`;
+  at("model-name").textContent = name;
+  at("model-told").textContent = `Model ${name}, SHA-256 ${model.sha256.slice(0, 12)}…, of ${model.created.slice(0, 10)}.`;
   at("intended").textContent = model.intended_use;
   showPoints(model, choose);
   const points = Object.entries(model.operating_points);
-  at("many-point").replaceChildren(...points.map(([name, threshold]) => el("option", { value: name, text: `${name} (${percent(threshold)})` })));
+  const option = ([value, threshold]) => el("option", { value, text: `${value} (${percent(threshold)})` });
+  at("many-point").replaceChildren(...points.map(option));
   choose(state.point);
 }
 
@@ -129,7 +132,8 @@ at("save-json").addEventListener("click", async () => {
 });
 at("save-png").addEventListener("click", async () => {
   const { film, viewer, overlay } = study;
-  download(await overlayPng(film, state.model, state.point, viewer, overlay.describe(), study.unsaved), `${stem(film)}-overlay.png`);
+  const png = await overlayPng(film, state.model, state.point, viewer, overlay.describe(), study.unsaved);
+  download(png, `${stem(film)}-overlay.png`);
 });
 
 const withFilm = (act) => () => study.film !== null && act();

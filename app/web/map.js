@@ -1,26 +1,23 @@
 /** The class activation map over the film: colours of a fixed scale in logits, or lines. Pure functions on arrays. */
 
 /** RGB towards PNEUMONIA and against, for the colour-blind too (Okabe and Ito 2008); as the service draws them. */
-export const TOWARDS = [213, 94, 0];
-export const AGAINST = [0, 114, 178];
+const TOWARDS = [213, 94, 0];
+const AGAINST = [0, 114, 178];
 const STRONGEST_COVER = 0.65;
 /** Lines at these shares of the scale, to both sides. */
 export const LEVELS = [0.25, 0.5, 0.75, 1];
 const SIDE = 192;
 
-/**
- * Return a map enlarged as OpenCV's cubic does (Keys 1981 with a = −0.75), borders repeated.
- * @param {number[][]} values rows of logits
- * @returns {{data: Float32Array, width: number, height: number}}
- */
+/** Return rows of logits enlarged as OpenCV's cubic does (Keys 1981 with a = −0.75), borders repeated. */
 export function enlarge(values, width = SIDE, height = SIDE) {
   const [rows, columns] = [values.length, values[0].length];
   const across = weights(columns, width);
   const down = weights(rows, height);
-  const wide = values.map((row) => across.map((taps) => taps.reduce((sum, [from, weight]) => sum + weight * row[from], 0)));
+  const mix = (taps, valueAt) => taps.reduce((sum, [from, weight]) => sum + weight * valueAt(from), 0);
+  const wide = values.map((row) => across.map((taps) => mix(taps, (from) => row[from])));
   const data = new Float32Array(width * height);
   down.forEach((taps, y) => {
-    for (let x = 0; x < width; x++) data[y * width + x] = taps.reduce((sum, [from, weight]) => sum + weight * wide[from][x], 0);
+    for (let x = 0; x < width; x++) data[y * width + x] = mix(taps, (from) => wide[from][x]);
   });
   return { data, width, height };
 }
@@ -41,9 +38,6 @@ function cubic(distance, a = -0.75) {
   return ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a;
 }
 
-/** Return the largest size of a map's values. */
-export const strongest = (values) => Math.max(...values.flat().map(Math.abs));
-
 /** Return RGBA of a value: bare at zero, strongest at `scale` logits. */
 export function colourOf(value, scale) {
   const cover = Math.min(1, Math.abs(value) / scale) * STRONGEST_COVER;
@@ -56,9 +50,7 @@ export function paintHeat(map, scale, image) {
   return image;
 }
 
-/**
- * Return where a map crosses a level, by marching squares, as segments [x0, y0, x1, y1] in shares of its sides.
- */
+/** Return where a map crosses a level, by marching squares, as segments [x0, y0, x1, y1] in shares of its sides. */
 export function contour({ data, width, height }, level) {
   const segments = [];
   const value = (x, y) => data[y * width + x] - level;
@@ -71,7 +63,7 @@ export function contour({ data, width, height }, level) {
         if (from < 0 !== to < 0) crossings.push(pointOn(edge, from / (from - to), x, y, width, height));
       }
       // Two crossings, or four at a saddle.
-      for (let index = 0; index + 1 < crossings.length; index += 2) segments.push([...crossings[index], ...crossings[index + 1]]);
+      for (let nth = 0; nth + 1 < crossings.length; nth += 2) segments.push(crossings.slice(nth, nth + 2).flat());
     }
   }
   return segments;

@@ -1,9 +1,11 @@
 /** The map over the film, on demand, with its legend. */
 
 import { at } from "./element.js";
-import { LEVELS, AGAINST, TOWARDS, colourOf, contour, enlarge, paintHeat, strongest } from "./map.js";
+import { LEVELS, colourOf, contour, enlarge, paintHeat } from "./map.js";
 import { makeCanvas } from "./pixels.js";
-import { logits } from "./verdict.js";
+import { logits, words } from "./verdict.js";
+
+const DASHES = 60;
 
 export class Overlay {
   #heat = null;
@@ -40,24 +42,22 @@ export class Overlay {
 
   /** Return what is drawn in words, for a picture that leaves the page. */
   describe() {
-    return this.isOn && this.#cam !== null ? `map: ${at("map-scale").textContent}` : "";
+    return this.isOn && this.#cam !== null ? at("map-scale").textContent : "";
   }
 
   /**
    * Take a film's map.
-   * @param {any} cam one of the answer's `activation_maps`, of kind `cam`
-   * @param {number | null} fixed the model's `map_scale`; null: not known
+   * @param {any} cam one of the answer's `activation_maps`, of kind `cam`; `scale` is the same for every film
    */
-  take(cam, fixed) {
+  take(cam) {
     this.#cam = cam;
-    const scale = fixed ?? (strongest(cam.values) || 1);
-    this.scale = scale;
+    const { scale } = cam;
     const map = enlarge(cam.values);
     this.#heat = makeCanvas(map.width, map.height);
     const context = this.#heat.getContext("2d");
     context.putImageData(paintHeat(map, scale, context.createImageData(map.width, map.height)), 0, 0);
-    this.#lines = LEVELS.flatMap((share) => [share, -share]).map((share) => ({ share, segments: contour(map, share * scale) }));
-    this.isFixed = fixed !== null;
+    const shares = LEVELS.flatMap((share) => [share, -share]);
+    this.#lines = shares.map((share) => ({ share, segments: contour(map, share * scale) }));
     at("map-told").textContent = this.#tell();
     this.#legend();
     this.changed();
@@ -84,10 +84,10 @@ export class Overlay {
     context.font = `600 ${size}px system-ui, sans-serif`;
     Object.assign(context, { textAlign: "center", textBaseline: "middle", lineJoin: "round", lineWidth: size / 4 });
     for (const value of [Math.max(...flat), Math.min(...flat)]) {
-      if (Math.abs(value) < LEVELS[0] * this.scale) continue;
-      const [row, column] = [Math.floor(flat.indexOf(value) / values[0].length), flat.indexOf(value) % values[0].length];
-      const x = film.x + ((column + 0.5) / values[0].length) * film.width;
-      const y = film.y + ((row + 0.5) / values.length) * film.height;
+      if (Math.abs(value) < LEVELS[0] * this.#cam.scale) continue;
+      const [place, columns] = [flat.indexOf(value), values[0].length];
+      const x = film.x + (((place % columns) + 0.5) / columns) * film.width;
+      const y = film.y + ((Math.floor(place / columns) + 0.5) / values.length) * film.height;
       context.strokeStyle = "#000";
       context.strokeText(logits(value), x, y);
       context.fillStyle = "#fff";
@@ -100,10 +100,12 @@ export class Overlay {
     for (const { share, segments } of this.#lines) {
       const path = new Path2D();
       for (const [x0, y0, x1, y1] of segments) {
+        // Against is dashed: colour is not the only sign.
+        if (share < 0 && (Math.floor(DASHES * x0) + Math.floor(DASHES * y0)) % 2 === 0) continue;
         path.moveTo(film.x + x0 * film.width, film.y + y0 * film.height);
         path.lineTo(film.x + x1 * film.width, film.y + y1 * film.height);
       }
-      for (const [colour, width] of [["#000", 3], [`rgb(${lineColour(share)})`, 1.6]]) {
+      for (const [colour, width] of [["#000", 3], [lineColour(share), 1.6]]) {
         context.strokeStyle = colour;
         context.lineWidth = thin * width * (Math.abs(share) === 1 ? 1.4 : 1);
         context.stroke(path);
@@ -115,17 +117,19 @@ export class Overlay {
     const { values, bias, method, layer } = this.#cam;
     const cells = `${values.length} × ${values[0].length} cells`;
     const where = layer === null ? "" : `, layer ${layer}`;
-    const told = [`${method}${where}, ${cells}.`];
-    if (bias === null) told.push("Each cell says by how much the logit falls where it is covered; they do not sum to the logit.");
+    const told = [`${words(method)}${where}, ${cells}.`];
+    if (bias === null) told.push("A cell says by how much the logit falls where it is covered; the cells do not sum to it.");
     else {
       const sum = values.flat().reduce((total, value) => total + value, 0);
-      told.push(`Checked: all cells ${logits(sum)}, the rest ${logits(bias)}, together the network's logit ${logits(sum + bias)}.`);
+      told.push(`All cells ${logits(sum)} and the rest ${logits(bias)} are the network's logit, ${logits(sum + bias)}.`);
     }
-    told.push("It shows what the network used, not where disease is: such maps localise worse than radiologists do (Saporta 2022).");
+    told.push("What the network used, not where disease is: maps localise worse than radiologists do (Saporta 2022);");
+    told.push("the model card tells how this one was checked.");
     return told.join(" ");
   }
 
   #legend() {
+    const { scale } = this.#cam;
     const canvas = at("legend");
     const context = canvas.getContext("2d");
     const { width, height } = canvas;
@@ -134,24 +138,22 @@ export class Overlay {
     const isHeat = at("style-heat").checked;
     if (isHeat) {
       for (let x = 0; x < width; x++) {
-        const [red, green, blue, alpha] = colourOf(((2 * x) / (width - 1) - 1) * this.scale, this.scale);
+        const [red, green, blue, alpha] = colourOf(((2 * x) / (width - 1) - 1) * scale, scale);
         context.fillStyle = `rgba(${red}, ${green}, ${blue}, ${alpha / 255})`;
         context.fillRect(x, 0, 1, height);
       }
     } else {
       for (const { share } of this.#lines) {
-        context.fillStyle = `rgb(${lineColour(share)})`;
+        context.fillStyle = lineColour(share);
         context.fillRect(Math.round(((share + 1) / 2) * (width - 3)), 0, 3, height);
       }
     }
-    const digits = this.scale < 0.2 ? 3 : 2;
-    at("legend-low").textContent = `${logits(-this.scale, digits)} against`;
-    at("legend-high").textContent = `${logits(this.scale, digits)} towards PNEUMONIA`;
-    const step = isHeat ? "strongest colour at" : "lines at a quarter, half, three quarters and all of";
-    const kind = this.isFixed ? "the same for every film" : "this film's strongest cell, so a weak map looks as strong as another";
-    at("map-scale").textContent = `${step} ±${this.scale.toFixed(digits)} logits a cell, ${kind}`;
+    at("legend-low").textContent = `${logits(-scale)} against`;
+    at("legend-high").textContent = `${logits(scale)} towards PNEUMONIA`;
+    const step = isHeat ? "Strongest colour at" : "Lines at a quarter, half, three quarters and all of";
+    at("map-scale").textContent = `${step} ±${scale.toFixed(2)} logits a cell, the same for every film.`;
   }
 }
 
-/** Return a colour that is seen as a line on black: lighter than the areas' own. */
-const lineColour = (share) => (share > 0 ? TOWARDS : AGAINST).map((value) => Math.round(value + (255 - value) * 0.25));
+/** Lighter than areas, to be seen on lung and bone alike. */
+const lineColour = (share) => (share > 0 ? "rgb(255, 140, 40)" : "rgb(70, 180, 255)");

@@ -13,11 +13,7 @@ export class Patience {
     this.#report = report;
   }
 
-  /**
-   * Wait after a failure.
-   * @param {string} reason in words
-   * @param {string | null} retryAfter the header: seconds, or a date
-   */
+  /** Wait after a failure; `reason` is in words, `retryAfter` the header, in seconds. */
   async pause(reason, retryAfter = null) {
     const now = Date.now();
     // Several requests fail together: one step, not one each.
@@ -52,6 +48,5 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 function asked(retryAfter) {
   if (retryAfter === null) return 0;
   const seconds = Number(retryAfter);
-  const milliseconds = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter) - Date.now();
-  return Math.min(10 * LONGEST, Math.max(0, milliseconds || 0));
+  return Number.isFinite(seconds) ? Math.min(10 * LONGEST, Math.max(0, 1000 * seconds)) : 0;
 }

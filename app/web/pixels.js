@@ -11,7 +11,6 @@ const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47];
 
 /**
  * Return a film's pixels, `null` where neither browser nor service shows it.
- * @param {Blob} file
  * @param {import("./api.js").Api} api renders what the browser cannot: DICOM, and PNG of 16 bits, which it would darken
  * @returns {Promise<Pixels | null>}
  */
@@ -32,7 +31,7 @@ async function isDeepPng(file) {
 async function decode(blob) {
   try {
     // No blob is no picture either.
-    return await createImageBitmap(blob, { imageOrientation: "from-image" });
+    return await createImageBitmap(blob);
   } catch {
     return null;
   }
@@ -40,7 +39,7 @@ async function decode(blob) {
 
 function grayOf(bitmap, rendered) {
   const shrink = Math.min(1, LARGEST_SIDE / Math.max(bitmap.width, bitmap.height));
-  const [width, height] = [Math.max(1, Math.round(bitmap.width * shrink)), Math.max(1, Math.round(bitmap.height * shrink))];
+  const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * shrink)));
   const context = makeCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";

@@ -3,11 +3,7 @@
 import { at, el } from "./element.js";
 import { measurements, percent, proportion } from "./verdict.js";
 
-/**
- * Fill the table of operating points, once the model is known.
- * @param {any} model as of `GET /model`
- * @param {(name: string) => void} choose hears of another choice
- */
+/** Fill the table of operating points from `GET /model`; `choose` hears of another choice. */
 export function showPoints(model, choose) {
   const sets = measurements(model.metrics);
   const rows = Object.keys(model.operating_points).map((name) => row(model, name, choose));
@@ -18,18 +14,22 @@ export function showPoints(model, choose) {
   const fill = () => {
     const set = sets[Number(measured.value)];
     for (const { name, sensitivity, specificity } of rows) {
-      sensitivity.textContent = proportion(set?.points[name]?.sensitivity);
-      specificity.textContent = proportion(set?.points[name]?.specificity);
+      write(sensitivity, proportion(set?.points[name]?.sensitivity));
+      write(specificity, proportion(set?.points[name]?.specificity));
     }
   };
   measured.addEventListener("change", fill);
   fill();
 }
 
+function write(cell, [value, interval]) {
+  cell.replaceChildren(value, " ", el("small", { text: interval }));
+}
+
 function row(model, name, choose) {
   const id = `point-${name}`;
   const chosen = name === model.default_operating_point;
-  const radio = el("input", { type: "radio", name: "point", id, value: name, checked: chosen, change: () => choose(name) });
+  const radio = el("input", { type: "radio", name: "point", id, checked: chosen, change: () => choose(name) });
   const [sensitivity, specificity] = [el("td"), el("td")];
   const label = el("label", { for: id }, radio, el("span", { text: name }));
   const threshold = el("td", { text: percent(model.operating_points[name]) });

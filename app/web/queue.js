@@ -6,10 +6,7 @@ export class Queue {
   #most;
   #work;
 
-  /**
-   * @param {number} most how many at once
-   * @param {(film: any) => Promise<void>} work never rejects
-   */
+  /** At most `most` films at once; `work`, which never rejects, asks about one. */
   constructor(most, work) {
     this.#most = most;
     this.#work = work;

@@ -13,21 +13,15 @@ export function download(blob, name) {
 /** Return a film's name without its ending. */
 export const stem = (film) => film.name.replace(/\.[^.]{1,5}$/, "");
 
-/**
- * Return the answer as the service would give it at an operating point, with the maps that were asked for.
- */
+/** Return the answer as the service would give it at an operating point, with the maps that were asked for. */
 export async function answerJson(film, model, point) {
   const maps = await Promise.allSettled([film.maps.cam ?? [], film.maps.layers ?? []]);
   const activation_maps = maps.flatMap(({ value }) => value ?? []);
-  return new Blob([JSON.stringify({ ...restate(film.answer, model, point), activation_maps }, null, 2)], { type: "application/json" });
+  const answer = { ...restate(film.answer, model, point), activation_maps };
+  return new Blob([JSON.stringify(answer, null, 2)], { type: "application/json" });
 }
 
-/**
- * Return the film as it is shown, at its own size, with what was answered written under it.
- * @param {import("./viewer.js").Viewer} viewer
- * @param {string} map what is drawn over it, in words
- * @param {Function[]} except overlays that stay away
- */
+/** Return the film as it is shown, at its own size, with the answer and what the map shows in words under it. */
 export function overlayPng(film, model, point, viewer, map, except) {
   const lines = ["PneumoServe. Not a medical device."];
   if (film.answer !== null) {
@@ -45,6 +39,8 @@ export function overlayPng(film, model, point, viewer, map, except) {
   context.fillRect(0, viewer.pixels.height, canvas.width, canvas.height);
   context.fillStyle = "#fff";
   context.font = `${size}px system-ui, sans-serif`;
-  lines.forEach((line, index) => context.fillText(line, size, viewer.pixels.height + size * 1.5 * (index + 1.2), canvas.width - 2 * size));
+  lines.forEach((line, index) => {
+    context.fillText(line, size, viewer.pixels.height + size * 1.5 * (index + 1.2), canvas.width - 2 * size);
+  });
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }

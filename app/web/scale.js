@@ -6,49 +6,47 @@ import { percent } from "./verdict.js";
 /** Two names closer than this share of the scale stand in different rows. */
 const CROWDED = 0.27;
 
-/**
- * Return the scale, 0 to 100 %.
- * @param {any} answer
- * @param {any} model as of `GET /model`; a `refer_band` is drawn where it tells one
- * @param {string} point the operating point in use
- */
+/** Return the scale, 0 to 100 %, of an answer at the operating point in use. */
 export function drawScale(answer, model, point) {
-  const band = model.refer_band ?? null;
-  const track = el("div", { class: "scale-track" });
+  const band = model.refer_band;
+  const below = el("div", { class: "lower" });
+  below.style.width = `${100 * model.operating_points[point]}%`;
+  const track = el("div", { class: "track" }, below);
   if (band !== null) {
-    const drawn = el("div", { class: "scale-band" });
+    const drawn = el("div", { class: "band" });
     drawn.style.left = `${100 * band.low}%`;
     drawn.style.width = `${100 * (band.high - band.low)}%`;
     track.append(drawn);
   }
-  const names = el("div", { class: "scale-names" });
+  const names = el("div", { class: "names" });
   const ends = [-1, -1];
   const points = Object.entries(model.operating_points).sort((one, other) => one[1] - other[1]);
   for (const [name, threshold] of points) {
     const chosen = name === point ? " chosen" : "";
     const row = threshold - ends[0] < CROWDED && ends[0] >= 0 ? 1 : 0;
     ends[row] = threshold;
-    const tick = el("i", { class: `scale-tick${chosen}` });
+    const tick = el("i", { class: `tick${chosen}` });
     tick.style.left = `${100 * threshold}%`;
     track.append(tick);
-    const label = el("span", { class: `scale-name${chosen} row-${row} ${side(threshold)}`, text: `${name} ${percent(threshold)}` });
+    const label = el("span", { class: `name${chosen} row-${row} ${side(threshold)}` }, `${name} ${percent(threshold)}`);
     label.style.left = `${100 * threshold}%`;
     names.append(label);
   }
-  const pin = el("div", { class: "scale-pin" });
+  const pin = el("div", { class: "pin" });
   pin.style.left = `${100 * answer.probability}%`;
   track.append(pin);
-  const marker = el("div", { class: `scale-value ${side(answer.probability)}`, text: percent(answer.probability) });
+  const marker = el("div", { class: `value ${side(answer.probability)}`, text: percent(answer.probability) });
   marker.style.left = `${100 * answer.probability}%`;
   const picture = el(
     "div",
     { class: `scale${ends[1] >= 0 ? " two-rows" : ""}`, role: "img", "aria-label": describe(answer, points, point, band) },
-    el("div", { class: "scale-values" }, marker),
+    el("div", { class: "values" }, marker),
     track,
     names,
   );
-  const key = band === null ? null : `Hatched: abstention band, ${percent(band.low)} to ${percent(band.high)}.`;
-  return el("figure", { class: "scale-figure" }, picture, key && el("figcaption", { text: key }));
+  const hatched = band === null ? "" : ` Hatched: abstention band, ${percent(band.low)} to ${percent(band.high)}.`;
+  const key = `Left of the bold line ${model.labels[0]}, from it on ${model.labels[1]}.${hatched}`;
+  return el("figure", { class: "scale-figure" }, picture, el("figcaption", { text: key }));
 }
 
 function side(share) {

@@ -35,6 +35,5 @@ export function listenTheme() {
     document.documentElement.dataset.theme = now() === "dark" ? "light" : "dark";
     name();
   });
-  dark.addEventListener("change", name);
   name();
 }

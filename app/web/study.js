@@ -15,16 +15,10 @@ export class Study {
   #state;
   #cover;
 
-  /**
-   * @param {import("./api.js").Api} api
-   * @param {() => {model: any, point: string}} state
-   * @param {{askAgain: (film: any, gate: string) => void}} actions
-   */
   constructor(api, state, actions) {
     this.#api = api;
     this.#state = state;
     this.actions = actions;
-    /** @type {import("./film.js").Film | null} */
     this.film = null;
     this.viewer = new Viewer(at("canvas"), tell);
     this.overlay = new Overlay(() => this.viewer.draw());
@@ -43,11 +37,11 @@ export class Study {
     at("stage-told").textContent = "";
     this.select("film");
     this.refresh();
-    const pixels = await readPixels(film.file, this.#api);
+    const pixels = await readPixels(film.file, this.#api).catch(() => null);
     if (this.film !== film) return;
     this.viewer.show(pixels);
     this.#cover.take(pixels);
-    this.refresh();
+    this.#enable();
     if (pixels === null) at("stage-told").textContent = "This film cannot be shown here.";
   }
 
@@ -65,9 +59,14 @@ export class Study {
     const { model, point } = this.#state();
     if (this.film === null || model === null) return;
     showAnswer(this.film, model, point, this.actions);
+    this.#enable();
+  }
+
+  #enable() {
     const isAnswered = this.film.state === "answered";
     for (const id of ["map", "save-json", "tab-layers"]) at(id).disabled = !isAnswered;
-    for (const id of ["save-png", "invert", "reset", "zoom-in", "zoom-out"]) at(id).disabled = this.viewer.pixels === null;
+    const isShown = this.viewer.pixels !== null;
+    for (const id of ["save-png", "invert", "reset", "zoom-in", "zoom-out"]) at(id).disabled = !isShown;
   }
 
   /** Show the map or hide it; it is asked for the first time. */
@@ -79,7 +78,7 @@ export class Study {
     if (!this.overlay.isOn) return;
     try {
       const [cam] = await mapsOf(film, "cam", this.#api);
-      if (this.film === film) this.overlay.take(cam, this.#state().model.map_scale ?? null);
+      if (this.film === film) this.overlay.take(cam);
     } catch (error) {
       if (this.film === film) at("map-told").textContent = error.message;
     }
@@ -112,7 +111,7 @@ export class Study {
     const view = at("view-layers");
     if (view.childElementCount > 0) return;
     view.replaceChildren(el("p", { text: "Asking for the layers …" }));
-    const told = "Every channel of each convolution, from the first to the last: gray values standardised channel by channel.";
+    const told = "Every channel of each convolution, first to last, standardised channel by channel.";
     try {
       const maps = await mapsOf(film, "layers", this.#api);
       if (this.film === film) view.replaceChildren(el("p", { class: "fine", text: told }), ...drawLayers(maps));
@@ -126,16 +125,14 @@ export class Study {
     const on = { map: () => this.toggleMap(), invert: () => viewer.invert(), reset: () => viewer.reset() };
     Object.assign(on, { "zoom-in": () => viewer.zoomBy(1), "zoom-out": () => viewer.zoomBy(-1) });
     for (const [id, act] of Object.entries(on)) at(id).addEventListener("click", act);
-    for (const radio of document.querySelectorAll("input[name=tool]")) radio.addEventListener("change", () => this.#showTool());
-    const tabs = { film: at("tab-film"), layers: at("tab-layers") };
-    for (const [name, tab] of Object.entries(tabs)) {
+    at("tools").addEventListener("change", () => this.#showTool());
+    for (const [name, other] of [["film", "layers"], ["layers", "film"]]) {
+      const [tab, next] = [at(`tab-${name}`), at(`tab-${other}`)];
       tab.addEventListener("click", () => this.select(name));
-      tab.addEventListener("keydown", (event) => {
-        if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-        const other = name === "film" ? "layers" : "film";
-        if (tabs[other].disabled) return;
+      tab.addEventListener("keydown", ({ key }) => {
+        if ((key !== "ArrowLeft" && key !== "ArrowRight") || next.disabled) return;
         this.select(other);
-        tabs[other].focus();
+        next.focus();
       });
     }
   }
@@ -151,7 +148,9 @@ const tool = () => document.querySelector("input[name=tool]:checked").value;
 
 function tell(viewer) {
   const { window, level, zoom, inverted, pixels } = viewer;
-  const size = pixels === null ? "" : `${pixels.width} × ${pixels.height}${pixels.rendered ? ", as the service renders it" : ""}`;
-  at("readout").textContent = `W ${Math.round(window)} L ${Math.round(level)} · ${Math.round(100 * zoom)} % · ${size}`;
+  const parts = [`W ${Math.round(window)} L ${Math.round(level)}`, `${Math.round(100 * zoom)} %`];
+  if (pixels !== null) parts.push(`${pixels.width} × ${pixels.height}`);
+  if (pixels?.rendered) parts.push("as the service renders it");
+  at("readout").textContent = parts.join(" · ");
   at("invert").setAttribute("aria-pressed", String(inverted));
 }

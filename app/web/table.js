@@ -4,7 +4,9 @@ import { SIGNS } from "./answer.js";
 import { at, el } from "./element.js";
 import { percent, restate, words } from "./verdict.js";
 
-const HEADINGS = { order: "No.", name: "Film", class: "Answer", probability: "Probability", refer: "Refer", warnings: "Remarks" };
+const HEADINGS = {
+  order: "No.", name: "Film", class: "Answer", probability: "Probability", refer: "Refer", warnings: "Remarks",
+};
 
 export class Table {
   #rows = new Map();
@@ -14,15 +16,12 @@ export class Table {
   #open;
   #state;
 
-  /**
-   * @param {() => {films: import("./film.js").Film[], model: any, point: string, running: number}} state
-   * @param {(film: import("./film.js").Film) => void} open
-   */
+  /** `state` tells films, model, point and how many are asked about; `open` hears of a chosen film. */
   constructor(state, open) {
     this.#state = state;
     this.#open = open;
     const heads = Object.entries(HEADINGS).map(([by, text]) => {
-      return el("th", { scope: "col", "data-by": by }, el("button", { type: "button", text, click: () => this.#sortBy(by) }));
+      return el("th", { scope: "col", "data-by": by }, el("button", { text, click: () => this.#sortBy(by) }));
     });
     at("table-head").replaceChildren(...heads);
     for (const id of ["filter-class", "filter-refer"]) at(id).addEventListener("change", () => this.refresh());
@@ -47,12 +46,13 @@ export class Table {
     const facts = new Map(films.map((film, index) => [film, factsOf(film, index, model, point)]));
     const [label, refer] = [at("filter-class").value, at("filter-refer").checked];
     const { by, rising } = this.#sort;
-    const left = films.filter((film) => (label === "" || facts.get(film).group === label) && (!refer || facts.get(film).refer === 1));
-    return left.sort((one, other) => {
+    const isShown = (fact) => (label === "" || fact.group === label) && (!refer || fact.refer === 1);
+    return films.filter((film) => isShown(facts.get(film))).sort((one, other) => {
       const [a, b] = [facts.get(one), facts.get(other)];
       // What is not known stands last, either way.
       if ((a[by] === null) !== (b[by] === null)) return a[by] === null ? 1 : -1;
-      const order = typeof a[by] === "string" ? a[by].localeCompare(b[by], undefined, { numeric: true }) : a[by] - b[by];
+      const isText = typeof a[by] === "string";
+      const order = isText ? a[by].localeCompare(b[by], undefined, { numeric: true }) : a[by] - b[by];
       return (rising ? order : -order) || a.order - b.order;
     });
   }
@@ -63,7 +63,7 @@ export class Table {
   }
 
   #sortBy(by) {
-    const rising = this.#sort.by === by ? !this.#sort.rising : by !== "probability" && by !== "refer" && by !== "warnings";
+    const rising = this.#sort.by === by ? !this.#sort.rising : !["probability", "refer", "warnings"].includes(by);
     this.#sort = { by, rising };
     this.refresh([]);
   }
@@ -86,9 +86,10 @@ export class Table {
   }
 
   #emptyRow(film) {
-    const button = el("button", { type: "button", text: film.name, title: film.name, click: () => this.#open(film) });
-    return el("tr", { click: (event) => event.target !== button && this.#open(film) }, el("td"), el("th", { scope: "row" }, button),
-      el("td"), el("td", { class: "number" }), el("td"), el("td", { class: "remarks" }));
+    const button = el("button", { text: film.name, title: film.name, click: () => this.#open(film) });
+    const cells = [el("td"), el("th", { scope: "row" }, button), el("td"), el("td", { class: "number" }), el("td")];
+    const click = ({ target }) => target !== button && this.#open(film);
+    return el("tr", { click }, ...cells, el("td", { class: "remarks" }));
   }
 
   #step(event) {
@@ -102,7 +103,8 @@ export class Table {
 }
 
 function factsOf(film, order, model, point) {
-  const facts = { order: order + 1, name: film.name, class: null, probability: null, refer: null, warnings: null, group: "", text: "" };
+  const unknown = { class: null, probability: null, refer: null, warnings: null, group: "", text: "" };
+  const facts = { order: order + 1, name: film.name, ...unknown };
   if (film.state === "waiting") return { ...facts, text: film.asked ? "reading …" : "in line" };
   if (film.answer === null) {
     const { slug, detail } = film.problem;
@@ -110,8 +112,9 @@ function factsOf(film, order, model, point) {
   }
   const answer = restate(film.answer, model, point);
   const warnings = answer.warnings.map(({ code }) => words(code)).join(", ");
-  const { class: label, probability, refer } = answer;
-  return { ...facts, class: label, group: label, text: label, sign: SIGNS[label], probability, refer: Number(refer), warnings };
+  const { class: label, probability } = answer;
+  const shown = { class: label, group: label, text: label, sign: SIGNS[label] };
+  return { ...facts, ...shown, probability, refer: Number(answer.refer), warnings };
 }
 
 function fill(row, facts) {

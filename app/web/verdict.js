@@ -19,11 +19,11 @@ export function percent(probability) {
   return `${(100 * probability).toFixed(1)} %`;
 }
 
-/** Return a proportion with its 95 % interval, as of `metrics`; a dash where it was not measured. */
+/** Return a proportion and its 95 % interval, as of `metrics`; a dash where it was not measured. */
 export function proportion(estimate) {
-  if (estimate?.value === null || estimate?.value === undefined) return "—";
+  if (typeof estimate?.value !== "number") return ["—", ""];
   const share = (value) => (100 * value).toFixed(1);
-  return `${share(estimate.value)} % (${share(estimate.low)}–${share(estimate.high)})`;
+  return [`${share(estimate.value)} %`, `${share(estimate.low)} to ${share(estimate.high)}`];
 }
 
 /** Return a number of logits with its sign. */
@@ -47,7 +47,8 @@ export function measurements(metrics) {
   };
   for (const set of metrics.test ?? []) add(`held-out test: ${set.data}`, set);
   if (metrics.validation) add("validation films, used for choosing", metrics.validation);
-  for (const set of metrics.test_sources ?? []) if (!set.view) add(`held-out test: ${set.population}, ${set.source}`, set);
-  for (const set of metrics.sources ?? []) if (!set.view) add(`validation: ${set.population}, ${set.source}`, set);
+  const whole = (set) => !set.view;
+  for (const set of (metrics.test_sources ?? []).filter(whole)) add(`held-out: ${set.population}, ${set.source}`, set);
+  for (const set of (metrics.sources ?? []).filter(whole)) add(`validation: ${set.population}, ${set.source}`, set);
   return sets;
 }

@@ -11,14 +11,10 @@ export class Viewer {
   #changed;
   #pending = false;
 
-  /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {(viewer: Viewer) => void} changed hears of every new drawing
-   */
+  /** @param {(viewer: Viewer) => void} changed hears of every new drawing */
   constructor(canvas, changed) {
     this.#canvas = canvas;
     this.#changed = changed;
-    /** @type {import("./pixels.js").Pixels | null} */
     this.pixels = null;
     /** Draw over the film: called with the context and the film's rectangle, in CSS pixels. */
     this.overlays = [];
@@ -76,7 +72,8 @@ export class Viewer {
     const { width, height } = this.pixels ?? { width: 1, height: 1 };
     const fit = Math.min(clientWidth / width, clientHeight / height) * this.zoom;
     const { x, y } = this.centre();
-    return { x: x + this.x - (width * fit) / 2, y: y + this.y - (height * fit) / 2, width: width * fit, height: height * fit };
+    const [wide, tall] = [width * fit, height * fit];
+    return { x: x + this.x - wide / 2, y: y + this.y - tall / 2, width: wide, height: tall };
   }
 
   /** Return a point of the canvas as shares of the film's sides, 0 to 1. */
