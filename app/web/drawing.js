@@ -1,5 +1,7 @@
 /** Something like radiographs, drawn from shapes: gray by how much a ray would meet (no patient's image). */
 
+import { makeCanvas } from "./pixels.js";
+
 const WIDTH = 640;
 const HEIGHT = 512;
 
@@ -27,9 +29,9 @@ export function drawChest({ opacity, seed }) {
     for (let rib = 0; rib < 9; rib++) matter += ribs(side, y, rib, wall);
     matter += vessels(side, y) * lung;
     if (opacity) {
-      matter += 0.7 * haze(x + 0.42, y - 0.34, 0.2, 0.22) * lung;
-      matter += 0.5 * haze(x + 0.3, y + 0.02, 0.18, 0.22) * lung;
-      matter += 0.6 * haze(x - 0.52, y - 0.2, 0.14, 0.24) * lung;
+      matter += 0.76 * haze(x + 0.42, y - 0.34, 0.2, 0.22) * lung;
+      matter += 0.56 * haze(x + 0.3, y + 0.02, 0.18, 0.22) * lung;
+      matter += 0.66 * haze(x - 0.52, y - 0.2, 0.14, 0.24) * lung;
     }
     return matter;
   });
@@ -63,24 +65,28 @@ export function drawHand({ seed }) {
 }
 
 function paint(seed, matterAt) {
-  const canvas = Object.assign(document.createElement("canvas"), { width: WIDTH, height: HEIGHT });
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(WIDTH, HEIGHT);
+  // Shapes at half the size, which nobody sees; grain at the whole.
+  const [small, context] = [2, 1].map((part) => makeCanvas(WIDTH / part, HEIGHT / part).getContext("2d"));
   const random = noise(seed);
-  for (let row = 0; row < HEIGHT; row++) {
-    for (let column = 0; column < WIDTH; column++) {
-      const matter = matterAt((2 * column) / WIDTH - 1, (2 * row) / HEIGHT - 1);
-      const grain = 7 * (random() + random() + random() - 1.5);
-      const gray = 12 + 205 * (1 - Math.exp(-1.3 * Math.max(0, matter))) * 1.15 + grain;
-      image.data.set([gray, gray, gray, 255], 4 * (row * WIDTH + column));
-    }
-  }
-  context.putImageData(image, 0, 0);
+  change(small, WIDTH / 2, HEIGHT / 2, (_, x, y) => 12 + 236 * (1 - Math.exp(-1.3 * Math.max(0, matterAt(x, y)))));
+  context.drawImage(small.canvas, 0, 0, WIDTH, HEIGHT);
+  change(context, WIDTH, HEIGHT, (gray) => gray + 7 * (random() + random() + random() - 1.5));
   // Whoever saves or sends it on should see what it is.
   context.fillStyle = "#d0d0d0";
   context.font = "600 15px sans-serif";
   context.fillText("DRAWING", 14, HEIGHT - 16);
-  return canvas;
+  return context.canvas;
+}
+
+function change(context, width, height, grayAt) {
+  const image = context.getImageData(0, 0, width, height);
+  const { data } = image;
+  for (let place = 0; place < data.length; place += 4) {
+    const [x, y] = [(place / 4) % width, Math.floor(place / 4 / width)];
+    data.fill(grayAt(data[place], (2 * x) / width - 1, (2 * y) / height - 1), place, place + 3);
+    data[place + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
 }
 
 const smooth = (distance, soft) => 1 / (1 + Math.exp((-4 * distance) / soft));
@@ -90,7 +96,7 @@ const haze = (x, y, width, height) => Math.exp(-((x / width) ** 2 + (y / height)
 
 const spine = (side, y) => smooth(0.085 - side, 0.02) * (0.6 + 0.4 * Math.abs(Math.sin(11 * y)) ** 0.6);
 
-/** A rib: its back part rises from the spine and falls along the chest wall, its front part is faint. */
+/** A rib: its front part is faint. */
 function ribs(side, y, rib, wall) {
   const top = -0.76 + 0.145 * rib;
   const fade = smooth(wall + 0.045 - side, 0.02) * smooth(side - 0.08, 0.02);
