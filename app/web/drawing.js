@@ -70,7 +70,7 @@ function paint(seed, matterAt) {
   const random = noise(seed);
   change(small, WIDTH / 2, HEIGHT / 2, (_, x, y) => 12 + 236 * (1 - Math.exp(-1.3 * Math.max(0, matterAt(x, y)))));
   context.drawImage(small.canvas, 0, 0, WIDTH, HEIGHT);
-  change(context, WIDTH, HEIGHT, (gray) => gray + 7 * (random() + random() + random() - 1.5));
+  change(context, WIDTH, HEIGHT, (gray) => gray + 3 * (random() + random() + random() - 1.5));
   // Whoever saves or sends it on should see what it is.
   context.fillStyle = "#d0d0d0";
   context.font = "600 15px sans-serif";

@@ -87,7 +87,7 @@ export class Overlay {
       if (Math.abs(value) < LEVELS[0] * this.#cam.scale) continue;
       const [place, columns] = [flat.indexOf(value), values[0].length];
       const x = film.x + (((place % columns) + 0.5) / columns) * film.width;
-      const y = film.y + ((Math.floor(place / columns) + 0.5) / values.length) * film.height;
+      const y = film.y + ((Math.floor(place / columns) + 0.5) / values.length) * film.height - size;
       context.strokeStyle = "#000";
       context.strokeText(logits(value), x, y);
       context.fillStyle = "#fff";
@@ -117,14 +117,13 @@ export class Overlay {
     const { values, bias, method, layer } = this.#cam;
     const cells = `${values.length} × ${values[0].length} cells`;
     const where = layer === null ? "" : `, layer ${layer}`;
-    const told = [`${words(method)}${where}, ${cells}.`];
+    const told = ["What the network used, not where disease is: maps localise worse than radiologists do (Saporta 2022);"];
+    told.push(`the model card tells how this one was checked. ${words(method)}${where}, ${cells}.`);
     if (bias === null) told.push("A cell says by how much the logit falls where it is covered; the cells do not sum to it.");
     else {
       const sum = values.flat().reduce((total, value) => total + value, 0);
       told.push(`All cells ${logits(sum)} and the rest ${logits(bias)} are the network's logit, ${logits(sum + bias)}.`);
     }
-    told.push("What the network used, not where disease is: maps localise worse than radiologists do (Saporta 2022);");
-    told.push("the model card tells how this one was checked.");
     return told.join(" ");
   }
 

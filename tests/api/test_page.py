@@ -79,7 +79,9 @@ def test_the_page_works_at_a_path_of_its_own(tiny_store: Path, strips: bool) -> 
     with running(tiny_store, root_path=PREFIX) as server, proxy(server, strips=strips) as base:
         page = httpx.get(f"{base}/")
         asked = {urljoin(f"{base}/", address) for address in addresses(page.text)}
-        modules = {urljoin(f"{base}/web/", address) for name in ASSETS for address in addresses((FOLDER / name).read_text())}
+        modules = {
+            urljoin(f"{base}/web/", address) for name in ASSETS for address in addresses((FOLDER / name).read_text())
+        }
         answers = {address: httpx.get(address).status_code for address in asked | modules}
     assert {f"{base}/web/main.js", f"{base}/web/viewer.js", f"{base}/docs"} <= answers.keys()
     assert set(answers.values()) == {200}

@@ -59,7 +59,9 @@ def test_the_scale_shows_the_operating_points_and_the_abstention_band(page: Page
     answered(page)
     ticks = page.evaluate("() => [...document.querySelectorAll('.tick')].map((tick) => parseFloat(tick.style.left))")
     assert ticks == pytest.approx(sorted(100 * point for point in model["operating_points"].values()), abs=0.01)
-    band = page.evaluate("() => ['left', 'width'].map((side) => parseFloat(document.querySelector('.band').style[side]))")
+    band = page.evaluate(
+        "() => ['left', 'width'].map((side) => parseFloat(document.querySelector('.band').style[side]))"
+    )
     low, high = model["refer_band"]["low"], model["refer_band"]["high"]
     assert band == pytest.approx([100 * low, 100 * (high - low)], abs=0.01)
 
@@ -176,7 +178,9 @@ def test_layers_stand_behind_their_tab_each_named(page: Page, server: Running) -
     expect(page.locator(".layer").first).to_be_visible()
     maps = ask(server, "?activation_maps=layers")["activation_maps"]
     assert page.locator(".layer figcaption").all_inner_texts() == [each["layer"] for each in maps]  # type: ignore[attr-defined]
-    loaded = "() => [...document.querySelectorAll('.layer img')].every((image) => image.complete && image.naturalWidth > 0)"
+    loaded = (
+        "() => [...document.querySelectorAll('.layer img')].every((image) => image.complete && image.naturalWidth > 0)"
+    )
     page.wait_for_function(loaded)
 
 
@@ -282,7 +286,11 @@ def test_a_key_is_asked_for_and_kept_for_the_session(page: Page) -> None:
     expect(page.locator("#film-name")).to_have_text("film-01.png")
     answered(page)
     assert keys[3:] == ["right"]
-    assert page.evaluate("() => [Object.values(sessionStorage), localStorage.length, document.cookie]") == [["right"], 0, ""]
+    assert page.evaluate("() => [Object.values(sessionStorage), localStorage.length, document.cookie]") == [
+        ["right"],
+        0,
+        "",
+    ]
 
 
 def test_no_policy_is_violated_and_nothing_is_asked_elsewhere(page: Page, server: Running) -> None:
