@@ -34,13 +34,14 @@ class PlainRoute(APIRoute):
         return self.endpoint
 
 
-router = APIRouter(route_class=PlainRoute)
+router = APIRouter(route_class=PlainRoute, tags=["films"])
 
 
 @router.post(
     "/predict",
     summary="Read one chest X-ray",
     response_class=Response,
+    response_description="How likely pneumonia is, and how far to trust it.",
     responses={200: {"model": Prediction}, **document(*PROBLEMS.values(), INTERNAL_ERROR)},
     openapi_extra=REQUEST,
 )

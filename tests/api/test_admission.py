@@ -40,7 +40,7 @@ class HeldEngine:
 
 
 @contextmanager
-def holding(store: Path, **settings: float) -> Iterator[tuple[Running, HeldEngine]]:
+def holding(store: Path, **settings: float | str) -> Iterator[tuple[Running, HeldEngine]]:
     engine = HeldEngine()
     with running(store, **settings) as server:
         assert server.service.predictor is not None
