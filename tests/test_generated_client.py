@@ -46,6 +46,20 @@ def folder(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+EXPLAIN = """
+import sys
+from io import BytesIO
+from pathlib import Path
+from pneumoserve_client import Client
+from pneumoserve_client.api.films import explain
+from pneumoserve_client.types import File
+
+answer = explain.sync(client=Client(sys.argv[2]), body=File(BytesIO(Path(sys.argv[1]).read_bytes())))
+assert isinstance(answer, File)
+Path("explained.png").write_bytes(answer.payload.read())
+"""
+
+
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=180)
 
@@ -70,6 +84,13 @@ def test_the_client_gets_typed_answers(folder: Path, server: Running) -> None:
         f"openvino pneumonet {points}",
         f"{answer['class']} {answer['probability']} {'refer' if answer['refer'] else 'answered'}",
     ]
+
+
+def test_the_client_gets_the_bytes_of_an_explanation(folder: Path, server: Running) -> None:
+    (folder / "film.jpeg").write_bytes(FILM)
+    done = run(folder, "-c", EXPLAIN, "film.jpeg", f"http://127.0.0.1:{server.port}")
+    assert done.stderr == ""
+    assert (folder / "explained.png").read_bytes() == server.client.post("/explain", content=FILM).content
 
 
 def test_the_client_gets_a_typed_problem(folder: Path, server: Running) -> None:

@@ -1,11 +1,13 @@
 """What the OpenAPI description says beyond the routes: tags, the names of operations, examples of answers.
 
 An example is a real answer, in a file of the folder `examples` that is named after its operation. One renews it so:
-`curl -s http://127.0.0.1:8000/health | python -m json.tool > app/api/examples/get_health.json`.
+`curl -s http://127.0.0.1:8000/health | python -m json.tool > app/api/examples/get_health.json`. That of the model leaves out
+most metrics.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -46,3 +48,7 @@ def _add_example(operation: str, content: dict[str, Any]) -> None:
         content["application/json"]["example"] = json.loads(path.read_text())
     elif (path := _EXAMPLES / f"{operation}.txt").exists():
         content["text/plain"]["example"] = path.read_text()
+    elif (path := _EXAMPLES / f"{operation}.png").exists():
+        # JSON holds no bytes: OpenAPI 3.1 has examples of them at a URL.
+        address = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+        content["image/png"]["examples"] = {"drawn film": {"externalValue": address}}

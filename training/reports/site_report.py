@@ -12,9 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.preprocess import inspect_film, shrink
-from app.imaging.raster import decode
-from app.inference.explain import plot_cam
 from app.inference.predictor import Predictor
 from app.names import LABELS
 from training.data.layout import show_path
@@ -105,23 +102,15 @@ def _picture(
     """Return a film shrunk for the page, and its activation map over it."""
     path, assessment = evaluation.films.paths[index], evaluation.assessment
     data = (evaluation.folder / path).read_bytes()
-    gray, _ = decode(data, inspect_film(data))
-    rows, columns = gray.shape
-    scale = min(1.0, _LONGEST_SIDE / max(rows, columns))
-    film = shrink(gray, width=max(1, round(columns * scale)), height=max(1, round(rows * scale)))
-    prediction = predictor.predict(data, operating_point=assessment.default, maps="cam", gate="off")
-    # The model sees a square: its map, stretched back, fits the film.
-    values = np.array(prediction.maps[0].values, np.float32)
-    plot = plot_cam(film, values, method=prediction.maps[0].method, layer=None, bias=None)
-    over = cv2.imdecode(np.frombuffer(plot.png, np.uint8), cv2.IMREAD_COLOR)
+    explained = predictor.explain(data, operating_point=assessment.default, gate="off", max_side=_LONGEST_SIDE)
     return Picture(
         number=index + 1,
         name=show_path(path) if options.show_names else None,
         label=LABELS[evaluation.films.labels[index]],
         probability=float(assessment.probabilities[index]),
         is_referred=is_referred,
-        film=_encode(film),
-        activation=_encode(np.asarray(over, np.uint8)),
+        film=_encode(explained.film),
+        activation=_encode(cv2.cvtColor(explained.picture, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)),
     )
 
 
