@@ -1,8 +1,8 @@
 """What the OpenAPI description says beyond the routes: tags, the names of operations, examples of answers.
 
 An example is a real answer, in a file of the folder `examples` that is named after its operation. One renews it so:
-`curl -s http://127.0.0.1:8000/health | python -m json.tool > app/api/examples/get_health.json`. That of the model leaves out
-most metrics.
+`curl -s http://127.0.0.1:8000/health | python -m json.tool > app/api/examples/get_health.json`.
+That of the model leaves out most metrics.
 """
 
 from __future__ import annotations
