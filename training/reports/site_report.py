@@ -12,9 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.preprocess import inspect_film
-from app.imaging.raster import decode
-from app.inference.explain import plot_cam
 from app.inference.predictor import Predictor
 from app.names import LABELS
 from training.data.layout import show_path
@@ -24,7 +21,7 @@ from training.reports.predictions import Predictions
 from training.reports.site_figures import check_calibration, find_referral, find_threshold
 from training.reports.site_page import Mistakes, Page, Picture, render
 from training.reports.site_verdicts import SiteFindings
-from training.reports.thumbnails import encode_jpeg, fit
+from training.reports.thumbnails import encode_jpeg
 
 PAGE_FILE = "report.html"
 INDEX_FILE = "index.csv"
@@ -106,21 +103,15 @@ def _picture(
     """Return a film shrunk for the page, and its activation map over it."""
     path, assessment = evaluation.films.paths[index], evaluation.assessment
     data = (evaluation.folder / path).read_bytes()
-    gray, _ = decode(data, inspect_film(data))
-    film = fit(gray, _LONGEST_SIDE)
-    prediction = predictor.predict(data, operating_point=assessment.default, maps="cam", gate="off")
-    # The model sees a square: its map, stretched back, fits the film.
-    values = np.array(prediction.maps[0].values, np.float32)
-    plot = plot_cam(film, values, method=prediction.maps[0].method, layer=None, bias=None)
-    over = cv2.imdecode(np.frombuffer(plot.png, np.uint8), cv2.IMREAD_COLOR)
+    explained = predictor.explain(data, operating_point=assessment.default, gate="off", max_side=_LONGEST_SIDE)
     return Picture(
         number=index + 1,
         name=show_path(path) if options.show_names else None,
         label=LABELS[evaluation.films.labels[index]],
         probability=float(assessment.probabilities[index]),
         is_referred=is_referred,
-        film=encode_jpeg(film),
-        activation=encode_jpeg(np.asarray(over, np.uint8)),
+        film=encode_jpeg(explained.film),
+        activation=encode_jpeg(cv2.cvtColor(explained.picture, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)),
     )
 
 

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ImageError
-from app.imaging.preprocess import inspect_film, shrink
-from app.imaging.raster import decode
+from app.imaging.preprocess import inspect_film, render_film
 
 JPEG_QUALITY = 82
 _MOST_BYTES = 64 * 2**20
@@ -48,20 +47,12 @@ def make_thumbnail(file: str | None, side: int) -> Thumbnail:
         if status.st_size > _MOST_BYTES:
             return Thumbnail(reason=f"It has more than {_MOST_BYTES // 2**20} MiB")
         data = Path(file).read_bytes()
-        gray, _ = decode(data, inspect_film(data), least_side=side)
+        film = render_film(data, inspect_film(data), max_side=side)
     except ImageError as error:
         return Thumbnail(reason=str(error))
     except (OSError, ValueError) as error:
         return Thumbnail(reason=getattr(error, "strerror", None) or str(error))
-    film = fit(gray, side)
     return Thumbnail(encode_jpeg(film), film.shape[1], film.shape[0])
-
-
-def fit(gray: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Shrink uint8 (rows, columns) in proportion until the longer side is at most `side` pixels."""
-    rows, columns = gray.shape
-    scale = min(1.0, side / max(rows, columns))
-    return shrink(gray, width=max(1, round(columns * scale)), height=max(1, round(rows * scale)))
 
 
 def encode_jpeg(picture: NDArray[np.uint8]) -> bytes:
