@@ -45,6 +45,13 @@ def evaluate(
         bool,
         typer.Option("--into-entry", help="As --matched, and keep these metrics in the model's folder of the store."),
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write one page with ROC, calibration and the most confident mistakes. It holds X-ray images and "
+            "names. By default none is written."
+        ),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     audit: Annotated[bool, typer.Option("--audit", hidden=True)] = False,
     copies: Annotated[Path | None, typer.Option(hidden=True)] = None,
@@ -65,11 +72,14 @@ def evaluate(
         from training.evaluate import audit as audit_model
         from training.evaluate import evaluate as evaluate_model
         from training.evaluate import report_site
+        from training.reports.private_page import check_page
         from training.reports.site_report import SiteReportOptions
 
+        if html:
+            check_page(html)
         evaluation = _open(data, split, model, operating_point, patients, store, needs_both_classes=report is None)
         is_matched = matched or (into_entry and not audit)
-        folder = evaluate_model(evaluation, out or report, matched=is_matched, into_entry=into_entry)
+        folder = evaluate_model(evaluation, out or report, matched=is_matched, into_entry=into_entry, html=html)
         if report:
             report_site(evaluation, SiteReportOptions(report, wanted_sensitivity, show_names))
         if audit:

@@ -20,11 +20,19 @@ from training.evaluation.assessment_files import write_metrics, write_report
 from training.evaluation.assessment_text import metric_rows, write_classification
 from training.evaluation.evaluation import Evaluation
 from training.reports.card import rewrite_card
+from training.reports.evaluation_page import describe_evaluation
+from training.reports.film_page import render_film_page
+from training.reports.private_page import describe_page, write_page
 from training.reports.site_report import INDEX_FILE, PAGE_FILE, SiteReportOptions, write_site_report
 
 
 def evaluate(
-    evaluation: Evaluation, out: Path | None = None, *, matched: bool = False, into_entry: bool = False
+    evaluation: Evaluation,
+    out: Path | None = None,
+    *,
+    matched: bool = False,
+    into_entry: bool = False,
+    html: Path | None = None,
 ) -> Path:
     """Print the metrics; write report, plots and `metrics.json`, and return their folder.
 
@@ -33,6 +41,7 @@ def evaluate(
         out: None: a folder of `work/`.
         matched: also on films matched in brightness, contrast and sharpness.
         into_entry: also keep these in the model's folder.
+        html: also write a page with the most confident mistakes.
 
     Raises:
         PneumoServeError: the folder cannot be written to.
@@ -51,6 +60,9 @@ def evaluate(
     write_metrics(assessment, out, {**identity, "unreadable": unreadable})
     _print(assessment, title, len(unreadable), evaluation.console)
     evaluation.report_written(f"report.txt, metrics.json, {', '.join(plots)}", out)
+    if html is not None:
+        write_page(html, render_film_page(describe_evaluation(evaluation)))
+        evaluation.console.print(describe_page(html), markup=False, highlight=False, soft_wrap=True)
     if matched:
         measured = measure_matched(films, assessment.logits, evaluation.grouping)
         print_matched(measured, films, evaluation.data, entry.label, evaluation.console)
@@ -121,7 +133,7 @@ def report_site(evaluation: Evaluation, options: SiteReportOptions) -> None:
 def _print(assessment: Assessment, title: str, unreadable: int, console: Console) -> None:
     counts = f"{len(assessment.labels)} films, {unreadable} unreadable"
     table = Table("Metric", "Value", "95 % interval", title=f"{title}, at “{assessment.default}” ({counts})")
-    for row in metric_rows(assessment, assessment.default):
+    for row in metric_rows(assessment.metrics[assessment.default]):
         table.add_row(*row)
     console.print(table)
     console.print(f"Intervals: bootstrap of {assessment.patients} groups, {assessment.intervals}.", highlight=False)

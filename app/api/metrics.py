@@ -20,10 +20,10 @@ class Metrics:
         self._registry = CollectorRegistry()
         registry = self._registry
         self._requests = Counter(
-            "pneumoserve_requests", "Requests to /predict, by ok or problem", ["outcome"], registry=registry
+            "pneumoserve_requests", "Requests that send a film, by ok or problem", ["outcome"], registry=registry
         )
         self._seconds = Histogram(
-            "pneumoserve_request_seconds", "Seconds of a /predict", ["phase"], buckets=_SECONDS, registry=registry
+            "pneumoserve_request_seconds", "Seconds of such a request", ["phase"], buckets=_SECONDS, registry=registry
         )
         self._batch = Histogram(
             "pneumoserve_batch_size", "Films computed together", buckets=(1, 2, 4, 8, 16, 32), registry=registry
@@ -46,7 +46,7 @@ class Metrics:
         self._found = functools.cache(self._gate.labels)
 
     def count_request(self, outcome: str, seconds: dict[str, float]) -> None:
-        """Count a finished request to /predict: `ok`, `client-gone` or a problem's slug; `seconds` by phase."""
+        """Count a finished request that sent a film: `ok`, `client-gone` or a problem's slug; `seconds` by phase."""
         self._outcome(outcome).inc()
         for phase, spent in seconds.items():
             self._phase(phase).observe(spent)

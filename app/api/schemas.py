@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.inference.explain import ActivationMap as Plot
@@ -40,6 +41,7 @@ class ActivationMap(BaseModel):
     png: str = Field(description="base64")
     values: list[list[float]] | None = Field(description="a cam's own map, in logits, at its layer's resolution")
     bias: float | None = Field(description="with `values` it sums to the logit, where the method is exact")
+    scale: float | None = Field(description="the value in a cam's strongest colour, the same on every film")
 
 
 class GateAnswer(BaseModel):
@@ -67,6 +69,12 @@ class Prediction(BaseModel):
     prevalence: float | None = Field(default=None, description="only where the service was set to a site's own")
 
 
+class ProbeResult(BaseModel):
+    """The probe has passed."""
+
+    status: Literal["ok"]
+
+
 class Health(BaseModel):
     """The service is ready."""
 
@@ -84,6 +92,13 @@ class ModelInput(BaseModel):
     resize: str
 
 
+class ReferBand(BaseModel):
+    """The abstention band, between two calibrated probabilities: films within are to be referred."""
+
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+
+
 class ModelDescription(BaseModel):
     """What `model.json` tells a user; thresholds are calibrated probabilities, as in answers."""
 
@@ -95,6 +110,7 @@ class ModelDescription(BaseModel):
     labels: tuple[str, str]
     operating_points: dict[str, float]
     default_operating_point: str
+    refer_band: ReferBand | None
     prevalence: float
     metrics: dict[str, Any]
     intended_use: str
@@ -113,16 +129,19 @@ def describe(manifest: Manifest, prevalence: float | None) -> ModelDescription:
         prevalence: the service's setting; None: as the model was fitted.
     """
     calibration = manifest.calibration
-    points = {
-        name: round(calibration.probability(logit, prevalence), 6) for name, logit in manifest.operating_points.items()
-    }
+
+    def calibrate(logit: float) -> float:
+        return round(calibration.probability(logit, prevalence), 6)
+
+    band = manifest.refer_band
     return ModelDescription(
         **identify(manifest),
         created=manifest.created,
         input=ModelInput(**manifest.input.model_dump()),
         labels=manifest.labels,
-        operating_points=points,
+        operating_points={name: calibrate(logit) for name, logit in manifest.operating_points.items()},
         default_operating_point=manifest.default_operating_point,
+        refer_band=ReferBand(low=calibrate(band.low), high=calibrate(band.high)) if band else None,
         prevalence=prevalence or calibration.prevalence,
         metrics=manifest.metrics.model_dump() if manifest.metrics else {},
         intended_use=manifest.intended_use,
@@ -150,6 +169,7 @@ def encode_prediction(
 
 
 def _map_of(plot: Plot) -> ActivationMap:
+    evidence = plot.evidence
     return ActivationMap(
         kind=plot.kind,
         method=plot.method,
@@ -157,6 +177,7 @@ def _map_of(plot: Plot) -> ActivationMap:
         width=plot.width,
         height=plot.height,
         png=base64.b64encode(plot.png).decode(),
-        values=plot.values,
-        bias=plot.bias,
+        values=None if evidence is None else evidence.cam.astype(np.float64).round(6).tolist(),
+        bias=None if evidence is None else evidence.bias,
+        scale=None if evidence is None else evidence.scale,
     )

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("pneumoserve")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_KNOWN_PATHS = frozenset({"/predict", "/health", "/livez", "/readyz", "/model", "/metrics", "/docs", "/openapi.json"})
+_FILM_PATHS = frozenset({"/predict", "/explain"})
+_KNOWN_PATHS = _FILM_PATHS | {"/health", "/livez", "/readyz", "/model", "/metrics", "/docs", "/openapi.json"}
 
 
 class Telemetry:
@@ -96,7 +97,7 @@ class Account:
         """Count the request and write its log line."""
         path = self._path if self._path in _KNOWN_PATHS else "other"
         self.seconds["total"] = total = monotonic() - self.begun
-        if path == "/predict":
+        if path in _FILM_PATHS:
             self._service.metrics.count_request(outcome, self.seconds)
         fields = {
             "method": self._method if self._method.isalpha() else "other",

@@ -68,6 +68,16 @@ def load_film(
     return Film(shrink(pixels, width=width, height=height), warnings)
 
 
+def render_film(data: bytes, header: ImageHeader, *, max_side: int) -> Gray:
+    """Return a film for the eye: uint8 gray at its own size, reduced in proportion where a side is over `max_side`."""
+    pixels, _ = decode(data, header)
+    height, width = pixels.shape
+    factor = max_side / max(height, width)
+    if factor >= 1:
+        return pixels
+    return shrink(pixels, width=max(1, round(width * factor)), height=max(1, round(height * factor)))
+
+
 def shrink(pixels: Gray, *, width: int, height: int) -> Gray:
     """Squeeze uint8 (rows, columns) to uint8 (height, width) by area averaging.
 

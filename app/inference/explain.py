@@ -11,23 +11,42 @@ import numpy as np
 
 from app.imaging.png_writer import encode_png
 from app.inference.engine import Engine, Films, Floats
+from app.inference.overlay import paint_heat
 
 CHANNELS_A_ROW = 16
 OCCLUSION_CELLS = 10
-# RGB towards PNEUMONIA and away, for the colour-blind too (Okabe and Ito 2008).
-_TOWARDS, _AWAY = (213, 94, 0), (0, 114, 178)
-# (Bare film, towards, away) → RGB; plus a half, since fractions are cut off.
-_COLOURS = np.array([(1, towards, away, 0.5) for towards, away in zip(_TOWARDS, _AWAY, strict=True)], np.float32)
-_STRONGEST_COVER = 0.65
+OCCLUSION_SCALE = 1.0
+"""Logits by which covering a cell lowers the logit where the colour is strongest."""
+
+EXACT_SCALE = 15.0
+"""Logits of a film that had everywhere the evidence of a cell in the strongest colour.
+
+Measured on 80 films: the 99th percentile over cells is 13 to 15 under `pneumonet/2` and `pneumonet/3`.
+"""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A class activation map.
+
+    Attributes:
+        cam: float32 (rows, columns), in logits towards PNEUMONIA.
+        scale: the value in the strongest colour, in logits, the same on every film.
+        method: with its source.
+        layer: whose features are attributed; None: the whole network's.
+        bias: the rest of the logit; None unless the method is exact.
+    """
+
+    cam: Floats
+    scale: float
+    method: str
+    layer: str | None = None
+    bias: float | None = None
 
 
 @dataclass(frozen=True)
 class ActivationMap:
-    """One image; `width` and `height` are the PNG's, in pixels.
-
-    A cam's `values` are logits at its layer's resolution, `bias` the rest of the logit, None unless the method is
-    exact.
-    """
+    """One image; `width` and `height` are the PNG's, in pixels; `evidence` is a cam's."""
 
     kind: Literal["cam", "layer"]
     method: str
@@ -35,26 +54,14 @@ class ActivationMap:
     width: int
     height: int
     png: bytes
-    values: list[list[float]] | None = None
-    bias: float | None = None
+    evidence: Evidence | None = None
 
 
-def plot_cam(film: Films, cam: Floats, *, method: str, layer: str | None, bias: float | None) -> ActivationMap:
-    """Return a map over its film: orange towards PNEUMONIA, blue away, bare at zero.
-
-    `film`: uint8 (height, width); `cam`: float32 (rows, columns), in logits, its strongest value covered most; `layer`:
-    whose features are attributed, if any.
-    """
+def plot_cam(film: Films, evidence: Evidence) -> ActivationMap:
+    """Return a map over its film, uint8 (height, width); see `paint_heat`."""
     height, width = film.shape
-    rows, columns = cam.shape
-    cover = _enlarging(rows, height) @ cam @ _enlarging(columns, width).T
-    cover *= _STRONGEST_COVER / (max(float(cover.max()), -float(cover.min())) or 1.0)
-    towards = np.maximum(cover, 0)
-    away = towards - cover
-    bare = film * (1 - towards - away)
-    picture = cv2.transform(cv2.merge([bare, towards, away]), _COLOURS).astype(np.uint8)
-    values = cam.astype(np.float64).round(6).tolist()
-    return ActivationMap("cam", method, layer, width, height, encode_png(picture), values, bias)
+    picture = paint_heat(film, evidence.cam, scale=evidence.scale)
+    return ActivationMap("cam", evidence.method, evidence.layer, width, height, encode_png(picture), evidence)
 
 
 def plot_layer(name: str, activations: Floats) -> ActivationMap:
@@ -90,14 +97,11 @@ def lay_out(activations: Floats) -> Films:
     return grid.reshape(bands, across, rows, columns).transpose(0, 2, 1, 3).reshape(bands * rows, across * columns)
 
 
-def occlude(engine: Engine, film: Films) -> Floats:
-    """Return by how much the logit falls where part of a film is covered with its mean gray.
+def occlude(engine: Engine, film: Films) -> Evidence:
+    """Return by how much the logit falls where part of a film is covered with its mean gray, in 10 × 10 cells.
 
     Zeiler and Fergus 2014, for heads without an exact map: values do not sum to the logit. A cover reaches half a cell
     beyond its cell. `film`: uint8 (height, width).
-
-    Returns:
-        float32 (`OCCLUSION_CELLS`, `OCCLUSION_CELLS`), in logits.
     """
     height, width = film.shape
     covered = np.repeat(film[np.newaxis], OCCLUSION_CELLS**2 + 1, axis=0)
@@ -107,19 +111,13 @@ def occlude(engine: Engine, film: Films) -> Floats:
         covered[cell, _cover(row, height), _cover(column, width)] = gray
     logits = np.concatenate([engine.logits(part) for part in np.array_split(covered, 8)])
     fall: Floats = logits[-1] - logits[:-1]
-    return fall.reshape(OCCLUSION_CELLS, OCCLUSION_CELLS)
+    cam = fall.reshape(OCCLUSION_CELLS, OCCLUSION_CELLS)
+    return Evidence(cam, OCCLUSION_SCALE, "occlusion (Zeiler and Fergus 2014)")
 
 
 def _cover(cell: int, side: int) -> slice:
     size = side / OCCLUSION_CELLS
     return slice(max(0, round((cell - 0.5) * size)), round((cell + 1.5) * size))
-
-
-@cache
-def _enlarging(size: int, larger: int) -> Floats:
-    """Return the matrix (larger, size) that enlarges as OpenCV's cubic does, in a sixth of its time."""
-    unit = np.eye(size, dtype=np.float32)
-    return np.asarray(cv2.resize(unit, (size, larger), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 @cache

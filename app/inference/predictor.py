@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -13,17 +13,22 @@ from typing import Literal, get_args
 import numpy as np
 
 from app.errors import InvalidParameter
-from app.imaging.formats import DEFAULT_MAX_PIXELS
-from app.imaging.preprocess import inspect_film, load_film
+from app.imaging.formats import DEFAULT_MAX_PIXELS, ImageHeader
+from app.imaging.png_writer import encode_png
+from app.imaging.preprocess import Film, inspect_film, load_film, render_film
 from app.inference.artifact import Entry, find_entry, open_verified
 from app.inference.calibration import Decision, decide
 from app.inference.engine import Engine, Films, Maps
-from app.inference.explain import ActivationMap, occlude, plot_cam, plot_layer
+from app.inference.explain import EXACT_SCALE, ActivationMap, Evidence, occlude, plot_cam, plot_layer
 from app.inference.gate import Passage, pass_gate, read_gate
+from app.inference.overlay import Picture, Style, add_legend, paint_contour, paint_heat
 from app.names import DEFAULT_ENGINE, EngineName, GateMode
 from app.notice import Notice
 
 MapKind = Literal["none", "cam", "layers", "all"]
+MAX_OVERLAY_SIDE = 2048
+"""Pixels of an overlay's longer side."""
+
 LARGE_FILM_BYTES = 64 * 2**20
 """Decoded bytes over which films are decoded one at a time."""
 
@@ -40,6 +45,19 @@ class FilmPrediction:
     warnings: tuple[Notice, ...]
     maps: tuple[ActivationMap, ...]
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A prediction, its film for the eye, uint8 (height, width), and `picture`: RGB with the map, or the film alone."""
+
+    prediction: FilmPrediction
+    film: Films
+    picture: Picture
+
+    def encode(self) -> bytes:
+        """Return the picture as PNG."""
+        return encode_png(self.picture)
 
 
 class Predictor:
@@ -83,19 +101,85 @@ class Predictor:
             ImageError: see `app.imaging.preprocess`; `UnsuitableImage` also where the gate refuses.
         """
         seconds: dict[str, float] = {}
-        with _timed(seconds, "decode"):
-            height, width = self.manifest.shape
-            header = inspect_film(data, max_pixels=self._max_pixels)
-            # Two of the largest at once need more memory than a container should have.
-            with self._one_large_film if header.decoded_bytes > LARGE_FILM_BYTES else nullcontext():
-                film = load_film(data, header, width=width, height=height, rule=self.manifest.input.resize)
-        with _timed(seconds, "infer"):
-            found = self._compute(film.pixels, maps, reads_gate=self.gate is not None and gate != "off")
-            passage = pass_gate(self.gate, gate, film.pixels, found.channel_means)
+        film, found, passage = self._infer(data, maps, gate, seconds)
         plots: tuple[ActivationMap, ...] = ()
         if maps != "none":
             with _timed(seconds, "explain"):
                 plots = self._plot(film.pixels, maps, found)
+        return self._decide(film, found, passage, operating_point, plots, seconds)
+
+    def explain(
+        self,
+        data: bytes,
+        *,
+        operating_point: str,
+        style: Style = "heat",
+        level: float | None = None,
+        gate: GateMode = "refuse",
+        max_side: int = MAX_OVERLAY_SIDE,
+    ) -> Explanation:
+        """Predict a film and return it at its own size, with its class activation map over it.
+
+        Args:
+            data: a JPEG or PNG.
+            operating_point: one of the model's.
+            style: `film` is the film alone.
+            level: logits; weaker evidence is not drawn. None: 0 for heat, half of the scale for contours.
+            gate: what becomes of a film outside the model's domain.
+            max_side: pixels; a film with a longer side is reduced in proportion.
+
+        Raises:
+            ImageError: as `predict`.
+        """
+        seconds: dict[str, float] = {}
+        film, found, passage = self._infer(data, "none" if style == "film" else "cam", gate, seconds)
+        with _timed(seconds, "explain"):
+            header = inspect_film(data, max_pixels=self._max_pixels)
+            with self._room_for(header):
+                shown = render_film(data, header, max_side=max_side)
+            picture = shown if style == "film" else self._paint(shown, self._evidence(film.pixels, found), style, level)
+        return Explanation(self._decide(film, found, passage, operating_point, (), seconds), shown, picture)
+
+    def _paint(self, film: Films, evidence: Evidence, style: Style, level: float | None) -> Picture:
+        note = f"{self.manifest.label}, not for diagnosis"
+        if style == "heat":
+            picture, scale = paint_heat(film, evidence.cam, scale=evidence.scale, level=level or 0.0), evidence.scale
+            ends = f"{-scale:.2g} (normal)   0   {scale:+.2g} (pneumonia)"
+            add_legend(picture, [ends, "logits a cell of the map", note], scale=scale)
+            return picture
+        level = evidence.scale / 2 if level is None else level
+        picture = paint_contour(film, evidence.cam, level=level)
+        lines = [f"solid: {level:.2g} logits a cell towards pneumonia", "dashed: as many against it", note]
+        add_legend(picture, lines, scale=None)
+        return picture
+
+    def _infer(
+        self, data: bytes, maps: MapKind, gate: GateMode, seconds: dict[str, float]
+    ) -> tuple[Film, Maps, Passage]:
+        with _timed(seconds, "decode"):
+            height, width = self.manifest.shape
+            header = inspect_film(data, max_pixels=self._max_pixels)
+            with self._room_for(header):
+                film = load_film(data, header, width=width, height=height, rule=self.manifest.input.resize)
+        with _timed(seconds, "infer"):
+            found = self._compute(film.pixels, maps, reads_gate=self.gate is not None and gate != "off")
+            passage = pass_gate(self.gate, gate, film.pixels, found.channel_means)
+        return film, found, passage
+
+    def _room_for(self, header: ImageHeader) -> AbstractContextManager[object]:
+        """Return what to hold while a film is decoded."""
+        # Two of the largest at once need more memory than a container should have.
+        return self._one_large_film if header.decoded_bytes > LARGE_FILM_BYTES else nullcontext()
+
+    def _decide(
+        self,
+        film: Film,
+        found: Maps,
+        passage: Passage,
+        operating_point: str,
+        plots: tuple[ActivationMap, ...],
+        seconds: dict[str, float],
+    ) -> FilmPrediction:
         logit = float(found.logits[0])
         decision = decide(
             logit,
@@ -116,18 +200,16 @@ class Predictor:
             return Maps(self.engine.logits(film[np.newaxis]), None, None, {})
         return self.engine.maps(film[np.newaxis], cam=kind in ("cam", "all"), layers=kind in ("layers", "all"))
 
-    def _plot(self, film: Films, kind: MapKind, maps: Maps) -> tuple[ActivationMap, ...]:
-        plots: list[ActivationMap] = []
-        wants_cam = kind in ("cam", "all")
+    def _evidence(self, film: Films, maps: Maps) -> Evidence:
         spec = self.manifest.maps.cam
-        if wants_cam and spec is not None and maps.cam is not None and maps.cam_bias is not None:
-            bias = round(float(maps.cam_bias[0]), 6) if spec.exact else None
-            plots.append(plot_cam(film, maps.cam[0], method=spec.method, layer=spec.layer, bias=bias))
-        elif wants_cam:
-            cam = occlude(self.engine, film)
-            plots.append(plot_cam(film, cam, method="occlusion (Zeiler and Fergus 2014)", layer=None, bias=None))
-        plots.extend(plot_layer(name, activations[0]) for name, activations in maps.layers.items())
-        return tuple(plots)
+        if spec is None or maps.cam is None or maps.cam_bias is None:
+            return occlude(self.engine, film)
+        cam, bias = maps.cam[0], round(float(maps.cam_bias[0]), 6) if spec.exact else None
+        return Evidence(cam, EXACT_SCALE / cam.size, spec.method, spec.layer, bias)
+
+    def _plot(self, film: Films, kind: MapKind, maps: Maps) -> tuple[ActivationMap, ...]:
+        cam = [plot_cam(film, self._evidence(film, maps))] if kind in ("cam", "all") else []
+        return *cam, *(plot_layer(name, activations[0]) for name, activations in maps.layers.items())
 
 
 def open_predictor(

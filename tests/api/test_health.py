@@ -70,11 +70,12 @@ def test_the_model_describes_itself(client: httpx.Client) -> None:
 
     assert list(model) == [
         "name", "version", "sha256", "created", "input", "labels", "operating_points", "default_operating_point",
-        "prevalence", "metrics", "intended_use",
+        "refer_band", "prevalence", "metrics", "intended_use",
     ]  # fmt: skip
     assert model["input"] == {"width": 150, "height": 150, "resize": "squeeze-inter-area"}
     assert model["labels"] == ["NORMAL", "PNEUMONIA"]
     assert model["operating_points"]["half"] == 0.5
+    assert model["refer_band"] is None
     assert model["prevalence"] == 0.7
 
 
@@ -113,12 +114,13 @@ def test_the_openapi_description_names_every_route(server: Running) -> None:
     described = server.client.get("/openapi.json").json()
     paths = described["paths"]
 
-    assert set(paths) == {"/predict", "/health", "/livez", "/readyz", "/model", "/metrics"}
-    assert set(paths["/predict"]["post"]["requestBody"]["content"]) == {
-        "multipart/form-data",
-        "application/json",
-        "application/octet-stream",
-    }
+    assert set(paths) == {"/predict", "/explain", "/health", "/livez", "/readyz", "/model", "/metrics"}
+    for path in ("/predict", "/explain"):
+        assert set(paths[path]["post"]["requestBody"]["content"]) == {
+            "multipart/form-data",
+            "application/json",
+            "application/octet-stream",
+        }
 
 
 def test_a_model_that_does_not_fit_ends_the_process_with_1(tiny_store: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.inference.engine import Maps
-from app.inference.explain import OCCLUSION_CELLS, ActivationMap, occlude, plot_cam, plot_layer
+from app.inference.explain import OCCLUSION_CELLS, ActivationMap, Evidence, occlude, plot_cam, plot_layer
 from tests.conftest import film_pixels
 
 FILM = film_pixels(0, 150, 150)
@@ -26,7 +26,7 @@ def plasma(gray: Any) -> np.ndarray:
 
 
 def cam_over(film: np.ndarray, cam: Any) -> np.ndarray:
-    return picture(plot_cam(film, np.asarray(cam, np.float32), method="m", layer="conv", bias=0.5)).astype(int)
+    return picture(plot_cam(film, Evidence(np.asarray(cam, np.float32), 1.0, "m"))).astype(int)
 
 
 @pytest.mark.parametrize(
@@ -68,16 +68,15 @@ def test_a_channel_that_is_the_same_everywhere_is_mid_gray(value: float) -> None
 def test_a_layer_tells_its_name_and_no_values() -> None:
     plot = plot_layer("conv2", np.zeros((4, 4, 8), np.float32))
     assert (plot.kind, plot.method, plot.layer) == ("layer", "activations", "conv2")
-    assert (plot.values, plot.bias) == (None, None)
+    assert plot.evidence is None
 
 
-def test_a_cam_has_the_size_of_its_film_and_its_own_values() -> None:
-    """Values keep their layer's resolution, rounded to 6 digits."""
-    cam = np.array([[0.1234567, -1.0, 2.5], [0, 1e-9, 3]], np.float32)
-    plot = plot_cam(film_pixels(0, 120, 180), cam, method="m", layer="conv", bias=-0.25)
+def test_a_cam_has_the_size_of_its_film_and_names_its_method() -> None:
+    evidence = Evidence(np.ones((2, 3), np.float32), 1.0, "m", "conv", -0.25)
+    plot = plot_cam(film_pixels(0, 120, 180), evidence)
     assert picture(plot).shape == (120, 180, 3)
-    assert (plot.kind, plot.method, plot.layer, plot.bias) == ("cam", "m", "conv", -0.25)
-    assert plot.values == [[0.123457, -1.0, 2.5], [0.0, 0.0, 3.0]]
+    assert (plot.kind, plot.method, plot.layer) == ("cam", "m", "conv")
+    assert plot.evidence is evidence
 
 
 def test_a_zero_map_leaves_the_film_bare() -> None:
@@ -99,13 +98,14 @@ def test_orange_speaks_for_pneumonia_and_blue_against_it() -> None:
     assert (blue[:, 100:] > red[:, 100:]).all()
 
 
-def test_the_strongest_place_is_covered_most_whatever_the_scale() -> None:
-    """A thousandth of a map gives the same picture; the film shows through everywhere."""
-    cam = np.random.default_rng(0).normal(size=(9, 9))
-    assert np.abs(cam_over(FILM, cam) - cam_over(FILM, cam / 1000)).max() <= 1
-    covered = cam_over(np.full((150, 150), 200, np.uint8), np.ones((9, 9)))
+def test_a_colour_means_the_same_evidence_on_every_film() -> None:
+    """A hundredth of the evidence gives a hundredth of the cover; what is beyond the scale shows the film through."""
+    film = np.full((150, 150), 200, np.uint8)
+    covered = cam_over(film, np.ones((9, 9)))
     expected = 200 * 0.35 + np.array((0, 94, 213)) * 0.65
     assert np.abs(covered - expected).max() <= 0.5
+    assert np.array_equal(cam_over(film, np.full((9, 9), 40.0)), covered)
+    assert np.abs(cam_over(film, np.full((9, 9), 0.01)) - 200).max() <= 2
 
 
 class OnePlace:
@@ -132,7 +132,7 @@ def test_occlusion_finds_the_one_place_that_matters(row: int, column: int) -> No
     rows, columns = (slice(at * 15, at * 15 + 15) for at in (row, column))
     film[rows, columns] = 240
     engine = OnePlace(rows, columns)
-    fall = occlude(engine, film)
+    fall = occlude(engine, film).cam
     assert fall.shape == (OCCLUSION_CELLS, OCCLUSION_CELLS)
     assert np.unravel_index(fall.argmax(), fall.shape) == (row, column)
     # Covered whole with the film's mean gray, 42: from 240/255 to 42/255.
@@ -147,10 +147,10 @@ def test_occlusion_covers_films_of_any_size_to_the_edge() -> None:
     """Also where sides are no multiple of the cells."""
     film = np.full((133, 97), 10, np.uint8)
     film[-1, -1] = 250
-    fall = occlude(OnePlace(slice(-1, None), slice(-1, None)), film)
+    fall = occlude(OnePlace(slice(-1, None), slice(-1, None)), film).cam
     assert np.unravel_index(fall.argmax(), fall.shape) == (9, 9)
 
 
 def test_occlusion_of_a_uniform_film_is_zero() -> None:
-    fall = occlude(OnePlace(slice(None), slice(None)), np.full((150, 150), 77, np.uint8))
+    fall = occlude(OnePlace(slice(None), slice(None)), np.full((150, 150), 77, np.uint8)).cam
     assert np.array_equal(fall, np.zeros((10, 10)))

@@ -70,13 +70,14 @@ def test_values_and_bias_of_an_exact_map_sum_to_the_logit(predictors: dict[str, 
     """As rounded."""
     prediction = predictors[name].predict(FILM, operating_point="half", maps="cam")
     (cam,) = prediction.maps
-    assert np.sum(cam.values) + cam.bias == pytest.approx(prediction.logit, abs=1e-3)
+    assert np.sum(cam.evidence.cam) + cam.evidence.bias == pytest.approx(prediction.logit, abs=1e-3)
 
 
 def test_occlusion_names_itself_and_claims_no_bias(predictors: dict[str, Predictor]) -> None:
     """For a head whose logit cannot be attributed."""
     (cam,) = predictors["tanh"].predict(FILM, operating_point="half", maps="cam").maps
-    assert (cam.method, cam.bias, np.shape(cam.values)) == ("occlusion (Zeiler and Fergus 2014)", None, (10, 10))
+    assert (cam.method, cam.layer) == ("occlusion (Zeiler and Fergus 2014)", None)
+    assert (cam.evidence.bias, cam.evidence.cam.shape) == (None, (10, 10))
 
 
 def test_the_default_operating_point_is_the_models(predictors: dict[str, Predictor]) -> None:

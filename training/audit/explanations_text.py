@@ -47,8 +47,8 @@ def _describe_randomisation(of: Explanations) -> Section:
         f"{'met' if top.is_below else 'NOT met'} after the top layer alone",
         "Adebayo et al. 2018. Layer by layer, from the logit down to the first convolution, a network gets the random "
         "weights of one before training; each row randomises one layer more. Maps are compared with the original's. "
-        f"Wanted: mean absolute rank correlation (Spearman) and mean absolute SSIM (windows of {WINDOW} × {WINDOW} cells) below "
-        f"{found.largest_allowed:g}. The last layer is the last to be randomised, after which nothing learnt is left. "
+        "Wanted: mean absolute rank correlation (Spearman) and mean absolute SSIM (windows of "
+        f"{WINDOW} × {WINDOW} cells) below {found.largest_allowed:g}. The last layer is the last to be randomised, after which nothing learnt is left. "
         "The top layer is the logit's own weights: without them a map is a random sum of features that are all still "
         "learnt, and shows the same places, of either sign; signed means cancel there. "
         f"A seeded sample of {found.films} films, {found.draws} random networks; both are resampled.",
@@ -80,8 +80,9 @@ def _describe_curves(of: Explanations) -> Section:
         "Petsiuk et al. 2018. Cells of a film are replaced, in an order, or put back into a replaced film. The area "
         "under the curve is the mean logit towards the predicted class: of deletion the lower the better, of insertion "
         "the higher. (The logit: the map is in logits, and probabilities saturate.) By the map, cells with the most "
-        "evidence for the predicted class come first; it wins, or loses, where the interval of the difference lies wholly "
-        "on one side. Films are a seeded sample of each predicted class. Cells are replaced by the film blurred, which adds no edge that the network could take for a finding, "
+        "evidence for the predicted class come first; it wins, or loses, where the interval of the difference lies "
+        "wholly on one side. Films are a seeded sample of each predicted class. Cells are replaced by the film "
+        "blurred, which adds no edge that the network could take for a finding, "
         "and by its mean gray, as occlusion does.",
         (
             "Curve",

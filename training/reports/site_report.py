@@ -12,24 +12,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.imaging.preprocess import inspect_film, shrink
-from app.imaging.raster import decode
-from app.inference.explain import plot_cam
 from app.inference.predictor import Predictor
 from app.names import LABELS
 from training.data.layout import show_path
 from training.evaluation.drift import Scores, measure_drift, read_validation_scores
 from training.evaluation.evaluation import Evaluation, Selection
-from training.reports.site_figures import check_calibration, find_referral, find_threshold, most_confident_mistakes
+from training.reports.predictions import Predictions
+from training.reports.site_figures import check_calibration, find_referral, find_threshold
 from training.reports.site_page import Mistakes, Page, Picture, render
 from training.reports.site_verdicts import SiteFindings
+from training.reports.thumbnails import encode_jpeg
 
 PAGE_FILE = "report.html"
 INDEX_FILE = "index.csv"
 
 _MOST_MISTAKES = 6
 _LONGEST_SIDE = 448
-_JPEG_QUALITY = 82
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def _show_mistakes(
     assessment = evaluation.assessment
     (_, alarms), (missed, _) = assessment.confusion(assessment.default).tolist()
     predictor = Predictor(evaluation.entry, evaluation.engine)
-    chosen = most_confident_mistakes(assessment, _MOST_MISTAKES)
+    chosen = [indices[:_MOST_MISTAKES] for indices in Predictions.of_assessment(assessment).mistakes()]
     pictures = [
         [_picture(evaluation, predictor, index, bool(refer[index]), options) for index in indices.tolist()]
         for indices in chosen
@@ -105,31 +103,16 @@ def _picture(
     """Return a film shrunk for the page, and its activation map over it."""
     path, assessment = evaluation.films.paths[index], evaluation.assessment
     data = (evaluation.folder / path).read_bytes()
-    gray, _ = decode(data, inspect_film(data))
-    rows, columns = gray.shape
-    scale = min(1.0, _LONGEST_SIDE / max(rows, columns))
-    film = shrink(gray, width=max(1, round(columns * scale)), height=max(1, round(rows * scale)))
-    prediction = predictor.predict(data, operating_point=assessment.default, maps="cam", gate="off")
-    # The model sees a square: its map, stretched back, fits the film.
-    values = np.array(prediction.maps[0].values, np.float32)
-    plot = plot_cam(film, values, method=prediction.maps[0].method, layer=None, bias=None)
-    over = cv2.imdecode(np.frombuffer(plot.png, np.uint8), cv2.IMREAD_COLOR)
+    explained = predictor.explain(data, operating_point=assessment.default, gate="off", max_side=_LONGEST_SIDE)
     return Picture(
         number=index + 1,
         name=show_path(path) if options.show_names else None,
         label=LABELS[evaluation.films.labels[index]],
         probability=float(assessment.probabilities[index]),
         is_referred=is_referred,
-        film=_encode(film),
-        activation=_encode(np.asarray(over, np.uint8)),
+        film=encode_jpeg(explained.film),
+        activation=encode_jpeg(cv2.cvtColor(explained.picture, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)),
     )
-
-
-def _encode(picture: NDArray[np.uint8]) -> bytes:
-    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    if not done:
-        raise ValueError(f"Expected a picture that JPEG can hold. Received one of shape {picture.shape}.")
-    return data.tobytes()
 
 
 def _write_index(evaluation: Evaluation, refer: NDArray[np.bool_], path: Path) -> None:

@@ -1,0 +1,72 @@
+"""A request that sends one film: admitted, read, worked on in the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from time import monotonic
+from typing import Any, Protocol, TypeVar
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from app.api import json_form
+from app.api.service import Service
+from app.api.upload import Upload, find_upload
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class Timed(Protocol):
+    """What work returns: among others, its seconds by phase."""
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by phase."""
+        ...
+
+
+Result = TypeVar("Result", bound=Timed)
+
+
+class PlainRoute(APIRoute):
+    """A documented route whose endpoint takes the request itself, without FastAPI's parsing."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the endpoint."""
+        return self.endpoint
+
+
+async def process_film(request: Request, service: Service, work: Callable[[Upload], Result]) -> Result:
+    """Return what `work` makes of the film in a request's body, computed by a worker of the scheduler.
+
+    Raises:
+        PneumoServeError: the body is refused, see `Admission` and `find_upload`; or of `work`.
+    """
+    headers, account, admission = request.headers, request.state.account, service.admission
+    content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
+    body = admission.hold()
+    try:
+        data = await admission.read_body(body, request.receive, _declared_length(request), account.begun)
+        now = monotonic()
+        account.seconds["read"] = now - account.begun
+        deadline = now + service.settings.deadline_seconds
+        decoded = json_form.decoded_bytes(data, content_type)
+        held = [data]
+        del data
+        admission.enter(body, decoded)
+    except BaseException:
+        body.release()
+        raise
+
+    # Popped, so that a form is not held beside its film. From here the scheduler releases the body, when the worker is
+    # done with it.
+    result, waited = await service.scheduler.run(
+        lambda: work(find_upload(held.pop(), content_type, encoding)), deadline=deadline, done=body.release
+    )
+    account.seconds.update(wait=waited, **result.seconds)
+    return result
+
+
+def _declared_length(request: Request) -> int | None:
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isdecimal() else None
