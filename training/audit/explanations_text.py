@@ -48,7 +48,8 @@ def _describe_randomisation(of: Explanations) -> Section:
         "Adebayo et al. 2018. Layer by layer, from the logit down to the first convolution, a network gets the random "
         "weights of one before training; each row randomises one layer more. Maps are compared with the original's. "
         "Wanted: mean absolute rank correlation (Spearman) and mean absolute SSIM (windows of "
-        f"{WINDOW} × {WINDOW} cells) below {found.largest_allowed:g}. The last layer is the last to be randomised, after which nothing learnt is left. "
+        f"{WINDOW} × {WINDOW} cells) below {found.largest_allowed:g}. The last layer is the last to be randomised: "
+        "then nothing learnt is left. "
         "The top layer is the logit's own weights: without them a map is a random sum of features that are all still "
         "learnt, and shows the same places, of either sign; signed means cancel there. "
         f"A seeded sample of {found.films} films, {found.draws} random networks; both are resampled.",
