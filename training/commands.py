@@ -5,6 +5,7 @@ Each imports its libraries when called.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,8 +100,19 @@ def audit(
         Path | None,
         typer.Option(help="A folder with the same file names, to compare film by film. By default none is compared."),
     ] = None,
+    explanations: Annotated[
+        bool,
+        typer.Option("--explanations", help="Check the class activation maps, too, into explanations.json."),
+    ] = False,
+    lungs: Annotated[
+        Path | None,
+        typer.Option(
+            help="The network of `train-lungs`, for --explanations: evidence outside the lungs. Default: none."
+        ),
+    ] = None,
     into_entry: Annotated[
-        bool, typer.Option("--into-entry", help="Keep the audit in the model's folder of the store, too.")
+        bool,
+        typer.Option("--into-entry", help="Keep the audit in the model's folder of the store, too, and on its card."),
     ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -108,11 +120,16 @@ def audit(
 
     Status 1 where a file is unreadable.
     """
+    # TensorFlow's notes on CUDA and oneDNN drown the progress bar.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with errors_in_one_line():
+        from app.errors import InvalidParameter
         from training.evaluate import audit as audit_model
 
+        if lungs and not explanations:
+            raise InvalidParameter("Expected --explanations with --lungs. Received --lungs alone.")
         evaluation = _open(data, split, model, operating_point, patients, store)
-        audit_model(evaluation, out, copies=copies, into_entry=into_entry)
+        audit_model(evaluation, out, copies=copies, explanations=explanations, lungs=lungs, into_entry=into_entry)
     raise typer.Exit(1 if evaluation.unreadable else 0)
 
 
