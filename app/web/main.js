@@ -23,7 +23,9 @@ const api = new Api(new Patience(showWait), askKey);
 const queue = new Queue(AT_ONCE, read);
 const study = new Study(api, () => state, { askAgain });
 const table = new Table(() => state, (film) => open(film, true));
-const known = api.model().then(learn);
+const known = api.model().then(learn).catch((error) => {
+  at("status").textContent = `The page cannot start: ${error.message}`;
+});
 
 listenTheme();
 intake.listen((files) => take(files.map((file) => makeFilm(file))));
@@ -31,8 +33,7 @@ for (const id of EXAMPLES) at(id).addEventListener("click", async () => take([aw
 
 async function read(film) {
   await known;
-  // Removed while it was in line.
-  if (!state.films.includes(film)) return;
+  if (state.model === null) return;
   const asking = ask(film, api);
   show(film);
   await asking;
@@ -42,6 +43,7 @@ async function read(film) {
 }
 
 function show(film) {
+  // Removed meanwhile.
   if (!state.films.includes(film)) return;
   table.refresh([film]);
   if (study.film === film) study.refresh();

@@ -245,6 +245,14 @@ def test_a_problem_stands_where_the_answer_would(page: Page) -> None:
     expect(page.locator("#stage-told")).to_contain_text("cannot be shown")
 
 
+def test_a_service_that_fails_says_so(page: Page) -> None:
+    """Instead of a page that waits for ever."""
+    problem = {"type": "/problems/internal-error", "title": "No", "status": 500, "detail": "The service failed."}
+    page.route("**/model", lambda route: route.fulfill(status=500, json=problem))
+    page.reload()
+    expect(page.locator("#status")).to_have_text("The page cannot start: The service failed.")
+
+
 def test_what_the_gate_refuses_can_be_asked_without_it(browser: Browser) -> None:
     """The refusal comes with its reason; the answer then with a warning."""
     with running(STORE) as strict, browser.new_context() as context:

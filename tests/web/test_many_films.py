@@ -124,13 +124,18 @@ def test_a_row_opens_its_film_and_escape_returns(shared: Page) -> None:
 
 
 def test_a_busy_server_is_waited_for(page: Page, server: Running) -> None:
-    """429, for as long as it lasts; no film is lost."""
+    """429, for as long as it lasts, and as seldom as Retry-After asks; no film is lost."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     limit = server.service.settings.max_in_flight
     server.service.admission.in_flight += limit
     try:
         drop(page, *films(10))
         expect(page.locator("#status")).to_contain_text("The server is busy")
+        page.wait_for_timeout(1500)
         expect(page.locator("#progress-told")).to_contain_text("0 of 10 done")
+        # Three films, asked about at 0, 1 and perhaps 2 seconds.
+        assert 3 < len(asked) <= 9
     finally:
         server.service.admission.in_flight -= limit
     expect(page.locator("#progress-told")).to_have_text("10 of 10 done, 1 without an answer")
