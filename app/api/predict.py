@@ -12,7 +12,7 @@ from app.api.problems import INTERNAL_ERROR, PROBLEMS, document, respond
 from app.api.schemas import Prediction, encode_prediction
 from app.api.service import Service
 from app.api.upload import Upload
-from app.errors import PneumoServeError, UnsuitableImage
+from app.errors import PneumoServeError
 from app.inference.gate import Passage
 from app.inference.predictor import MAP_KINDS, MapKind, Predictor
 
@@ -48,12 +48,7 @@ async def predict(request: Request) -> Response:
         )
         return Predicted(answer, prediction.seconds, prediction.decision.probability, prediction.gate)
 
-    try:
-        result = await process_film(request, service, work)
-    except UnsuitableImage as error:
-        if error.reason is not None:
-            service.metrics.count_gate("refused", error.reason)
-        raise
+    result = await process_film(request, service, work)
     service.metrics.count_film(result.probability)
     service.metrics.count_gate(result.gate.verdict, result.gate.reason)
     return Response(result.answer, media_type="application/json", headers=NO_STORE)
