@@ -1,5 +1,6 @@
-"""The command `pneumoserve`: serve · predict · score · train · train-lungs · evaluate · audit · site-report · models.
+"""The command `pneumoserve`.
 
+serve · predict · score · dicom · gateway · train · train-lungs · evaluate · audit · site-report · models.
 Each command imports its part when it is called, so that none pays for another's libraries.
 """
 
@@ -18,6 +19,7 @@ from typer.core import TyperGroup
 from app.cli import DEFAULT_STORE, EngineOption, ModelOption, OperatingPointOption, StoreOption, errors_in_one_line
 from app.names import DEFAULT_ENGINE, GateMode
 from app.version import package_version
+from gateway import commands as gateway_commands
 from training import commands, train_commands
 from training.publishing import commands as publishing
 
@@ -209,6 +211,7 @@ def score(
     raise typer.Exit(status)
 
 
+app.command()(gateway_commands.dicom)
 app.command()(train_commands.train)
 app.command()(train_commands.train_lungs)
 app.command()(commands.evaluate)

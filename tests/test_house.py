@@ -43,6 +43,13 @@ ARROWS = {
     # Labelled films and their metrics have one home.
     "batch": {"app.errors", "app.names", "app.api.problems", "app.api.schemas", "app.inference"}
     | {f"training.{module}" for module in ("data.kinds", "data.layout", "data.patients", "evaluation.metrics")},
+    "gateway": {
+        "app.cli",
+        "app.environment",
+        "app.errors",
+        "app.version",
+        *(f"batch.{module}" for module in ("answer", "client", "errors", "service")),
+    },
     "training": {"app.cli", "app.errors", "app.names", "app.notice", "app.version", "app.imaging", "app.inference"},
 }
 # Where a library may be imported, also within a function.
@@ -50,13 +57,15 @@ PLACES = {
     ("fastapi", "starlette"): ["app/main.py", "app/api"],
     ("keras", "tensorflow"): ["app/inference/keras_graph.py", "app/inference/tensorflow_engine.py", "training"],
     ("openvino",): ["app/inference/openvino_engine.py", "training/publishing/serving_form.py"],
-    ("cv2",): ["app/imaging", "app/inference", "app/process.py", "training"],
-    ("pydicom", "simplejpeg"): ["app/imaging"],
+    ("cv2",): ["app/imaging", "app/inference", "app/process.py", "gateway", "training"],
+    ("simplejpeg",): ["app/imaging"],
+    ("pydicom",): ["app/imaging", "gateway"],
+    ("dicomweb_client", "highdicom", "pynetdicom"): ["gateway"],
 }
 # A room of training imports only rooms that are listed before it.
 ROOMS = ["data", "augmentation", "networks", "fitting", "evaluation", "audit", "reports", "publishing"]
 TOP_OF_TRAINING = {"__init__.py", "commands.py", "train_commands.py", "train.py", "train_options.py", "evaluate.py"}
-OURS = {"app", "batch", "training", "pneumoserve", "tests", "benchmarks"}
+OURS = {"app", "batch", "gateway", "training", "pneumoserve", "tests", "benchmarks"}
 
 
 def sources(*places: str) -> list[Path]:
@@ -134,7 +143,7 @@ def test_a_library_is_known_in_its_place_only(libraries: tuple[str, ...]) -> Non
     assert any(within(name, libraries) for path in allowed for name in imports(path))
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
-        for path in sources("app", "batch", "training", "pneumoserve.py")
+        for path in sources("app", "batch", "gateway", "training", "pneumoserve.py")
         for name in sorted(imports(path))
         if within(name, libraries) and path not in allowed
     ]
@@ -142,7 +151,7 @@ def test_a_library_is_known_in_its_place_only(libraries: tuple[str, ...]) -> Non
 
 
 def test_no_module_is_made_of_leftovers() -> None:
-    names = {path.stem for path in sources("app", "batch", "training")}
+    names = {path.stem for path in sources("app", "batch", "gateway", "training")}
     assert names & {"util", "utils", "helper", "helpers", "common", "manager", "misc"} == set()
 
 
