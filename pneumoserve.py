@@ -217,6 +217,7 @@ app.command()(train_commands.train_lungs)
 app.command()(commands.evaluate)
 app.command()(commands.audit)
 app.command()(commands.site_report)
+app.add_typer(gateway_commands.gateway_app, name="gateway")
 app.add_typer(models_app, name="models")
 
 

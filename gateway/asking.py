@@ -15,7 +15,8 @@ ONCE = RetryPolicy(attempts=1, patience=0.0, refused=0.0)
 """For callers that keep the film and come again."""
 
 _REFUSED = {400, 413, 415, 422}
-_WAIT = {429, 503}
+_WAIT = {401, 403, 404, 429, 503}
+"""The service's load, or its settings and ours: no reason to give a film up."""
 
 
 class Asker:
