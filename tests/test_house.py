@@ -33,7 +33,7 @@ ARROWS = {
     "app/settings.py": {"app.environment", "app.names", "app.imaging.formats"},
     "app/imaging": {"app.errors", "app.notice"},
     "app/inference": {"app.errors", "app.names", "app.notice", "app.imaging"},
-    "app/api": {"app.errors", "app.names", "app.notice", "app.settings", "app.inference"},
+    "app/api": {"app.errors", "app.names", "app.notice", "app.settings", "app.imaging.dicom.record", "app.inference"},
     "app/main.py": {"app"},
     "app/headers.py": set(),
     "app/protocol.py": {"app.headers"},
@@ -51,7 +51,8 @@ PLACES = {
     ("keras", "tensorflow"): ["app/inference/keras_graph.py", "app/inference/tensorflow_engine.py", "training"],
     ("openvino",): ["app/inference/openvino_engine.py", "training/publishing/serving_form.py"],
     ("cv2",): ["app/imaging", "app/inference", "app/process.py", "training"],
-    ("pydicom", "simplejpeg"): ["app/imaging"],
+    ("simplejpeg",): ["app/imaging"],
+    ("pydicom", "imagecodecs", "openjpeg", "rle"): ["app/imaging/dicom"],
 }
 # A room of training imports only rooms that are listed before it.
 ROOMS = ["data", "augmentation", "networks", "fitting", "evaluation", "audit", "reports", "publishing"]
