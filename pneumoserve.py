@@ -98,7 +98,7 @@ def serve(
 def predict(
     # Not paths: as one, a file that is named `-`, which is written `./-`, would be standard input.
     files: Annotated[
-        list[str], typer.Argument(help="JPEG or PNG films; - for one on standard input.", metavar="FILE|-…")
+        list[str], typer.Argument(help="JPEG, PNG or DICOM films; - for one on standard input.", metavar="FILE|-…")
     ],
     activation_maps: Annotated[
         Literal["none", "cam", "layers", "all"], typer.Option(help="The activation maps to put into the answer.")

@@ -10,10 +10,13 @@ from collections.abc import Callable
 from typing import cast
 
 from pydicom.uid import (
+    HTJ2K,
     JPEG2000,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
@@ -49,6 +52,9 @@ TRANSFER_SYNTAXES = (
     JPEG2000Lossless,
     JPEG2000,
     RLELossless,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    HTJ2K,
 )
 """Those that the service reads."""
 

@@ -33,7 +33,7 @@ ARROWS = {
     "app/settings.py": {"app.environment", "app.names", "app.imaging.formats"},
     "app/imaging": {"app.errors", "app.notice"},
     "app/inference": {"app.errors", "app.names", "app.notice", "app.imaging"},
-    "app/api": {"app.errors", "app.names", "app.notice", "app.settings", "app.inference"},
+    "app/api": {"app.errors", "app.names", "app.notice", "app.settings", "app.imaging.dicom.record", "app.inference"},
     "app/main.py": {"app"},
     "app/headers.py": set(),
     "app/protocol.py": {"app.headers"},
@@ -59,7 +59,8 @@ PLACES = {
     ("openvino",): ["app/inference/openvino_engine.py", "training/publishing/serving_form.py"],
     ("cv2",): ["app/imaging", "app/inference", "app/process.py", "gateway", "training"],
     ("simplejpeg",): ["app/imaging"],
-    ("pydicom",): ["app/imaging", "gateway"],
+    ("pydicom",): ["app/imaging/dicom", "gateway"],
+    ("imagecodecs", "openjpeg", "rle"): ["app/imaging/dicom"],
     ("dicomweb_client", "highdicom", "pynetdicom"): ["gateway"],
 }
 # A room of training imports only rooms that are listed before it.
