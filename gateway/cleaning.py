@@ -7,6 +7,7 @@ refused by archives, or end the library that writes it.
 from __future__ import annotations
 
 import re
+import unicodedata
 import warnings
 from collections.abc import Callable
 from datetime import date
@@ -48,7 +49,9 @@ def clean_text(longest: int) -> Callable[[str], str]:
 
     def clean(text: str) -> str:
         text = text.strip(" \0")
-        is_valid = len(text) <= longest and text.isprintable() and "\\" not in text and "\ufffd" not in text
+        # Not isprintable(), which takes the wide space of Japanese names for none.
+        has_control = any(unicodedata.category(letter)[0] == "C" for letter in text)
+        is_valid = len(text) <= longest and not has_control and "\\" not in text and "\ufffd" not in text
         return text if is_valid else ""
 
     return clean

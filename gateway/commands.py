@@ -137,9 +137,9 @@ def discard(
 def _open_outbox(folder: Path | None) -> Outbox:
     from gateway.errors import WrongSettings
     from gateway.outbox import DATABASE, Outbox
-    from gateway.settings import GatewaySettings
+    from gateway.settings import read_settings
 
-    folder = folder or GatewaySettings().folder
+    folder = read_settings({"folder": folder}, runs=False).folder
     if not (folder / DATABASE).exists():
         raise WrongSettings("Expected the folder of a gateway's outbox (--folder). Received another.")
     return Outbox(folder)

@@ -42,8 +42,8 @@ def write_results(
             "report": write_report(film, assessment, names, moment),
             "contour": write_contour(film, assessment, names, moment) if contour else None,
         }
-    return [
-        Result(kind, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), encode(dataset))
-        for kind, dataset in written.items()
-        if dataset is not None
-    ]
+        return [
+            Result(kind, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), encode(dataset))
+            for kind, dataset in written.items()
+            if dataset is not None
+        ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -70,17 +71,29 @@ class Worker:
         """Work until `stop`."""
         while not self._stopping.is_set():
             self._wake.clear()
-            self._health.touch(mode=0o600)
-            if time.time() >= self._clean_at:
-                self._outbox.forget(time.time() - self._settings.retention_days * 86_400)
-                self._clean_at = time.time() + _CLEAN_SECONDS
-            # Deliveries first: they free what waits.
-            if not (self._step(self._deliveries) or self._step(self._questions)):
-                self._destination.close()
-                self._outbox.forget_log()
-                self._wake.wait(_IDLE_SECONDS)
+            try:
+                is_idle = not self._work()
+            except (OSError, sqlite3.Error) as error:  # the disk's, which may be free again; health is not touched
+                _log.error("the outbox cannot be used", extra={"fields": {"reason": type(error).__name__}})
+                self._stopping.wait(_LONGEST_PAUSE)
+            else:
+                if is_idle:
+                    self._wake.wait(_IDLE_SECONDS)
         self._destination.close()
         self._asker.close()
+
+    def _work(self) -> bool:
+        """Do one film; return whether one was due."""
+        if time.time() >= self._clean_at:
+            self._outbox.forget(time.time() - self._settings.retention_days * 86_400)
+            self._clean_at = time.time() + _CLEAN_SECONDS
+        # Deliveries first: they free what waits.
+        has_worked = self._step(self._deliveries) or self._step(self._questions)
+        if not has_worked:
+            self._destination.close()
+            self._outbox.forget_log()
+        self._health.touch(mode=0o600)
+        return has_worked
 
     def _step(self, stage: _Stage) -> bool:
         """Do one film of a stage, if one is due; return whether one was."""
@@ -102,6 +115,8 @@ class Worker:
         except Failed as error:
             stage.answered()
             self._put_off(entry, error, is_error=True)
+        except (OSError, sqlite3.Error):
+            raise
         except Exception as error:  # a library's, of one film: the others go on
             self._put_off(entry, Failed(f"Unexpected {type(error).__name__}."), is_error=True)
         else:
