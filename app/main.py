@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from app.api import docs, explain, health, models, predict
 from app.api.cors import CORS
+from app.api.openapi import DescribedApp
 from app.api.prefix import Prefix
 from app.api.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, ProblemResponse, respond
 from app.api.service import Service
@@ -72,7 +73,7 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
             loading.cancel()
             service.scheduler.close()
 
-    app = FastAPI(
+    app = DescribedApp(
         title="PneumoServe",
         version=package_version(),
         description="Reads a chest X-ray and answers how likely pneumonia is. Not a medical device.",
