@@ -40,8 +40,8 @@ def decode_frame(data: bytes, form: PixelFormat, syntax: Syntax) -> Values:
         values = decode(data, form, syntax)
     except (ImageError, MemoryError):
         raise
-    except Exception as error:
-        # Each codec has its own errors, whose texts are in the codec's words.
+    except BaseException as error:
+        # Each codec has its own errors, in its own words; a panic of the RLE decoder is no `Exception`.
         raise UndecodableImage(
             f"Expected whole pixels in {syntax.name}. Received some that cannot be decoded."
         ) from error
