@@ -13,15 +13,15 @@ RUN python -m compileall -q -j 0 -x '/(test|tests|idlelib|lib2to3|tkinter|turtle
     && useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin pneumoserve
 
 
-# What serving needs, from the lock. Only a changed lock runs this again.
+# What serving needs, DICOM with it, from the lock. Only a changed lock runs this again.
 FROM base AS serve-packages
-COPY locks/serve.txt /tmp/serve.txt
+COPY locks/dicom.txt /tmp/serve.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/serve.txt
 
-# The same without what serving never loads: OpenVINO's other devices, importers and converter; test suites; what
-# compiles against a package; what built the project.
+# The same without what serving never loads: OpenVINO's other devices, importers and converter; the codecs that no
+# transfer syntax of DICOM needs; test suites; what compiles against a package; what built the project.
 FROM serve-packages AS serve-lean
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 # hadolint ignore=DL3003
@@ -32,6 +32,9 @@ RUN cd /opt/venv/lib/python3*/site-packages \
         openvino/libs/libopenvino_{auto_batch,auto,hetero,intel_gpu,intel_npu}_plugin.so \
         openvino/libs/libopenvino_{gguf,jax,onnx,paddle,pytorch,tensorflow,tensorflow_lite}_frontend.so* \
         openvino/libs/libopenvino_c.so* \
+        pydicom/data/test_files \
+    && find imagecodecs -name '_*.so' ! -name '_shared*' ! -name '_jpeg8.*' ! -name '_jpegls.*' -delete \
+    && find imagecodecs.libs -type f ! -name 'libjpeg-*' ! -name 'libcharls-*' -delete \
     && find . -type d -name tests -prune -exec rm -rf {} + \
     && find . \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.a' \) -delete \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash .

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 _MAX_TEXT_BYTES = 1024
 _BINARY = {"US": "u2", "SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8"}
@@ -21,7 +22,7 @@ _BINARY = {"US": "u2", "SS": "i2", "UL": "u4", "SL": "i4", "FL": "f4", "FD": "f8
 
 def texts(dataset: Dataset, keyword: str, *, keeps_case: bool = False) -> list[str]:
     """Return an attribute's values as text without padding, in capitals unless `keeps_case`; [] where it is missing."""
-    element = _raw(dataset, keyword)
+    element = raw_element(dataset, keyword)
     if isinstance(element, RawDataElement):
         value = (element.value or b"")[:_MAX_TEXT_BYTES].decode("latin-1")
     else:
@@ -39,7 +40,7 @@ def text(dataset: Dataset, keyword: str, *, keeps_case: bool = False) -> str:
 
 def numbers(dataset: Dataset, keyword: str) -> list[float]:
     """Return an attribute's values as finite numbers; [] where it is missing or one value is none."""
-    element = _raw(dataset, keyword)
+    element = raw_element(dataset, keyword)
     if not isinstance(element, RawDataElement):
         return []
     vr = element.VR or dictionary_VR(element.tag)
@@ -63,7 +64,7 @@ def integer(dataset: Dataset, keyword: str, missing: int) -> int:
 
 def words(dataset: Dataset, keyword: str, *, is_signed: bool = False) -> NDArray[np.uint16 | np.int16]:
     """Return the 16-bit words of an attribute whose VR is US, SS or OW by context; files declare the wrong one."""
-    element = _raw(dataset, keyword)
+    element = raw_element(dataset, keyword)
     if not isinstance(element, RawDataElement):
         return np.empty(0, np.uint16)
     value = element.value or b""
@@ -74,7 +75,7 @@ def words(dataset: Dataset, keyword: str, *, is_signed: bool = False) -> NDArray
 
 def raw_bytes(dataset: Dataset, keyword: str) -> bytes:
     """Return an attribute's bytes as they are in the file; b"" where it is missing."""
-    element = _raw(dataset, keyword)
+    element = raw_element(dataset, keyword)
     return (element.value or b"") if isinstance(element, RawDataElement) else b""
 
 
@@ -87,10 +88,8 @@ def items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
     return [item for item in value if isinstance(item, Dataset)] if isinstance(value, Sequence) else ()
 
 
-def _raw(dataset: Dataset, keyword: str) -> object:
+def raw_element(dataset: Dataset, keyword: str) -> object:
     """Return the element as in the file; what this project put there, as its value; None where there is none."""
-    tag = tag_for_keyword(keyword)
-    if tag is None or tag not in dataset:
-        return None
-    element = dataset.get_item(tag)
+    # `get_item` converts an empty value, and raises at a VR that it does not know.
+    element = dict(dataset.items()).get(Tag(keyword))
     return element if isinstance(element, RawDataElement) else getattr(element, "value", None)

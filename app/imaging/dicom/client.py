@@ -12,8 +12,8 @@ from app.imaging.colour import Gray
 from app.imaging.dicom.pool import POOL
 from app.imaging.dicom.record import FILM, HEADER, REFUSAL, DicomFilm, DicomHeader
 
-HEADER_SECONDS = 5.0
-FILM_SECONDS = 5.0
+HEADER_SECONDS = 2.0
+FILM_SECONDS = 2.0
 SECONDS_A_MEGAPIXEL = 1.0
 """Of CPU: JPEG 2000, the slowest, takes a third."""
 

@@ -40,8 +40,8 @@ def decode_frame(data: bytes, form: PixelFormat, syntax: Syntax) -> Values:
         values = decode(data, form, syntax)
     except (ImageError, MemoryError):
         raise
-    except Exception as error:
-        # Each codec has its own errors, whose texts are in the codec's words.
+    except BaseException as error:
+        # Each codec has its own errors, in its own words; a panic of the RLE decoder is no `Exception`.
         raise UndecodableImage(
             f"Expected whole pixels in {syntax.name}. Received some that cannot be decoded."
         ) from error
@@ -88,9 +88,7 @@ def _decode_jpeg(data: bytes, form: PixelFormat, syntax: Syntax) -> NDArray[Any]
 
     frame = read_jpeg(data)
     _check(frame, form)
-    _check_marker(frame, syntax)
-    if not frame.is_closed:
-        raise UndecodableImage("Expected a JPEG with its end. Received one without.")
+    _check_jpeg(frame, syntax)
     colours: dict[str, Any] = {}
     if form.samples == 3 and frame.marker == _LOSSLESS_JPEG:
         colours = {"colorspace": "RGB", "outcolorspace": "RGB"}
@@ -115,7 +113,7 @@ def _decode_other(data: bytes, form: PixelFormat, syntax: Syntax) -> NDArray[Any
 
         frame = read_jpeg(data)
         _check(frame, form)
-        _check_marker(frame, syntax)
+        _check_jpeg(frame, syntax)
         return imagecodecs.jpegls_decode(data)
     from openjpeg.utils import decode as decode_jpeg_2000
 
@@ -137,9 +135,12 @@ def _check(frame: Frame, form: PixelFormat) -> None:
         )
 
 
-def _check_marker(frame: JpegFrame, syntax: Syntax) -> None:
+def _check_jpeg(frame: JpegFrame, syntax: Syntax) -> None:
     if frame.marker not in syntax.frames:
         raise UndecodableImage(f"Expected {syntax.name}, as the transfer syntax says. Received another kind of JPEG.")
+    # CharLS has computed for 20 s on one without.
+    if not frame.is_closed:
+        raise UndecodableImage("Expected a JPEG with its end. Received one without.")
 
 
 def _unpack(values: NDArray[Any], form: PixelFormat) -> Values:

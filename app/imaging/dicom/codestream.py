@@ -61,7 +61,9 @@ def read_jpeg(data: bytes) -> JpegFrame:
         is_scan = segment.marker == jpeg.SOS
         is_closed = segment.marker == jpeg.EOI
         if is_scan and marker == _JPEG_LS:
-            break  # its data escape FF otherwise (ITU-T T.87, section A.1)
+            # Its data escape FF otherwise (ITU-T T.87, section A.1).
+            is_closed = data.rstrip(b"\0").endswith(jpeg.END)
+            break
     if len(body) < _JPEG_FRAME.size or not (ends or marker == _JPEG_LS):
         raise UndecodableImage(jpeg.ENDS_EARLY)
     bit_depth, height, width, components = _JPEG_FRAME.unpack(body[: _JPEG_FRAME.size])

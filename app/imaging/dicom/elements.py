@@ -15,7 +15,7 @@ from app.errors import ImageError, UndecodableImage
 from app.imaging.dicom.attributes import text
 from app.imaging.dicom.syntaxes import Syntax, find_syntax
 
-MAX_READS = 200_000
+MAX_READS = 50_000
 """Reads of the parser: two or three an element, nested ones included."""
 MAX_VALUE_BYTES = 1 << 20
 """Of a value that is needed, other than the pixels: four of the largest lookup tables."""
@@ -68,7 +68,7 @@ def read_elements(data: bytes, *, pixel_bytes: int | None = None) -> Elements:
             file,
             syntax.is_implicit,
             syntax.is_little_endian,
-            stop_when=_stop_at_pixels if pixel_bytes is None else _check_length,
+            stop_when=_Guard(stops_before_pixels=pixel_bytes is None),
             specific_tags=_TAGS,
         )
     except ImageError:
@@ -101,12 +101,19 @@ class _CountedReads(io.BytesIO):
         return super().read(size)
 
 
-def _check_length(tag: BaseTag, vr: str | None, length: int) -> bool:
-    """Refuse a long value among those that are kept; never stop."""
-    if tag in _WANTED and tag != PIXEL_DATA and MAX_VALUE_BYTES < length != _UNDEFINED:
-        raise UndecodableImage(f"Expected values of at most {MAX_VALUE_BYTES} bytes. Received one of {length}.")
-    return False
+class _Guard:
+    """Ends the reading of a data set before or behind its pixels, and refuses long values among those that are kept."""
 
+    def __init__(self, *, stops_before_pixels: bool) -> None:
+        self._stops_before_pixels = stops_before_pixels
+        self._is_done = False
 
-def _stop_at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag >= PIXEL_DATA or _check_length(tag, vr, length)
+    def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
+        if self._is_done:
+            return True
+        if tag == PIXEL_DATA:
+            self._is_done = True
+            return self._stops_before_pixels
+        if tag in _WANTED and MAX_VALUE_BYTES < length != _UNDEFINED:
+            raise UndecodableImage(f"Expected values of at most {MAX_VALUE_BYTES} bytes. Received one of {length}.")
+        return False

@@ -40,9 +40,7 @@ class DecoderPool:
             UndecodableImage: the file crashed the process or kept it too long.
             RuntimeError: no process can be started.
         """
-        with self._lock:
-            decoder = self._idle.pop() if self._idle else None
-        decoder = decoder or _Decoder()
+        decoder = self._take()
         try:
             answer = decoder.ask(wanted, data, seconds, pixel_bytes)
         except BaseException as error:
@@ -59,6 +57,16 @@ class DecoderPool:
             with self._lock:
                 self._idle.append(decoder)
         return answer
+
+    def _take(self) -> _Decoder:
+        while True:
+            with self._lock:
+                decoder = self._idle.pop() if self._idle else None
+            if decoder is None:
+                return _Decoder()
+            if decoder.is_alive:
+                return decoder
+            decoder.kill()
 
     def close(self) -> None:
         """End the processes that wait for work."""
@@ -104,6 +112,11 @@ class _Decoder:
             record = self._connection.recv_bytes(_MAX_RECORD_BYTES)
             has_pixels = pixel_bytes and not record.startswith(b'{"error"')
             return record, self._connection.recv_bytes(pixel_bytes) if has_pixels else b""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs: the kernel may have ended one that waited."""
+        return self._process.poll() is None
 
     def kill(self) -> None:
         """End the process at once."""

@@ -13,8 +13,9 @@ from pydicom.encaps import generate_frames
 
 from app.errors import UndecodableImage
 from app.imaging.colour import Gray, Samples, turn_gray
+from app.imaging.dicom.attributes import raw_element
 from app.imaging.dicom.codecs import decode_frame
-from app.imaging.dicom.elements import PIXEL_DATA, Elements, read_elements
+from app.imaging.dicom.elements import Elements, read_elements
 from app.imaging.dicom.grayscale import Rendered, render_gray
 from app.imaging.dicom.pixel_format import MONOCHROME, PixelFormat, read_pixel_format
 from app.imaging.dicom.record import DicomFilm, DicomHeader, DicomReport
@@ -83,7 +84,7 @@ def read_film(data: bytes, allow: Callable[[int], None] = lambda _: None) -> tup
 
 def _find_frame(elements: Elements) -> bytes:
     """Return the one frame's bytes: native, or its codestream."""
-    element = elements.dataset.get_item(PIXEL_DATA) if PIXEL_DATA in elements.dataset else None
+    element = raw_element(elements.dataset, "PixelData")
     if not isinstance(element, RawDataElement) or not element.value:
         raise UndecodableImage("Expected a DICOM file with pixels. Received one without.")
     is_encapsulated = element.length == _UNDEFINED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -80,7 +81,7 @@ def choose_voi(dataset: Dataset, values: Floats, used: Floats) -> Voi:
     centers, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
     if centers or widths:
         kind = _FUNCTIONS.get(text(dataset, "VOILUTFunction"), "linear")
-        center, width = (*centers, float("nan"))[0], (*widths, float("nan"))[0]
+        center, width = (*centers, math.nan)[0], (*widths, math.nan)[0]
         if _is_possible(kind, center, width, used):
             return Voi(_apply(kind, center, width, values), kind, (center, width), ())
         detail = "The file's window leaves nothing to be seen: it was ignored, and the range of the pixels taken."
@@ -91,8 +92,7 @@ def choose_voi(dataset: Dataset, values: Floats, used: Floats) -> Voi:
 
 def _is_possible(kind: Function, center: float, width: float, used: Floats) -> bool:
     """Return whether a window has a width that its function allows, and leaves the film more than one gray level."""
-    # Also false for NaN.
-    if not width >= 1 if kind == "linear" else not width > 0:
+    if not (math.isfinite(center) and width >= (1 if kind == "linear" else 0) and width > 0):
         return False
     ends = _apply(kind, center, width, np.array([used.min(), used.max()]))
     return bool(np.rint(ends[0] * 255) != np.rint(ends[1] * 255)) or used.min() == used.max()

@@ -63,12 +63,14 @@ def make_dataset(pixels: np.ndarray, bits: int | None = None, **tags: Any) -> Fi
     return dataset
 
 
-def write(dataset: Dataset, **how: Any) -> bytes:
+def write(dataset: Dataset) -> bytes:
     """Return a file's bytes; DICOM wants an even length of pixels."""
     if len(dataset.PixelData) % 2:
         dataset.PixelData += b"\0"
     file = io.BytesIO()
-    dataset.save_as(file, **({"enforce_file_format": True} | how))
+    if dataset.file_meta.TransferSyntaxUID == uid.ExplicitVRBigEndian:
+        dataset.set_original_encoding(is_implicit_vr=False, is_little_endian=False)
+    dataset.save_as(file, enforce_file_format=True)
     return file.getvalue()
 
 
