@@ -1,5 +1,5 @@
 # The service (default target); with --target train the image that trains and evaluates; with --target gateway the DICOM
-# node, which can also serve, and then reads DICOM. `docker compose up` builds and runs the first.
+# node. `docker compose up` builds and runs the first; README shows the second, docs/gateway.md the third.
 
 FROM python:3.12-slim AS base
 ENV LANG=C.UTF-8 \
@@ -48,14 +48,15 @@ COPY gateway gateway
 COPY training training
 RUN pip --python /opt/venv/bin/python wheel -q --no-cache-dir --no-deps --no-build-isolation --no-index -w /wheel .
 
-# What the gateway needs besides, with the same left out.
+# What the gateway needs besides, with the same left out, and OpenVINO with it: it asks the service.
 FROM serve-lean AS gateway-lean
 COPY locks/gateway.txt /tmp/gateway.txt
 # hadolint ignore=DL3003
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/gateway.txt \
     && cd /opt/venv/lib/python3*/site-packages \
-    && pip --python /opt/venv/bin/python uninstall -q -y hatchling pathspec pluggy trove-classifiers openvino-telemetry \
+    && pip --python /opt/venv/bin/python uninstall -q -y hatchling pathspec pluggy trove-classifiers openvino openvino-telemetry \
+    && rm -rf openvino pydicom/data/test_files \
     && find . -type d -name tests -prune -exec rm -rf {} + \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 
@@ -89,18 +90,13 @@ LABEL org.opencontainers.image.title="PneumoServe gateway" \
       org.opencontainers.image.description="Takes films by DICOM, and answers in DICOM. Not a medical device." \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=gateway-lean /opt/venv /opt/venv
-COPY model_store /srv/model_store
 RUN --mount=type=bind,from=project,source=/wheel,target=/wheel \
     pip --python /opt/venv/bin/python install -q --no-cache-dir --no-deps --no-index /wheel/*.whl \
     && install -d -o 10001 -g 10001 -m 0700 /var/lib/pneumoserve
-ENV PNEUMOSERVE_HOST=0.0.0.0 \
-    PNEUMOSERVE_PORT=8000 \
-    PNEUMOSERVE_MODEL_STORE=/srv/model_store \
-    PNEUMOSERVE_GATEWAY_FOLDER=/var/lib/pneumoserve/outbox
-WORKDIR /srv
+ENV PNEUMOSERVE_GATEWAY_FOLDER=/var/lib/pneumoserve/outbox
 USER 10001:10001
 VOLUME /var/lib/pneumoserve
-EXPOSE 8000 11112
+EXPOSE 11112
 # The file is touched while films are worked on; a film may take a minute.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
     CMD ["sh", "-c", "test -n \"$(find /var/lib/pneumoserve/outbox/health -mmin -5)\""]
