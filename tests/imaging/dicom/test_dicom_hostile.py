@@ -166,6 +166,20 @@ def test_private_sequences_of_a_usual_size_are_read_over() -> None:
     np.testing.assert_array_equal(read(behind_group_8(sequence)), read(make_film()))
 
 
+def test_a_codec_that_panics_is_an_error_of_the_film() -> None:
+    """RLE of more bytes than the film has."""
+    runs = b"\x81\x07" * (FILM.size // 128) + b"\x81\x07"
+    stream = struct.pack("<16I", 2, 64, 64 + len(runs), *[0] * 13) + runs * 2
+    with pytest.raises(UndecodableImage, match=r"in RLE Lossless\. Received some that cannot be decoded"):
+        read(compressed(stream, FILM, 12, uid.RLELossless))
+
+
+def test_pixels_of_an_unknown_representation_are_none() -> None:
+    """An empty value, whose two letters no standard knows."""
+    with pytest.raises(UndecodableImage, match="without"):
+        read(make_film().replace(b"\xe0\x7f\x10\0OB", b"\xe0\x7f\x10\0MB").replace(b"\x10\0OW", b"\x10\0MB"))
+
+
 def test_a_table_without_entries_is_no_table() -> None:
     film = make_film(FILM, 12, VOILUTSequence=lut(np.zeros(16, np.uint16), 12))
     np.testing.assert_array_equal(read(film), read(make_film(FILM, 12)))
