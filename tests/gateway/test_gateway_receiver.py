@@ -137,11 +137,11 @@ def test_a_film_over_the_limit_ends_its_association(tmp_path: Path) -> None:
 
 
 def test_a_pdu_over_the_limit_is_not_read(tmp_path: Path) -> None:
-    """Not even its first megabyte."""
+    """Its sender waits in vain for more to be read."""
     with receiving(tmp_path) as (receiver, _):
         with socket.create_connection(("127.0.0.1", receiver.port)) as connection:
             connection.settimeout(20)
-            connection.sendall(struct.pack(">BBL", 1, 0, 2**31))
+            connection.sendall(struct.pack(">BBL", 1, 0, 2**20))
             assert connection.recv(10) == b""
         assert can_associate(receiver)
 
