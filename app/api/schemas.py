@@ -71,6 +71,12 @@ class Prediction(BaseModel):
     prevalence: float | None = Field(default=None, description="only where the service was set to a site's own")
 
 
+class ProbeResult(BaseModel):
+    """The probe has passed."""
+
+    status: Literal["ok"]
+
+
 class Health(BaseModel):
     """The service is ready."""
 
