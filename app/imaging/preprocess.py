@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
@@ -87,21 +87,40 @@ def load_film(
 
     With `max_side`, `shown` is the film at its own size, reduced in proportion where a side is longer.
     """
-    least_side = max(width, height) if rule == "scaled-jpeg-squeeze-inter-area" else None
-    report, age = None, None
-    if header.format == "DICOM":
-        from app.imaging.dicom.client import read_dicom_film
-
-        columns, rows = header.square_size
-        found, pixels = read_dicom_film(data, width=columns, height=rows)
-        warnings, report, age = found.warnings, found.report, found.age
-    else:
-        pixels, warnings = decode(data, header, least_side=least_side)
+    least_side = max(width, height) if rule == "scaled-jpeg-squeeze-inter-area" and header.format == "JPEG" else None
+    decoded = _decode(data, header, least_side)
     shown = None
     if max_side is not None:
-        shown = _reduce(decode(data, header)[0] if header.format == "JPEG" and least_side else pixels, max_side)
-    squeezed = shrink(pixels, width=width, height=height)
-    return Film(squeezed, warnings, (header.width, header.height), shown, report, age)
+        shown = (
+            _reduce(decoded.pixels, max_side) if least_side is None else render_film(data, header, max_side=max_side)
+        )
+    squeezed = shrink(decoded.pixels, width=width, height=height)
+    return Film(squeezed, decoded.warnings, (header.width, header.height), shown, decoded.dicom, decoded.age)
+
+
+def render_film(data: bytes, header: ImageHeader, *, max_side: int) -> Gray:
+    """Return a film for the eye: uint8 gray at its own size, reduced in proportion where a side is over `max_side`."""
+    return _reduce(_decode(data, header).pixels, max_side)
+
+
+class _Decoded(NamedTuple):
+    """A film at its own size, or a JPEG's at a smaller scale."""
+
+    pixels: Gray
+    warnings: tuple[Notice, ...]
+    dicom: DicomReport | None = None
+    age: int | None = None
+
+
+def _decode(data: bytes, header: ImageHeader, least_side: int | None = None) -> _Decoded:
+    if header.format != "DICOM":
+        return _Decoded(*decode(data, header, least_side=least_side))
+    # Whoever reads no DICOM file pays for none.
+    from app.imaging.dicom.client import read_dicom_film
+
+    width, height = header.square_size
+    found, pixels = read_dicom_film(data, width=width, height=height)
+    return _Decoded(pixels, found.warnings, found.report, found.age)
 
 
 def _reduce(pixels: Gray, max_side: int) -> Gray:
