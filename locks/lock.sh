@@ -17,6 +17,8 @@ compile() {
 }
 compile locks/test.txt --extra dev "$@"
 compile locks/serve.txt --extra build -c locks/test.txt "$@"
+compile locks/dicom.txt --extra build --extra dicom -c locks/test.txt "$@"
+compile locks/gateway.txt --extra build --extra gateway -c locks/test.txt "$@"
 compile locks/train.txt --extra build --extra train -c locks/test.txt "$@"
 if grep -n '://' locks/*.txt; then
     echo "An address stands in the locks (above); they must name packages only." >&2
