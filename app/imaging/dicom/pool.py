@@ -11,8 +11,8 @@ from multiprocessing import Pipe
 
 from app.errors import UndecodableImage
 
-FILMS_A_PROCESS = 1000
-"""After so many a process is replaced, whatever a codec has kept of them."""
+REQUESTS_A_PROCESS = 20_000
+"""After so many, two a film, a process is replaced, whatever a codec has kept of them; the next film waits for that."""
 START_SECONDS = 120.0
 WALL_FACTOR = 4
 """Seconds on the clock for each of the CPU's: on a busy machine a sound film must not be refused."""
@@ -51,7 +51,7 @@ class DecoderPool:
                     "that a decoder cannot bear."
                 ) from None
             raise
-        if decoder.answered >= FILMS_A_PROCESS:
+        if decoder.answered >= REQUESTS_A_PROCESS:
             decoder.kill()
         else:
             with self._lock:
