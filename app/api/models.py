@@ -15,5 +15,5 @@ router = APIRouter()
 @router.get("/model", responses=document(PROBLEMS[NotReady]))
 async def model(service: ServiceDep) -> ModelDescription:
     """Return the model's input, labels, operating points, metrics and intended use."""
-    predictor = service.ready()
+    predictor = service.loaded()
     return describe(predictor.manifest, predictor.prevalence)

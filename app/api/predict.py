@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.film_request import NO_STORE, PlainRoute, process_film
+from app.api.film_request import NO_STORE, PlainRoute, authorize, process_film
 from app.api.parameters import ON_OFF, PREDICT, choose, describe_request, read_parameters
 from app.api.problems import INTERNAL_ERROR, PROBLEMS, document, respond
 from app.api.schemas import Prediction, encode_prediction
@@ -36,6 +36,7 @@ async def predict(request: Request) -> Response:
     Not a medical device.
     """
     service: Service = request.app.state.service
+    authorize(request, service)
     predictor = service.ready()
     query = read_query(request.scope["query_string"], predictor)
     gate = service.settings.gate if query.gate_is_on else "off"

@@ -25,14 +25,29 @@ class Service:
         self.metrics = Metrics(lambda: self.admission.in_flight)
         self.predictor: Predictor | None = None
         self._started = monotonic()
+        self._is_draining = False
 
     @property
     def uptime_seconds(self) -> float:
         """Seconds since the start."""
         return monotonic() - self._started
 
+    def drain(self) -> None:
+        """Take no new work from now on; what was begun is finished."""
+        self._is_draining = True
+
     def ready(self) -> Predictor:
-        """Return the model.
+        """Return the model, for a film.
+
+        Raises:
+            NotReady: it is still loading, or the service is about to end.
+        """
+        if self._is_draining:
+            raise NotReady("Expected a service that takes films. It is about to end: try again at another, or later.")
+        return self.loaded()
+
+    def loaded(self) -> Predictor:
+        """Return the model, to describe it.
 
         Raises:
             NotReady: it is still loading.
