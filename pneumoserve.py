@@ -49,7 +49,7 @@ class Commands(TyperGroup):
 
 app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
 keys_app = typer.Typer(help="Make API keys.")
-models_app = typer.Typer(help="List the model store, or add a network of your own to it.")
+models_app = typer.Typer(help="List the model store, choose the model that is served, or add a network of your own.")
 
 
 def _print_version(wanted: bool) -> None:
@@ -304,6 +304,8 @@ def _validation_auc(metrics: Metrics | None) -> str:
 
 models_app.command()(publishing.export)
 models_app.command()(publishing.card)
+models_app.command()(publishing.promote)
+models_app.command()(publishing.rollback)
 
 
 def main() -> None:

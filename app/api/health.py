@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from app.api.metrics import CONTENT_TYPE
 from app.api.problems import PROBLEMS, document
-from app.api.schemas import Health, ModelIdentity, identify
+from app.api.schemas import Health, ModelIdentity, Refused, identify
 from app.api.service import ServiceDep
 from app.errors import NotReady
 
@@ -19,7 +19,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 @router.head("/health", include_in_schema=False)
-@router.get("/health", responses=_NOT_READY)
+@router.get("/health", responses=_NOT_READY, response_model_exclude_none=True)
 async def health(service: ServiceDep, response: Response) -> Health:
     """Report that a golden prediction has passed, with which model and engine."""
     predictor = service.ready()
@@ -29,6 +29,7 @@ async def health(service: ServiceDep, response: Response) -> Health:
         model=ModelIdentity(**identify(predictor.manifest)),
         engine=predictor.engine.name,
         uptime_seconds=round(service.uptime_seconds, 3),
+        refused=Refused(**service.refusal._asdict()) if service.refusal else None,
     )
 
 

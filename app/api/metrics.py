@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from app.inference.manifest import Manifest
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -41,6 +44,10 @@ class Metrics:
             registry=registry,
         )
         Gauge("pneumoserve_in_flight", "Films decoded, waiting or computed", registry=registry).set_function(in_flight)
+        self._reloads = Counter(
+            "pneumoserve_reloads", "Models chosen while it runs, by swapped or refused", ["outcome"], registry=registry
+        )
+        self._model = Info("pneumoserve_model", "The model that answers", registry=registry)
         # Prometheus checks labels anew each time, and locks.
         self._outcome, self._phase = functools.cache(self._requests.labels), functools.cache(self._seconds.labels)
         self._found = functools.cache(self._gate.labels)
@@ -59,6 +66,14 @@ class Metrics:
     def count_gate(self, verdict: str, reason: str | None) -> None:
         """Count one film by the gate's verdict, or `refused`, and its reason; both of few values."""
         self._found(verdict, reason or "").inc()
+
+    def count_reload(self, outcome: Literal["swapped", "refused"]) -> None:
+        """Count a model that was chosen while the service ran."""
+        self._reloads.labels(outcome).inc()
+
+    def name_model(self, manifest: Manifest) -> None:
+        """Name the model that answers from now on."""
+        self._model.info({"name": manifest.name, "version": manifest.version, "sha256": manifest.sha256.model_keras})
 
     def expose(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

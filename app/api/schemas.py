@@ -69,6 +69,13 @@ class Prediction(BaseModel):
     prevalence: float | None = Field(default=None, description="only where the service was set to a site's own")
 
 
+class Refused(BaseModel):
+    """A model that was chosen while the service ran, and why it does not answer."""
+
+    model: str | None
+    reason: str
+
+
 class Health(BaseModel):
     """The service is ready."""
 
@@ -76,6 +83,7 @@ class Health(BaseModel):
     model: ModelIdentity
     engine: str
     uptime_seconds: float
+    refused: Refused | None = Field(default=None, description="only where the chosen model could not be loaded")
 
 
 class ModelInput(BaseModel):
