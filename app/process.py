@@ -65,4 +65,4 @@ def forbid_core_dumps() -> bool:
     Returns:
         Whether it was done; only Linux can.
     """
-    return sys.platform == "linux" and ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
+    return sys.platform == "linux" and bool(ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
