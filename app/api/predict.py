@@ -13,8 +13,7 @@ from app.api.schemas import Prediction, encode_prediction
 from app.api.service import Service
 from app.api.upload import Upload
 from app.errors import PneumoServeError, UnsuitableImage
-from app.inference.gate import Passage
-from app.inference.predictor import MAP_KINDS, MapKind, Predictor
+from app.inference.predictor import MAP_KINDS, FilmPrediction, MapKind, Predictor
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -46,7 +45,7 @@ async def predict(request: Request) -> Response:
         answer = encode_prediction(
             prediction, predictor.manifest, filename=film.filename, prevalence=predictor.prevalence
         )
-        return Predicted(answer, prediction.seconds, prediction.decision.probability, prediction.gate)
+        return Predicted(answer, prediction)
 
     try:
         result = await process_film(request, service, work)
@@ -54,8 +53,9 @@ async def predict(request: Request) -> Response:
         if error.reason is not None:
             service.metrics.count_gate("refused", error.reason)
         raise
-    service.metrics.count_film(result.probability)
-    service.metrics.count_gate(result.gate.verdict, result.gate.reason)
+    found = result.prediction
+    service.metrics.count_film(found.decision.probability, found.logit, is_referred=found.decision.refer)
+    service.metrics.count_gate(found.gate.verdict, found.gate.reason)
     return Response(result.answer, media_type="application/json", headers=NO_STORE)
 
 
@@ -78,12 +78,15 @@ class DirectPredict:
 
 
 class Predicted(NamedTuple):
-    """An answer as JSON, its seconds by phase, P(PNEUMONIA), and what the gate found."""
+    """An answer as JSON, and what it tells."""
 
     answer: bytes
-    seconds: dict[str, float]
-    probability: float
-    gate: Passage
+    prediction: FilmPrediction
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by phase."""
+        return self.prediction.seconds
 
 
 class Query(NamedTuple):

@@ -29,7 +29,7 @@ class Service:
         self.settings = settings
         self.scheduler = scheduler
         self.admission = Admission(settings)
-        self.metrics = Metrics(lambda: self.admission.in_flight)
+        self.metrics = Metrics(lambda: self.admission.in_flight, lambda: self.admission.bytes_held)
         self.predictor: Predictor | None = None
         self.refusal: Refusal | None = None
         self._started = monotonic()
@@ -43,7 +43,7 @@ class Service:
     def serve(self, predictor: Predictor) -> None:
         """Answer with this model from now on; requests that began keep the one they have."""
         self.predictor, self.refusal = predictor, None
-        self.metrics.name_model(predictor.manifest)
+        self.metrics.name_model(predictor.entry)
 
     def drain(self) -> None:
         """Take no new work from now on; what was begun is finished."""
