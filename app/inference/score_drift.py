@@ -62,4 +62,5 @@ def read_reference(folder: Path) -> NDArray[np.float64] | None:
 
 def _proportions(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     # Half a film in every bin: else an empty one makes the index infinite.
-    return (counts + 0.5) / (counts.sum() + _BINS / 2)
+    proportions: NDArray[np.float64] = (counts + 0.5) / (counts.sum() + _BINS / 2)
+    return proportions
