@@ -13,6 +13,7 @@ serve: .venv/.serve ## install what serving needs, then serve on port 8000 (PNEU
 	@exec $(BIN)/pneumoserve serve
 
 test: .venv/.test ## install what the tests need, then run them (ARGS="-k predict")
+	@command -v chromium >/dev/null || echo "chromium is not installed: the tests of the page (tests/web) skip."
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-all: .venv/.test ## the long tests too: soaks, and the fuzz tests forty times over

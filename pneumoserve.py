@@ -156,6 +156,13 @@ def score(
         Literal["folders"] | None,
         typer.Option(help="With `folders`, films lie in NORMAL and PNEUMONIA, and metrics come last. Default: none."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write a page with the films: errors first, then by probability; with --labels, ROC, calibration "
+            "and the most confident mistakes, too. It holds X-ray images and names. By default none is written."
+        ),
+    ] = None,
     operating_point: OperatingPointOption = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="How many films are sent at once.")] = 8,
     patience: Annotated[float, typer.Option(min=0, help="For how many seconds a film is tried again.")] = 120.0,
@@ -216,6 +223,7 @@ def score(
         encoding=encoding,
         retry_failed=retry_failed,
         root=root,
+        html=html,
         policy=RetryPolicy(patience=patience, refused=patience),
     )
     raise typer.Exit(status)

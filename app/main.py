@@ -11,9 +11,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 
-from app.api import docs, explain, health, models, predict
+from app.api import docs, explain, health, models, page, predict
 from app.api.cors import CORS
 from app.api.model_choice import ModelChoice
+from app.api.openapi import DescribedApp
 from app.api.prefix import Prefix
 from app.api.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, ProblemResponse, respond
 from app.api.service import Service
@@ -51,7 +52,7 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
             following.cancel()
             service.scheduler.close()
 
-    app = FastAPI(
+    app = DescribedApp(
         title="PneumoServe",
         version=package_version(),
         description="Reads a chest X-ray and answers how likely pneumonia is. Not a medical device.",
@@ -64,7 +65,7 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
         exception_handlers={PneumoServeError: _answer_error, HTTPException: _answer_http},
     )
     app.state.service = service
-    for part in (predict, explain, health, models, docs):
+    for part in (predict, explain, health, models, docs, page):
         app.include_router(part.router)
     # From the inside out.
     app.add_middleware(predict.DirectPredict)

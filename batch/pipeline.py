@@ -19,6 +19,7 @@ from batch.fingerprint import fingerprint_file
 from batch.journal import Journal
 from batch.journal_format import Run
 from batch.labels import LabelledRows
+from batch.page import RunPage
 from batch.paths import Film, join_some
 from batch.results import Row, replace_result, write_part
 from batch.service import Service
@@ -41,6 +42,7 @@ class Pipeline:
     labelled: LabelledRows | None
     cpu_began: float
     retry_failed: bool = False
+    page: RunPage | None = None
     failures: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unsettled: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -80,6 +82,8 @@ class Pipeline:
         missing = {film.key for film in pending if not self._is_new(film)} if gone else set()
         is_replaced = self._write(missing, gone)
         self._print_summary(seconds, gone, is_replaced=is_replaced)
+        if self.page is not None:
+            print_out(self.page.write(self.journal, self.labelled))
         return 1 if self.failures else 0
 
     def _follow(self, workers: Workers, finished: int, console: Console) -> None:
@@ -130,6 +134,8 @@ class Pipeline:
                 self.unsettled += not is_settled(row)
             if self.labelled is not None:
                 self.labelled.add(film, row, entry.fingerprint.sha256 if entry and entry.fingerprint else None)
+            if self.page is not None:
+                self.page.add(film, row, self.labelled.label_of(film) if self.labelled else None)
             yield row
 
     def _print_summary(self, seconds: float, gone: Exception | None, *, is_replaced: bool) -> None:

@@ -18,6 +18,7 @@ from batch.journal import Journal
 from batch.journal_format import Run
 from batch.journal_keys import JournalKeys
 from batch.labels import LabelledRows
+from batch.page import RunPage
 from batch.path_lists import expand_sources
 from batch.paths import find_films
 from batch.pipeline import Pipeline
@@ -41,6 +42,7 @@ def score(
     encoding: str | None = None,
     retry_failed: bool = False,
     root: str | None = None,
+    html: Path | None = None,
     policy: RetryPolicy | None = None,
 ) -> int:
     """Send every film of `sources` to the service at `url`; write one row a film to `out`.
@@ -62,6 +64,7 @@ def score(
         encoding: likewise.
         retry_failed: also retry what was refused for what it is.
         root: the journal names films below this folder, which may move.
+        html: also write a page with the films; see `RunPage`.
         policy: of retries.
 
     Returns:
@@ -70,6 +73,7 @@ def score(
     cpu_began = time.process_time()
     try:
         check_writable(out)
+        page = RunPage(html) if html else None
         keys = JournalKeys(root)
         service = Service(url, operating_point, api_key)
         found = find_films(expand_sources(sources, sys.stdin, null=null, encoding=encoding))
@@ -84,7 +88,7 @@ def score(
             journal.check_result()
             if forgotten := journal.check_films(film.key for film in films):
                 print_err(f"{forgotten} films that had failed are not named now: the result leaves them out.")
-            pipeline = Pipeline(films, journal, out, labelled, cpu_began, retry_failed)
+            pipeline = Pipeline(films, journal, out, labelled, cpu_began, retry_failed, page)
             service = replace(service, operating_point=run.operating_point)
             return pipeline.run(service, policy, concurrency, Console(stderr=True))
     except (ScoreError, OSError) as error:

@@ -31,7 +31,7 @@ class Running:
 
 @contextmanager
 def running(store: Path, *, wait_ready: bool = True, **settings: Any) -> Iterator[Running]:
-    chosen = Settings(model_store=store, port=0, **settings)
+    chosen = Settings(model_store=store, **{"port": 0} | settings)
     app = create_app(chosen)
     server = make_server(app, chosen)
     thread = threading.Thread(target=server.run, daemon=True)

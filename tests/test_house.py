@@ -43,7 +43,9 @@ ARROWS = {
     "app/serve.py": {"app"},
     # Labelled films and their metrics have one home.
     "batch": {"app.errors", "app.names", "app.api.problems", "app.api.schemas", "app.inference"}
-    | {f"training.{module}" for module in ("data.kinds", "data.layout", "data.patients", "evaluation.metrics")},
+    | {f"training.{module}" for module in ("data.kinds", "data.layout", "data.patients", "evaluation.metrics")}
+    # `score` and `evaluate` write one kind of page.
+    | {f"training.reports.{module}" for module in ("film_cards", "film_page", "predictions", "private_page")},
     "training": {"app.cli", "app.errors", "app.names", "app.notice", "app.version", "app.imaging", "app.inference"},
 }
 # Where a library may be imported, also within a function.

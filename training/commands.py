@@ -5,6 +5,7 @@ Each imports its libraries when called.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +45,13 @@ def evaluate(
         bool,
         typer.Option("--into-entry", help="As --matched, and keep these metrics in the model's folder of the store."),
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write one page with ROC, calibration and the most confident mistakes. It holds X-ray images and "
+            "names. By default none is written."
+        ),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     audit: Annotated[bool, typer.Option("--audit", hidden=True)] = False,
     copies: Annotated[Path | None, typer.Option(hidden=True)] = None,
@@ -64,11 +72,14 @@ def evaluate(
         from training.evaluate import audit as audit_model
         from training.evaluate import evaluate as evaluate_model
         from training.evaluate import report_site
+        from training.reports.private_page import check_page
         from training.reports.site_report import SiteReportOptions
 
+        if html:
+            check_page(html)
         evaluation = _open(data, split, model, operating_point, patients, store, needs_both_classes=report is None)
         is_matched = matched or (into_entry and not audit)
-        folder = evaluate_model(evaluation, out or report, matched=is_matched, into_entry=into_entry)
+        folder = evaluate_model(evaluation, out or report, matched=is_matched, into_entry=into_entry, html=html)
         if report:
             report_site(evaluation, SiteReportOptions(report, wanted_sensitivity, show_names))
         if audit:
@@ -89,8 +100,19 @@ def audit(
         Path | None,
         typer.Option(help="A folder with the same file names, to compare film by film. By default none is compared."),
     ] = None,
+    explanations: Annotated[
+        bool,
+        typer.Option("--explanations", help="Check the class activation maps, too, into explanations.json."),
+    ] = False,
+    lungs: Annotated[
+        Path | None,
+        typer.Option(
+            help="The network of `train-lungs`, for --explanations: evidence outside the lungs. Default: none."
+        ),
+    ] = None,
     into_entry: Annotated[
-        bool, typer.Option("--into-entry", help="Keep the audit in the model's folder of the store, too.")
+        bool,
+        typer.Option("--into-entry", help="Keep the audit in the model's folder of the store, too, and on its card."),
     ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -98,11 +120,16 @@ def audit(
 
     Status 1 where a file is unreadable.
     """
+    # TensorFlow's notes on CUDA and oneDNN drown the progress bar.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with errors_in_one_line():
+        from app.errors import InvalidParameter
         from training.evaluate import audit as audit_model
 
+        if lungs and not explanations:
+            raise InvalidParameter("Expected --explanations with --lungs. Received --lungs alone.")
         evaluation = _open(data, split, model, operating_point, patients, store)
-        audit_model(evaluation, out, copies=copies, into_entry=into_entry)
+        audit_model(evaluation, out, copies=copies, explanations=explanations, lungs=lungs, into_entry=into_entry)
     raise typer.Exit(1 if evaluation.unreadable else 0)
 
 

@@ -15,7 +15,7 @@ from app.api.upload import Upload
 from app.errors import InvalidParameter
 from app.inference.overlay import STYLES
 
-router = APIRouter(route_class=PlainRoute)
+router = APIRouter(route_class=PlainRoute, tags=["films"])
 
 
 class Explained(NamedTuple):
@@ -29,11 +29,9 @@ class Explained(NamedTuple):
     "/explain",
     summary="Show what one chest X-ray's probability rests on",
     response_class=Response,
+    response_description="The film at its own size, the evidence over it.",
     responses={
-        200: {
-            "description": "The film at its own size, the evidence over it",
-            "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
-        },
+        200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
         **document(*PROBLEMS.values(), INTERNAL_ERROR),
     },
     openapi_extra=describe_request(EXPLAIN),

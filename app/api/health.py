@@ -6,11 +6,11 @@ from fastapi import APIRouter, Response
 
 from app.api.metrics import CONTENT_TYPE
 from app.api.problems import PROBLEMS, document
-from app.api.schemas import Health, ModelIdentity, Refused, identify
+from app.api.schemas import Health, ModelIdentity, ProbeResult, Refused, identify
 from app.api.service import ServiceDep
 from app.errors import NotReady
 
-router = APIRouter()
+router = APIRouter(tags=["monitoring"])
 
 _NOT_READY = document(PROBLEMS[NotReady])
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -19,8 +19,14 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 @router.head("/health", include_in_schema=False)
-@router.get("/health", responses=_NOT_READY, response_model_exclude_none=True)
-async def health(service: ServiceDep, response: Response) -> Health:
+@router.get(
+    "/health",
+    summary="Tell model, engine and uptime",
+    response_description="A golden prediction has passed.",
+    responses=_NOT_READY,
+    response_model_exclude_none=True,
+)
+async def get_health(service: ServiceDep, response: Response) -> Health:
     """Report that a golden prediction has passed, with which model and engine."""
     predictor = service.ready()
     response.headers.update(_NO_STORE)
@@ -34,23 +40,29 @@ async def health(service: ServiceDep, response: Response) -> Health:
 
 
 @router.head("/livez", include_in_schema=False)
-@router.get("/livez")
-async def livez(response: Response) -> dict[str, str]:
+@router.get("/livez", summary="Probe liveness", response_description="The process answers.")
+async def get_livez(response: Response) -> ProbeResult:
     """Report that the process answers."""
     response.headers.update(_NO_STORE)
-    return {"status": "ok"}
+    return ProbeResult(status="ok")
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", responses=_NOT_READY)
-async def readyz(service: ServiceDep, response: Response) -> dict[str, str]:
+@router.get("/readyz", summary="Probe readiness", response_description="Films can be sent.", responses=_NOT_READY)
+async def get_readyz(service: ServiceDep, response: Response) -> ProbeResult:
     """Report that films can be sent."""
     service.ready()
     response.headers.update(_NO_STORE)
-    return {"status": "ok"}
+    return ProbeResult(status="ok")
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics(service: ServiceDep) -> Response:
+@router.get(
+    "/metrics",
+    summary="Expose metrics",
+    response_class=Response,
+    response_description="Prometheus' text format.",
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def get_metrics(service: ServiceDep) -> Response:
     """Return the metrics for Prometheus."""
     return Response(service.metrics.expose(), media_type=CONTENT_TYPE, headers=_NO_STORE)

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-router = APIRouter(route_class=PlainRoute)
+router = APIRouter(route_class=PlainRoute, tags=["films"])
 
 
 @router.post(
     "/predict",
     summary="Read one chest X-ray",
     response_class=Response,
+    response_description="How likely pneumonia is, and how far to trust it.",
     responses={200: {"model": Prediction}, **document(*PROBLEMS.values(), INTERNAL_ERROR)},
     openapi_extra=describe_request(PREDICT),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,20 @@ class Problem:
     discard: bool = False
     challenge: bool = False
 
+    def body(self, detail: str, request_id: str) -> dict[str, str | int]:
+        """Return the answer's fields."""
+        return {
+            "type": f"/problems/{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": detail,
+            "request_id": request_id,
+        }
 
-_SCHEMA = {
+
+SCHEMA = {
+    "title": "Problem",
+    "description": "Any failure, as RFC 9457 describes it.",
     "type": "object",
     "required": ["type", "title", "status", "detail", "request_id"],
     "properties": {
@@ -47,6 +60,9 @@ _SCHEMA = {
         "request_id": {"type": "string"},
     },
 }
+_DETAILS = Path(__file__).parent / "examples" / "problems.json"
+_REQUEST_ID = "ccf5ceba0c2fb76c9897810dde3f18aa"
+_RETRY_AFTER = {"schema": {"type": "integer"}, "description": "Seconds after which to try again."}
 
 INTERNAL_ERROR = Problem("internal-error", 500, "The service failed")
 NOT_FOUND = Problem("not-found", 404, "There is nothing at this address", discard=True)
@@ -75,12 +91,18 @@ def problem_of(error: errors.PneumoServeError) -> Problem:
 
 
 def document(*problems: Problem) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI responses of problems, by status; one description names all that share it."""
+    """Return the OpenAPI responses of problems, by status, with an example each; one description names all."""
+    details = json.loads(_DETAILS.read_text())
     by_status: dict[int | str, dict[str, Any]] = {}
     for problem in problems:
         slug = f"`{problem.slug}`"
-        known = by_status.setdefault(problem.status, {"content": {MEDIA_TYPE: {"schema": _SCHEMA}}})
+        content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+        known = by_status.setdefault(problem.status, {"content": {MEDIA_TYPE: content}})
         known["description"] = f"{known['description']}, {slug}" if "description" in known else slug
+        value = problem.body(details[problem.slug], _REQUEST_ID)
+        known["content"][MEDIA_TYPE]["examples"][problem.slug] = {"summary": problem.title, "value": value}
+        if problem.retry:
+            known["headers"] = {"Retry-After": _RETRY_AFTER}
     return by_status
 
 
@@ -94,19 +116,12 @@ class ProblemResponse(Response):
     media_type = MEDIA_TYPE
 
     def __init__(self, problem: Problem, detail: str, request_id: str, headers: dict[str, str] | None = None) -> None:
-        body = {
-            "type": f"/problems/{problem.slug}",
-            "title": problem.title,
-            "status": problem.status,
-            "detail": detail,
-            "request_id": request_id,
-        }
         headers = {"Cache-Control": "no-store", **(headers or {})}
         if problem.retry:
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         if problem.challenge:
             headers["WWW-Authenticate"] = 'ApiKey realm="PneumoServe", header="X-API-Key"'
-        super().__init__(json.dumps(body, ensure_ascii=False), problem.status, headers)
+        super().__init__(json.dumps(problem.body(detail, request_id), ensure_ascii=False), problem.status, headers)
         self.problem = problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -69,6 +69,12 @@ class Prediction(BaseModel):
     prevalence: float | None = Field(default=None, description="only where the service was set to a site's own")
 
 
+class ProbeResult(BaseModel):
+    """The probe has passed."""
+
+    status: Literal["ok"]
+
+
 class Refused(BaseModel):
     """A model that was chosen while the service ran, and why it does not answer."""
 

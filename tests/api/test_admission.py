@@ -32,7 +32,7 @@ class HeldEngine:
 
     def logits(self, films: np.ndarray) -> np.ndarray:
         self.films += len(films)
-        self.go.wait(20)
+        self.go.wait(60)
         return np.zeros(len(films), np.float32)
 
     def maps(self, films: np.ndarray, *, cam: bool, layers: bool) -> Maps:
@@ -40,7 +40,7 @@ class HeldEngine:
 
 
 @contextmanager
-def holding(store: Path, **settings: float) -> Iterator[tuple[Running, HeldEngine]]:
+def holding(store: Path, **settings: float | str) -> Iterator[tuple[Running, HeldEngine]]:
     engine = HeldEngine()
     with running(store, **settings) as server:
         assert server.service.predictor is not None

@@ -78,3 +78,12 @@ def test_a_form_at_the_edge_of_its_grammar(sent: bytes, expected: type) -> None:
 def test_a_boundary_has_a_length_that_the_parser_takes(length: int, taken: bool) -> None:
     boundary = b"x" * length
     assert isinstance(tell(PLAIN.replace(b"b-1", boundary), boundary), Upload) == taken
+
+
+def test_a_form_as_dotnet_writes_it_is_read() -> None:
+    """Its boundary is quoted, its names are not, and the file's comes twice."""
+    body = (
+        b"--b-1\r\nContent-Disposition: form-data; name=file; filename=film.jpeg; filename*=utf-8''film.jpeg\r\n\r\n"
+        b"a film\r\n--b-1--\r\n"
+    )
+    assert find_upload(body, 'multipart/form-data; boundary="b-1"', "") == Upload(b"a film", "film.jpeg")

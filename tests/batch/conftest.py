@@ -71,6 +71,6 @@ def start(service: StandIn, folder: Path, out: Path) -> Start:
         before = len(service.received)
         options = {"url": service.url, "out": out, "policy": QUICK} | options
         status = score([str(source) for source in sources or [folder]], **options)
-        return status, sorted(film.decode() for film in service.received[before:])
+        return status, sorted(film.decode("utf-8", "replace") for film in service.received[before:])
 
     return start

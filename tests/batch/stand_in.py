@@ -31,6 +31,7 @@ class StandIn:
         self.headers: list[dict[str, str]] = []
         self.connections: list[int] = []  # the client's port, of each film
         self.sha256 = SHA256
+        self.changes: dict[bytes, dict[str, Any]] = {}  # of a film's answer
         self.model_plan: list[Step] = []
         self.hold_after: int | None = None
         self.forget_to_read: set[int] = set()
@@ -148,4 +149,4 @@ class _Handler(BaseHTTPRequestHandler):
             "filename": None,
             "model": {"name": "drawn", "version": "1", "sha256": self.standin.sha256},
             "activation_maps": [],
-        }
+        } | self.standin.changes.get(film, {})

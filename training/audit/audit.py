@@ -29,7 +29,6 @@ from training.audit.shortcuts import Baseline, measure_shortcuts
 from training.augmentation.perturbations import UNPERTURBED, Perturbation
 from training.augmentation.style import StyleBank
 from training.data.films import SOURCE_SIDE, Films, input_size, read_film_files
-from training.data.validation_split import OWN_VALIDATION
 from training.evaluation.assessment import predict
 from training.evaluation.evaluation import Evaluation
 from training.evaluation.logits import compute_logits_here, progress_bar
@@ -63,7 +62,7 @@ class Audit:
     @property
     def data(self) -> str:
         """The films in words."""
-        return "its validation films" if self.evaluation.data == OWN_VALIDATION else self.evaluation.data
+        return self.evaluation.films_in_words
 
     def to_json(self) -> dict[str, Any]:
         """Return the metrics for `audit.json`."""

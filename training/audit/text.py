@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from training.audit.audit import Audit
 from training.audit.copies import Copies, Difference
@@ -72,9 +72,15 @@ def describe_audit(audit: Audit) -> list[Section]:
 
 
 def print_audit(audit: Audit, console: Console) -> None:
+    """Print an audit."""
+    print_sections(describe_audit(audit), console)
+
+
+def print_sections(sections: list[Section], console: Console) -> None:
     """Print every section as a table."""
-    for section in describe_audit(audit):
-        table = Table(*section.columns, title=section.title, title_justify="left", min_width=60)
+    for section in sections:
+        columns = (Column(name, overflow="fold") for name in section.columns)
+        table = Table(*columns, title=section.title, title_justify="left", min_width=60)
         for row in section.rows:
             table.add_row(*row)
         console.print(table)

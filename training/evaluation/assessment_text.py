@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from app.names import LABELS
@@ -19,9 +21,8 @@ _NAMES = {
 }
 
 
-def metric_rows(assessment: Assessment, operating_point: str) -> list[tuple[str, str, str]]:
-    """Return (name, value, interval or note) of every metric."""
-    metrics = assessment.metrics[operating_point]
+def metric_rows(metrics: Mapping[str, Metric]) -> list[tuple[str, str, str]]:
+    """Return (name, value, interval or note) of every metric of `binary_metrics`."""
     return [(_NAMES[name], metrics[name].format_value(), _interval(metrics[name])) for name in METRICS]
 
 
@@ -35,7 +36,7 @@ def write_text(assessment: Assessment, title: str) -> str:
     for name, threshold in assessment.operating_points.items():
         default = " (default)" if name == assessment.default else ""
         parts += ["", f"Operating point {name}{default}: PNEUMONIA from logit {threshold:.4f}", ""]
-        parts += [f"  {row[0]:<24} {row[1]:>7}  {row[2]}" for row in metric_rows(assessment, name)]
+        parts += [f"  {row[0]:<24} {row[1]:>7}  {row[2]}" for row in metric_rows(assessment.metrics[name])]
         parts += ["", write_classification(assessment, name)]
     return "\n".join(parts) + "\n"
 

@@ -85,6 +85,11 @@ class Evaluation:
         )
 
     @property
+    def films_in_words(self) -> str:
+        """The films in words."""
+        return "its validation films" if self.data == OWN_VALIDATION else self.data
+
+    @property
     def threshold(self) -> float:
         """The operating point, as a logit."""
         return self.entry.manifest.operating_points[self.point]

@@ -15,6 +15,8 @@ from app.inference.manifest import Manifest
 from app.inference.metrics_record import ChanceEce, Metrics, PerturbedMetrics
 from app.inference.record import Estimate
 from app.inference.training_record import Training
+from training.audit.explanations_record import read_explanations
+from training.audit.explanations_text import describe_explanations
 from training.evaluation.metrics import METRICS, Metric
 from training.evaluation.operating_points import CHOICES
 
@@ -42,15 +44,23 @@ def write_card(folder: Path) -> None:
     (folder / "MODEL_CARD.md").write_text(render_card(folder), encoding="utf-8")
 
 
+def rewrite_card(folder: Path) -> bool:
+    """Write an entry's card anew where it has one; False: it has none, or one written by hand."""
+    is_generated = isinstance(_read_manifest(folder).training, Training) and (folder / "MODEL_CARD.md").is_file()
+    if is_generated:
+        write_card(folder)
+    return is_generated
+
+
 def render_card(folder: Path) -> str:
     """Return an entry's card as Markdown.
 
-    It depends on `model.json`, `audit.json`, `outside.json` and plots' names alone.
+    It depends on `model.json`, `audit.json`, `explanations.json`, `outside.json` and plots' names alone.
 
     Raises:
         PneumoServeError: the network was trained elsewhere.
     """
-    manifest = Manifest.model_validate_json((folder / "model.json").read_bytes())
+    manifest = _read_manifest(folder)
     if manifest.training_data is None or manifest.metrics is None or not isinstance(manifest.training, Training):
         raise PneumoServeError(
             f"Expected a model that was trained by `pneumoserve train`. Received {manifest.name}/{manifest.version}, "
@@ -63,6 +73,7 @@ def render_card(folder: Path) -> str:
             manifest=manifest,
             summary=_list_evaluations(manifest.metrics),
             audit=_read_sections(folder / "audit.json"),
+            explanations=_describe_explanations(folder),
             outside=_read_sections(folder / "outside.json"),
             plots=_Plots(folder).show,
             CHOICES=CHOICES,
@@ -70,6 +81,10 @@ def render_card(folder: Path) -> str:
     )
     # Omitted blocks leave blank lines.
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    return Manifest.model_validate_json((folder / "model.json").read_bytes())
 
 
 class _Plots:
@@ -117,6 +132,13 @@ def _list_evaluations(metrics: Metrics) -> list[tuple[str, Any]]:
 
 def _read_sections(path: Path) -> SectionFile | None:
     return SectionFile.model_validate_json(path.read_bytes()) if path.is_file() else None
+
+
+def _describe_explanations(folder: Path) -> SectionFile | None:
+    explanations = read_explanations(folder)
+    if explanations is None:
+        return None
+    return SectionFile(sections=[Section(**each.to_json()) for each in describe_explanations(explanations)])
 
 
 def _join_cells(values: Iterable[object]) -> str:

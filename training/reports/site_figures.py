@@ -137,17 +137,6 @@ def find_referral(assessment: Assessment, groups: NDArray[np.int64], band: Abste
     return Referral(inside, measure_answered(assessment.labels, inside, correct, groups))
 
 
-def most_confident_mistakes(assessment: Assessment, most: int) -> tuple[Indices, Indices]:
-    """Return indices of at most `most` false alarms and missed pneumonias, farthest from the threshold first."""
-    called, logits = assessment.predicted(assessment.default), assessment.logits
-    alarms = np.flatnonzero(called & (assessment.labels == 0))
-    missed = np.flatnonzero(~called & (assessment.labels == 1))
-    return (
-        alarms[np.argsort(-logits[alarms], kind="stable")][:most],
-        missed[np.argsort(logits[missed], kind="stable")][:most],
-    )
-
-
 def _resample(groups: NDArray[np.int64]) -> Iterator[tuple[Indices, Indices]]:
     """Yield films of patients resampled with replacement, and those of the others."""
     member = np.unique(groups, return_inverse=True)[1]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from numpy.typing import NDArray
 
 from app.names import LABELS
@@ -15,6 +14,7 @@ from app.version import package_version
 from training.evaluation.drift import Scores
 from training.evaluation.evaluation import Evaluation
 from training.evaluation.metrics import Metric
+from training.reports.html_templates import open_html_templates
 from training.reports.site_figures import WantedThreshold
 from training.reports.site_plots import MARKS, Plot, plot_reliability, plot_roc, plot_scores
 from training.reports.site_verdicts import FEW_FILMS, SiteFindings, judge
@@ -87,14 +87,8 @@ def render(page: Page) -> str:
 
 
 def _open_templates() -> Environment:
-    templates = Environment(
-        loader=PackageLoader("training.reports"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    templates.filters |= {"between": _between, "jpeg": _to_jpeg_link, "percent": _percent, "tenths": _to_tenths}
+    templates = open_html_templates()
+    templates.filters |= {"between": _between, "percent": _percent, "tenths": _to_tenths}
     templates.globals |= {
         "FEW_FILMS": FEW_FILMS,
         "MARKS": [mark for mark, _ in MARKS],
@@ -120,7 +114,11 @@ def _plot(page: Page) -> _Plots:
             reference = None if there is None or page.training is None else there[page.training.labels == number]
             span = (float(low) - 0.1, float(high) + 0.1)
             scores.append((label, plot_scores(here[assessment.labels == number], reference, threshold, span, label)))
-    return _Plots(plot_roc(assessment), plot_reliability(assessment), scores)
+    return _Plots(
+        plot_roc(assessment.labels, assessment.logits, assessment.metrics.values()),
+        plot_reliability(assessment.labels, assessment.probabilities),
+        scores,
+    )
 
 
 def _measure_referred(findings: SiteFindings) -> float | None:
@@ -129,10 +127,6 @@ def _measure_referred(findings: SiteFindings) -> float | None:
         return None
     right = findings.assessment.predicted(findings.assessment.default) == (findings.assessment.labels == 1)
     return float(right[findings.referral.films].mean())
-
-
-def _to_jpeg_link(data: bytes) -> str:
-    return f"data:image/jpeg;base64,{b64encode(data).decode()}"
 
 
 def _percent(proportion: float) -> str:

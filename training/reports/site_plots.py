@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -14,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
-from training.evaluation.assessment import Assessment
 from training.evaluation.curves import reliability, roc
+from training.evaluation.metrics import Metric
 from training.evaluation.plots import COLOURS
 
 MARKS = (("●", "o"), ("■", "s"), ("◆", "D"), ("▲", "^"))
@@ -46,15 +47,17 @@ class Plot:
     source: str
 
 
-def plot_roc(assessment: Assessment) -> Plot | None:
-    """Plot the ROC with its operating points; None: one class."""
-    curve = roc(assessment.labels, assessment.logits)
+def plot_roc(
+    labels: NDArray[np.uint8], scores: NDArray[np.floating], points: Iterable[Mapping[str, Metric]]
+) -> Plot | None:
+    """Plot the ROC of labels and scores (films,) with the metrics of operating points; None: one class."""
+    curve = roc(labels, scores)
     if curve is None:
         return None
     with mpl.rc_context(_STYLE):
         figure, axes = _open_square("False alarms: 1 − specificity", "Found: sensitivity")
         axes.plot(curve.false_positive_rate, curve.sensitivity, color=COLOURS["NORMAL"])
-        for number, metrics in enumerate(assessment.metrics.values()):
+        for number, metrics in enumerate(points):
             sensitivity, specificity = metrics["sensitivity"].value, metrics["specificity"].value
             if sensitivity is not None and specificity is not None:
                 marker = MARKS[number % len(MARKS)][1]
@@ -62,18 +65,19 @@ def plot_roc(assessment: Assessment) -> Plot | None:
         return _save(figure, "ROC curve with the operating points")
 
 
-def plot_reliability(assessment: Assessment) -> Plot:
-    """Plot observed proportion against predicted probability, in the ECE's bins.
+def plot_reliability(labels: NDArray[np.uint8], probabilities: Floats) -> Plot:
+    """Plot observed proportion against predicted probability (films,), in the ECE's bins.
 
     Bars: where 95 % of a perfectly calibrated model's points would lie, with so few films a bin.
     """
     rng = np.random.default_rng(0)
-    found = reliability(assessment.labels, assessment.probabilities)
+    found = reliability(labels, probabilities)
     with mpl.rc_context(_STYLE):
         figure, axes = _open_square("Predicted probability (mean of the bin)", "Proportion with pneumonia")
         for x, chosen in zip(found.predicted, found.films, strict=True):
-            positive = rng.random((1000, chosen.size)) < assessment.probabilities[chosen]
-            ends = np.percentile(positive.mean(axis=1), [2.5, 97.5])
+            # One by one: a thousand samples of a large set do not fit into memory.
+            simulated = [np.mean(rng.random(chosen.size) < probabilities[chosen]) for _ in range(1000)]
+            ends = np.percentile(simulated, [2.5, 97.5])
             axes.plot([x, x], ends, color="#b9c4cf", linewidth=5, solid_capstyle="round")
         axes.plot(found.predicted, found.observed, "o", color=COLOURS["NORMAL"], markeredgecolor="white")
         return _save(figure, "Calibration plot")

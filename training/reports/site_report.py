@@ -17,16 +17,17 @@ from app.names import LABELS
 from training.data.layout import show_path
 from training.evaluation.drift import Scores, measure_drift, read_validation_scores
 from training.evaluation.evaluation import Evaluation, Selection
-from training.reports.site_figures import check_calibration, find_referral, find_threshold, most_confident_mistakes
+from training.reports.predictions import Predictions
+from training.reports.site_figures import check_calibration, find_referral, find_threshold
 from training.reports.site_page import Mistakes, Page, Picture, render
 from training.reports.site_verdicts import SiteFindings
+from training.reports.thumbnails import encode_jpeg
 
 PAGE_FILE = "report.html"
 INDEX_FILE = "index.csv"
 
 _MOST_MISTAKES = 6
 _LONGEST_SIDE = 448
-_JPEG_QUALITY = 82
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _show_mistakes(
     assessment = evaluation.assessment
     (_, alarms), (missed, _) = assessment.confusion(assessment.default).tolist()
     predictor = Predictor(evaluation.entry, evaluation.engine)
-    chosen = most_confident_mistakes(assessment, _MOST_MISTAKES)
+    chosen = [indices[:_MOST_MISTAKES] for indices in Predictions.of_assessment(assessment).mistakes()]
     pictures = [
         [_picture(evaluation, predictor, index, bool(refer[index]), options) for index in indices.tolist()]
         for indices in chosen
@@ -109,16 +110,9 @@ def _picture(
         label=LABELS[evaluation.films.labels[index]],
         probability=float(assessment.probabilities[index]),
         is_referred=is_referred,
-        film=_encode(explained.film),
-        activation=_encode(cv2.cvtColor(explained.picture, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)),
+        film=encode_jpeg(explained.film),
+        activation=encode_jpeg(cv2.cvtColor(explained.picture, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)),
     )
-
-
-def _encode(picture: NDArray[np.uint8]) -> bytes:
-    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    if not done:
-        raise ValueError(f"Expected a picture that JPEG can hold. Received one of shape {picture.shape}.")
-    return data.tobytes()
 
 
 def _write_index(evaluation: Evaluation, refer: NDArray[np.bool_], path: Path) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from app.errors import InvalidParameter, PneumoServeError
 from app.inference.artifact import find_entry
 from tests.drawn import write_kaggle_layout
+from tests.training.audit.conftest import QUIET, SIZE
 from training.audit.corruptions import AXES
 from training.audit.robustness import SHOWN_METRICS
 from training.data.dataset import read_dataset
@@ -22,22 +23,7 @@ from training.data.validation_split import read_own_validation
 from training.evaluate import audit
 from training.evaluation.evaluation import Evaluation, Selection, open_evaluation
 
-QUIET = Console(quiet=True)
-SIZE = {"width": 150, "height": 150}
 Audited = tuple[Evaluation, str, dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def site(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Selection:
-    """Drawn films, and a store whose model records them as its training films; its validation films are selected."""
-    folder = tmp_path_factory.mktemp("site")
-    write_kaggle_layout(folder / "data", 12)
-    (folder / "data" / "train" / "NORMAL" / "broken.jpeg").write_bytes(b"no film")
-    shutil.copytree(tiny_store, folder / "store")
-    dataset = read_dataset(folder / "data", **SIZE, patients=None, proportion=0.5, seed=4, console=QUIET)
-    path = folder / "store" / "pooled" / "1" / "model.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "training_data": dataset.facts.model_dump()}))
-    return Selection(folder / "data", folder / "store", "pooled/1", split="validation")
 
 
 @pytest.fixture(scope="module")
