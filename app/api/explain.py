@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import math
+import re
+from time import perf_counter
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
 from app.api.film_request import NO_STORE, PlainRoute, authorize, process_film
-from app.api.parameters import EXPLAIN, ON_OFF, choose, describe_request, read_parameters
+from app.api.parameters import EXPLAIN, MAX_LEVEL, ON_OFF, choose, describe_request, read_parameters
 from app.api.problems import INTERNAL_ERROR, PROBLEMS, document
 from app.api.service import Service
 from app.api.upload import Upload
 from app.errors import InvalidParameter
+from app.inference.gate import Passage
 from app.inference.overlay import STYLES
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 
 router = APIRouter(route_class=PlainRoute, tags=["films"])
 
 
 class Explained(NamedTuple):
-    """A PNG, and its seconds by phase."""
+    """A PNG, its seconds by phase, and what the gate found."""
 
     png: bytes
     seconds: dict[str, float]
+    gate: Passage
 
 
 @router.post(
@@ -52,19 +58,20 @@ async def explain(request: Request) -> Response:
 
     def work(film: Upload) -> Explained:
         explained = predictor.explain(film.data, operating_point=point, style=style, level=level, gate=gate)
-        return Explained(explained.encode(), explained.prediction.seconds)
+        begun = perf_counter()
+        png, prediction = explained.encode(), explained.prediction
+        prediction.seconds["explain"] += perf_counter() - begun
+        return Explained(png, prediction.seconds, prediction.gate)
 
     result = await process_film(request, service, work)
+    service.metrics.count_gate(result.gate.verdict, result.gate.reason)
     return Response(result.png, media_type="image/png", headers=NO_STORE)
 
 
 def _read_level(wanted: str | None) -> float | None:
     if wanted is None:
         return None
-    try:
-        level = float(wanted)
-    except ValueError:
-        level = math.nan
-    if not 0 <= level < math.inf:
-        raise InvalidParameter("level: expected a number of logits, 0 or more. Received another.")
+    level = float(wanted) if _NUMBER.fullmatch(wanted) else math.inf
+    if level > MAX_LEVEL:
+        raise InvalidParameter(f"level: expected a number of logits, 0 to {MAX_LEVEL}. Received another.")
     return level

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from app.api import json_form
 from app.api.service import Service
 from app.api.upload import Upload, find_upload
-from app.errors import Unauthorized
+from app.errors import Unauthorized, UnsuitableImage
 from app.keys import find_name
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -82,9 +82,14 @@ async def process_film(request: Request, service: Service, work: Callable[[Uploa
 
     # Popped, so that a form is not held beside its film. From here the scheduler releases the body, when the worker is
     # done with it.
-    result, waited = await service.scheduler.run(
-        lambda: work(find_upload(held.pop(), content_type, encoding)), deadline=deadline, done=body.release
-    )
+    try:
+        result, waited = await service.scheduler.run(
+            lambda: work(find_upload(held.pop(), content_type, encoding)), deadline=deadline, done=body.release
+        )
+    except UnsuitableImage as error:
+        if error.reason is not None:
+            service.metrics.count_gate("refused", error.reason)
+        raise
     account.seconds.update(wait=waited, **result.seconds)
     return result
 

@@ -20,6 +20,9 @@ Value = TypeVar("Value", bound=str)
 Parameters = dict[str, dict[str, Any]]
 
 ON_OFF = ("on", "off")
+MAX_LEVEL = 1000
+"""Logits."""
+
 _COMMON: Parameters = {
     "operating_point": {
         "description": "A name from the model's operating points (see /model); unset: its default.",
@@ -45,7 +48,7 @@ EXPLAIN: Parameters = {
     "level": {
         "description": "Logits of one cell of the map: weaker evidence is not drawn. Unset: 0 for heat, half of the "
         "scale for contours.",
-        "schema": {"type": "number", "minimum": 0},
+        "schema": {"type": "number", "minimum": 0, "maximum": MAX_LEVEL},
     },
     **_COMMON,
 }

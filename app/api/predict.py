@@ -12,7 +12,7 @@ from app.api.problems import INTERNAL_ERROR, PROBLEMS, document, respond
 from app.api.schemas import Prediction, encode_prediction
 from app.api.service import Service
 from app.api.upload import Upload
-from app.errors import PneumoServeError, UnsuitableImage
+from app.errors import PneumoServeError
 from app.inference.predictor import MAP_KINDS, FilmPrediction, MapKind, Predictor
 
 if TYPE_CHECKING:
@@ -48,12 +48,7 @@ async def predict(request: Request) -> Response:
         )
         return Predicted(answer, prediction)
 
-    try:
-        result = await process_film(request, service, work)
-    except UnsuitableImage as error:
-        if error.reason is not None:
-            service.metrics.count_gate("refused", error.reason)
-        raise
+    result = await process_film(request, service, work)
     found = result.prediction
     service.metrics.count_film(found.decision.probability, found.logit, is_referred=found.decision.refer)
     service.metrics.count_gate(found.gate.verdict, found.gate.reason)

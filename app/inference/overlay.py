@@ -87,17 +87,27 @@ def add_legend(picture: Picture, words: Sequence[str], *, scale: float | None) -
     size = min(height, width) / 1000
     line, margin = round(26 * size) + 4, round(8 * size) + 2
     font, font_scale, weight = cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size + 0.22, max(1, round(1.2 * size))
-    wide = max(cv2.getTextSize(each, font, font_scale, weight)[0][0] for each in words) + 2 * margin
-    words = [*([""] if scale is not None else []), *words]
-    top = height - len(words) * line - 2 * margin
+
+    def measure(text: str) -> int:
+        return int(cv2.getTextSize(text, font, font_scale, weight)[0][0])
+
+    ends = [] if scale is None else [f"{-scale:.2g} normal", "0", f"{scale:+.2g} pneumonia"]
+    wide = max(*map(measure, words), 2 * max(map(measure, ends), default=0) + measure("  0  ")) + 2 * margin
+    top = height - (len(words) + (0 if scale is None else 2)) * line - 2 * margin
     box = picture[top:, :wide]
     box[:] = box // 4
+
+    def write(text: str, left: int, number: int) -> None:
+        cv2.putText(box, text, (left, number * line), font, font_scale, _WHITE, weight, cv2.LINE_AA)
+
     if scale is not None:
         ramp = np.linspace(-scale, scale, box.shape[1] - 2 * margin, dtype=np.float32)[np.newaxis]
         gray = np.full((line - margin, ramp.shape[1]), 128, np.uint8)
         box[margin:line, margin:-margin] = paint_heat(gray, ramp, scale=scale)
-    for number, each in enumerate(words, 1):
-        cv2.putText(picture, each, (margin, top + number * line), font, font_scale, _WHITE, weight, cv2.LINE_AA)
+        for text, proportion in zip(ends, (0.0, 0.5, 1.0), strict=True):
+            write(text, margin + round(proportion * (ramp.shape[1] - measure(text))), 2)
+    for number, text in enumerate(words, 1 if scale is None else 3):
+        write(text, margin, number)
 
 
 def _enlarged(cam: Floats, shape: tuple[int, ...]) -> Iterator[tuple[slice, Floats]]:

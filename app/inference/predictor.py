@@ -137,19 +137,30 @@ class Predictor:
             header = inspect_film(data, max_pixels=self._max_pixels)
             with self._room_for(header):
                 shown = render_film(data, header, max_side=max_side)
-            picture = shown if style == "film" else self._paint(shown, self._evidence(film.pixels, found), style, level)
-        return Explanation(self._decide(film, found, passage, operating_point, (), seconds), shown, picture)
+            prediction = self._decide(film, found, passage, operating_point, (), seconds)
+            picture = shown
+            if style != "film":
+                picture = self._paint(shown, self._evidence(film.pixels, found), style, level, prediction)
+        return Explanation(prediction, shown, picture)
 
-    def _paint(self, film: Films, evidence: Evidence, style: Style, level: float | None) -> Picture:
-        note = f"{self.manifest.label}, not for diagnosis"
+    def _paint(
+        self, film: Films, evidence: Evidence, style: Style, level: float | None, prediction: FilmPrediction
+    ) -> Picture:
+        decision, is_unusual = prediction.decision, prediction.gate.verdict == "unusual"
+        notes = [
+            f"{decision.label}, probability {decision.probability:.3f}, at {decision.operating_point}",
+            *(["unusual film"] if is_unusual else []),
+            *(["refer: the model abstains"] if decision.refer else []),
+            f"{self.manifest.label}, not for diagnosis",
+        ]
         if style == "heat":
-            picture, scale = paint_heat(film, evidence.cam, scale=evidence.scale, level=level or 0.0), evidence.scale
-            ends = f"{-scale:.2g} (normal)   0   {scale:+.2g} (pneumonia)"
-            add_legend(picture, [ends, "logits a cell of the map", note], scale=scale)
+            picture = paint_heat(film, evidence.cam, scale=evidence.scale, level=level or 0.0)
+            hidden = f", under {level:.2g} not drawn" if level else ""
+            add_legend(picture, [f"logits a cell{hidden}", *notes], scale=evidence.scale)
             return picture
         level = evidence.scale / 2 if level is None else level
         picture = paint_contour(film, evidence.cam, level=level)
-        lines = [f"solid: {level:.2g} logits a cell towards pneumonia", "dashed: as many against it", note]
+        lines = [f"solid: {level:.2g} logits a cell towards pneumonia", "dashed: as many against it", *notes]
         add_legend(picture, lines, scale=None)
         return picture
 

@@ -54,6 +54,15 @@ def test_a_level_that_nothing_reaches_leaves_the_film(client: httpx.Client) -> N
     assert np.array_equal(over[:200], np.repeat(PIXELS[:200, :, np.newaxis], 3, axis=2))
 
 
+def test_the_legend_tells_the_class_at_the_operating_point_and_what_is_hidden(client: httpx.Client) -> None:
+    """Another threshold or level is another text; the film above it stays."""
+    queries = ("operating_point=half", "operating_point=balanced", "operating_point=half&level=0.0001")
+    pictures = [picture(client.post(f"/explain?{query}", content=PNG)) for query in queries]
+    for one, other in ((0, 1), (0, 2)):
+        assert (pictures[one][200:] != pictures[other][200:]).any()
+    assert np.array_equal(pictures[0][:150], pictures[1][:150])
+
+
 @pytest.mark.parametrize("name", ["dense", "tanh"])
 def test_every_kind_of_head_is_explained(tiny_store: Path, name: str) -> None:
     """By occlusion where its evidence has no exact map."""
@@ -69,6 +78,9 @@ def test_every_kind_of_head_is_explained(tiny_store: Path, name: str) -> None:
         ("level=-1", "number of logits"),
         ("level=nan", "number of logits"),
         ("level=inf", "number of logits"),
+        ("level=1e39", "0 to 1000"),
+        ("level=1_0", "number of logits"),
+        ("level=%D9%A1", "number of logits"),
         ("activation_maps=cam", "style, level, operating_point, gate"),
         ("gate=maybe", "one of on, off"),
         ("style=heat&style=film", "once at most"),
@@ -109,6 +121,7 @@ def test_the_gate_refuses_and_may_be_switched_off(gated: httpx.Client) -> None:
     noise = encode(np.random.default_rng(0).integers(0, 256, (300, 300), dtype=np.uint8), ".png")
     refused = gated.post("/explain", content=noise)
     assert (refused.status_code, refused.json()["type"]) == (422, "/problems/unsuitable-image")
+    assert 'verdict="refused"} 1.0' in gated.get("/metrics").text
     assert picture(gated.post("/explain?gate=off", content=noise)).shape == (300, 300, 3)
 
 
