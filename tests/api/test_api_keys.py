@@ -12,7 +12,7 @@ import pytest
 
 from app.keys import make_key, read_keys
 from tests.conftest import encode, film_pixels
-from tests.running import Running, film_request, running
+from tests.running import Running, film_request, running, wait_until
 
 FILM = encode(film_pixels(0))
 KEY, PAIR = make_key("radiology")
@@ -56,12 +56,22 @@ def test_what_sends_no_film_is_open(locked: Running, path: str) -> None:
     assert locked.client.get(path).status_code == 200
 
 
+def request_lines(caplog: pytest.LogCaptureFixture, count: int) -> list[dict[str, object]]:
+    """Return the fields of the last lines; each is written after its answer was sent."""
+
+    def lines() -> list[dict[str, object]]:
+        return [record.fields for record in caplog.records if record.message == "request"]  # type: ignore[attr-defined]
+
+    wait_until(lambda: len(lines()) >= count)
+    return lines()[-count:]
+
+
 def test_the_log_names_the_key_and_shows_none(locked: Running, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "pneumoserve"):
         locked.client.post("/predict", content=FILM, headers={"X-API-Key": KEY})
         locked.client.post("/predict", content=FILM, headers={"X-API-Key": "wrong-key"})
         locked.client.get("/livez")
-    lines = [record.fields for record in caplog.records if record.message == "request"]  # type: ignore[attr-defined]
+        lines = request_lines(caplog, 3)
     assert [line.get("key") for line in lines] == ["radiology", None, None]
     written = json.dumps(lines)
     assert KEY not in written
@@ -76,7 +86,7 @@ def test_a_callers_own_id_is_logged_as_a_hash(tiny_store: Path, caplog: pytest.L
             for sent in ("A123456", "A123456", None):
                 headers = {"X-Request-ID": sent} if sent else {}
                 answer = server.client.get("/livez", headers=headers)
-        ids = [record.fields["request_id"] for record in caplog.records if record.message == "request"][-3:]  # type: ignore[attr-defined]
+            ids = [str(line["request_id"]) for line in request_lines(caplog, 3)]
         assert ids[2] == answer.headers["x-request-id"]
         if shows_ids:
             assert ids[:2] == ["A123456", "A123456"]
