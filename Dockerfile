@@ -1,5 +1,5 @@
-# The service (default target) and, with --target train, the image that trains and evaluates.
-# `docker compose up` builds and runs the first; README shows the second.
+# The service (default target); with --target train the image that trains and evaluates; with --target gateway the DICOM
+# node. `docker compose up` builds and runs the first; README shows the second, docs/gateway.md the third.
 
 FROM python:3.12-slim AS base
 ENV LANG=C.UTF-8 \
@@ -13,15 +13,15 @@ RUN python -m compileall -q -j 0 -x '/(test|tests|idlelib|lib2to3|tkinter|turtle
     && useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin pneumoserve
 
 
-# What serving needs, from the lock. Only a changed lock runs this again.
+# What serving needs, DICOM with it, from the lock. Only a changed lock runs this again.
 FROM base AS serve-packages
-COPY locks/serve.txt /tmp/serve.txt
+COPY locks/dicom.txt /tmp/serve.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/serve.txt
 
-# The same without what serving never loads: OpenVINO's other devices, importers and converter; test suites; what
-# compiles against a package; what built the project.
+# The same without what serving never loads: OpenVINO's other devices, importers and converter; the codecs that no
+# transfer syntax of DICOM needs; test suites; what compiles against a package; what built the project.
 FROM serve-packages AS serve-lean
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 # hadolint ignore=DL3003
@@ -32,6 +32,9 @@ RUN cd /opt/venv/lib/python3*/site-packages \
         openvino/libs/libopenvino_{auto_batch,auto,hetero,intel_gpu,intel_npu}_plugin.so \
         openvino/libs/libopenvino_{gguf,jax,onnx,paddle,pytorch,tensorflow,tensorflow_lite}_frontend.so* \
         openvino/libs/libopenvino_c.so* \
+        pydicom/data/test_files \
+    && find imagecodecs -name '_*.so' ! -name '_shared*' ! -name '_jpeg8.*' ! -name '_jpegls.*' -delete \
+    && find imagecodecs.libs -type f ! -name 'libjpeg-*' ! -name 'libcharls-*' -delete \
     && find . -type d -name tests -prune -exec rm -rf {} + \
     && find . \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.a' \) -delete \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
@@ -41,8 +44,21 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE pneumoserve.py ./
 COPY app app
 COPY batch batch
+COPY gateway gateway
 COPY training training
 RUN pip --python /opt/venv/bin/python wheel -q --no-cache-dir --no-deps --no-build-isolation --no-index -w /wheel .
+
+# What the gateway needs besides, with the same left out, and OpenVINO with it: it asks the service.
+FROM serve-lean AS gateway-lean
+COPY locks/gateway.txt /tmp/gateway.txt
+# hadolint ignore=DL3003
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/gateway.txt \
+    && cd /opt/venv/lib/python3*/site-packages \
+    && pip --python /opt/venv/bin/python uninstall -q -y hatchling pathspec pluggy trove-classifiers openvino openvino-telemetry \
+    && rm -rf openvino pydicom/data/test_files \
+    && find . -type d -name tests -prune -exec rm -rf {} + \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 
 
 FROM base AS train
@@ -67,6 +83,25 @@ RUN chown 10001:10001 /srv
 USER 10001:10001
 ENTRYPOINT ["pneumoserve"]
 CMD ["train", "--help"]
+
+
+FROM base AS gateway
+LABEL org.opencontainers.image.title="PneumoServe gateway" \
+      org.opencontainers.image.description="Takes films by DICOM, and answers in DICOM. Not a medical device." \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=gateway-lean /opt/venv /opt/venv
+RUN --mount=type=bind,from=project,source=/wheel,target=/wheel \
+    pip --python /opt/venv/bin/python install -q --no-cache-dir --no-deps --no-index /wheel/*.whl \
+    && install -d -o 10001 -g 10001 -m 0700 /var/lib/pneumoserve
+ENV PNEUMOSERVE_GATEWAY_FOLDER=/var/lib/pneumoserve/outbox
+USER 10001:10001
+VOLUME /var/lib/pneumoserve
+EXPOSE 11112
+# The file is touched while films are worked on; a film may take a minute.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["sh", "-c", "test -n \"$(find /var/lib/pneumoserve/outbox/health -mmin -5)\""]
+ENTRYPOINT ["pneumoserve"]
+CMD ["gateway"]
 
 
 FROM base AS serve

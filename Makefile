@@ -18,7 +18,7 @@ test: .venv/.test ## install what the tests need, then run them (ARGS="-k predic
 
 test-all: .venv/.test ## the long tests too: soaks, and the fuzz tests forty times over
 	$(BIN)/python -m pytest -m long $(ARGS)
-	FUZZ_TIMES=40 $(BIN)/python -m pytest tests/imaging/test_fuzz.py $(ARGS)
+	FUZZ_TIMES=40 $(BIN)/python -m pytest tests/imaging/test_fuzz.py tests/imaging/dicom/test_dicom_fuzz.py $(ARGS)
 
 check: .venv/.test ## style, formatting and types
 	$(BIN)/ruff check .
@@ -26,6 +26,8 @@ check: .venv/.test ## style, formatting and types
 	$(BIN)/mypy
 
 install-train: .venv/.train ## install what `pneumoserve train` and `evaluate` need, TensorFlow with it
+
+install-gateway: .venv/.gateway ## install what `pneumoserve dicom` and `pneumoserve gateway` need
 
 bench: .venv/.test $(if $(PEERS),.venv/.peers) ## speed beside the bare loop and others (PEERS=1), or AGAINST=COMMIT
 	$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers .venv/peers/bin) $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
@@ -44,7 +46,7 @@ clean: ## remove .venv and every cache
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps are written last: an interrupted set-up leaves none. The tests' set holds the other two.
+# The stamps are written last: an interrupted set-up leaves none. The tests' set holds the others.
 .venv/.serve: pyproject.toml locks/serve.txt locks/install.sh
 	@sh locks/install.sh serve
 	@touch $@
@@ -53,9 +55,13 @@ clean: ## remove .venv and every cache
 	@sh locks/install.sh train
 	@touch .venv/.serve $@
 
+.venv/.gateway: pyproject.toml locks/gateway.txt locks/install.sh
+	@sh locks/install.sh gateway
+	@touch .venv/.serve $@
+
 .venv/.test: pyproject.toml locks/test.txt locks/install.sh
 	@sh locks/install.sh test
-	@touch .venv/.serve .venv/.train $@
+	@touch .venv/.serve .venv/.train .venv/.gateway $@
 
 .venv/.tools: locks/tools.txt .venv/.serve
 	$(BIN)/python -m venv --clear .venv/tools
@@ -68,4 +74,4 @@ clean: ## remove .venv and every cache
 	.venv/peers/bin/python -m pip --disable-pip-version-check install -qq -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help serve test test-all check install-train bench audit sbom lock clean
+.PHONY: help serve test test-all check install-train install-gateway bench audit sbom lock clean

@@ -1,5 +1,6 @@
 """The command `pneumoserve`.
 
+serve · predict · score · dicom · gateway · train · train-lungs · evaluate · audit · site-report · models.
 Each command imports its part when it is called, so that none pays for another's libraries.
 """
 
@@ -18,6 +19,7 @@ from typer.core import TyperGroup
 from app.cli import DEFAULT_STORE, EngineOption, ModelOption, OperatingPointOption, StoreOption, errors_in_one_line
 from app.names import DEFAULT_ENGINE, GateMode
 from app.version import package_version
+from gateway import commands as gateway_commands
 from training import commands, train_commands
 from training.publishing import commands as publishing
 
@@ -97,7 +99,7 @@ def serve(
 def predict(
     # Not paths: as one, a file that is named `-`, which is written `./-`, would be standard input.
     files: Annotated[
-        list[str], typer.Argument(help="JPEG or PNG films; - for one on standard input.", metavar="FILE|-…")
+        list[str], typer.Argument(help="JPEG, PNG or DICOM films; - for one on standard input.", metavar="FILE|-…")
     ],
     activation_maps: Annotated[
         Literal["none", "cam", "layers", "all"], typer.Option(help="The activation maps to put into the answer.")
@@ -242,11 +244,13 @@ def _read_key(file: Path, given: str | None) -> str:
     return key
 
 
+app.command()(gateway_commands.dicom)
 app.command()(train_commands.train)
 app.command()(train_commands.train_lungs)
 app.command()(commands.evaluate)
 app.command()(commands.audit)
 app.command()(commands.site_report)
+app.add_typer(gateway_commands.gateway_app, name="gateway")
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 

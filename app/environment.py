@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 PREFIX = "PNEUMOSERVE_"
+GATEWAY_PREFIX = "GATEWAY_"
+"""After the first prefix: the settings of `pneumoserve gateway`, which checks them itself."""
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 
@@ -49,7 +52,7 @@ def own_variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def find_unknown(environment: Mapping[str, str], settings: Iterable[str]) -> dict[str, str | None]:
-    """Return the unknown variables as written, each with the nearest known name or None.
+    """Return the unknown variables as written, each with the nearest known name or None; none of the gateway's.
 
     `settings`: names in capitals, without the prefix.
     """
@@ -57,7 +60,9 @@ def find_unknown(environment: Mapping[str, str], settings: Iterable[str]) -> dic
 
     known = [*settings, *BESIDE_SETTINGS]
     nearest = {
-        written: get_close_matches(name, known, n=1) for written, name, _ in _own(environment) if name not in known
+        written: get_close_matches(name, known, n=1)
+        for written, name, _ in _own(environment)
+        if name not in known and not name.startswith(GATEWAY_PREFIX)
     }
     return {written: PREFIX + near[0] if near else None for written, near in nearest.items()}
 

@@ -69,14 +69,17 @@ class Client:
         """Close the connection; the next request opens another."""
         self._connection.close()
 
-    def predict(self, film: bytes) -> Answer:
+    def predict(self, film: bytes, **query: str) -> Answer:
         """Send a film as the raw body of `POST /predict`; return the last answer.
 
         Raises:
             ServiceGone: meanwhile no client was answered.
         """
-        headers = self._service.headers | {"Content-Type": "application/octet-stream"}
-        return self._request("POST", self._service.target("/predict"), film, headers)
+        return self._send_film("/predict", film, query)
+
+    def explain(self, film: bytes, **query: str) -> Answer:
+        """Send a film as the raw body of `POST /explain` likewise."""
+        return self._send_film("/explain", film, query, Accept="*/*")
 
     def model(self) -> Answer:
         """Send `GET /model` likewise.
@@ -85,6 +88,10 @@ class Client:
             ServiceGone: nothing was answered.
         """
         return self._request("GET", self._service.target("/model"), None, self._service.headers)
+
+    def _send_film(self, route: str, film: bytes, query: dict[str, str], **headers: str) -> Answer:
+        headers = self._service.headers | {"Content-Type": "application/octet-stream"} | headers
+        return self._request("POST", self._service.target(route, **query), film, headers)
 
     def _request(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         liveness, policy = self._liveness, self._policy

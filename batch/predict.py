@@ -111,5 +111,5 @@ def _read_film(name: str) -> bytes:
             raise OSError(errno.EINVAL, expected)
         data = path.read_bytes()
     if not data:
-        raise MissingFile("Expected the bytes of a JPEG or PNG image. Received none.")
+        raise MissingFile("Expected the bytes of a film. Received none.")
     return data

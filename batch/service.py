@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from batch.errors import WrongAddress
 
 CONNECT_TIMEOUT_SECONDS = 10.0
+_FOR_FILMS = {"/predict", "/explain"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Service:
             )
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=CONNECT_TIMEOUT_SECONDS)
 
-    def target(self, route: str) -> str:
-        """Return a route's request target; /predict's has the operating point."""
-        query = "?" + urlencode({"operating_point": self.operating_point}) if self.operating_point else ""
-        return urlsplit(self.base).path.rstrip("/") + route + (query if route == "/predict" else "")
+    def target(self, route: str, **query: str) -> str:
+        """Return a route's request target; that of a route for films has the operating point."""
+        if self.operating_point and route in _FOR_FILMS:
+            query["operating_point"] = self.operating_point
+        return urlsplit(self.base).path.rstrip("/") + route + ("?" + urlencode(query) if query else "")

@@ -17,6 +17,8 @@ compile() {
 }
 compile locks/test.txt --extra dev "$@"
 compile locks/serve.txt --extra build -c locks/test.txt "$@"
+compile locks/dicom.txt --extra build --extra dicom -c locks/test.txt "$@"
+compile locks/gateway.txt --extra build --extra gateway -c locks/test.txt "$@"
 compile locks/train.txt --extra build --extra train -c locks/test.txt "$@"
 echo "Resolving locks/tools.txt"
 $uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

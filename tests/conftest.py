@@ -101,6 +101,7 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 training={},
                 metrics={},
                 intended_use="tests",
+                ages=[(1, 5), (18, None)],
             )
             finish_entry(staged, draft, films)
     set_default(store, "pooled/1")

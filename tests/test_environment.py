@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.environment import BESIDE_SETTINGS, find_unknown, own_variables
+from app.environment import BESIDE_SETTINGS, GATEWAY_PREFIX, find_unknown, own_variables
 from app.settings import Settings
+from gateway.settings import GatewaySettings
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = Settings.variables()
@@ -20,10 +21,10 @@ WRITTEN_IN = [
     "README.md",
     "CONTRIBUTING.md",
     ".ci/run",
-    *(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docker-compose*.yml")),
+    *(path.relative_to(ROOT).as_posix() for path in ROOT.glob("*compose*.yml")),
     *(
         path.relative_to(ROOT).as_posix()
-        for folder in ("app", "batch", "training", "docs", "deploy")
+        for folder in ("app", "batch", "gateway", "training", "docs", "deploy")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in {".py", ".md", ".yml", ".yaml", ".sh", ".conf"}
     ),
@@ -139,7 +140,14 @@ def test_the_list_holds_every_variable_of_the_repository_and_no_other() -> None:
         if path not in EXPLAINED
         for name in VARIABLE.findall((ROOT / path).read_text("utf-8"))
     }
-    assert written == {*SETTINGS, *BESIDE_SETTINGS}
+    gateway = {name for name in written if name.startswith(GATEWAY_PREFIX)}
+    assert written - gateway == {*SETTINGS, *BESIDE_SETTINGS}
+    assert gateway - {GATEWAY_PREFIX} == set(GatewaySettings.variables())
+
+
+def test_the_service_does_not_judge_the_gateways_variables() -> None:
+    """They may stand in one file `.env`."""
+    assert find_unknown({"PNEUMOSERVE_GATEWAY_PORT": "104", "PNEUMOSERVE_GATEWAY_PRT": "104"}, SETTINGS) == {}
 
 
 def test_compose_hands_on_every_setting_that_the_image_leaves_open() -> None:
@@ -154,3 +162,10 @@ def test_every_setting_is_explained() -> None:
     page = (ROOT / "docs" / "settings.md").read_text("utf-8")
     rows = re.findall(r"^\| `PNEUMOSERVE_([A-Z_]+)` \|", page, re.MULTILINE)
     assert sorted(rows) == sorted(SETTINGS)
+
+
+def test_every_setting_of_the_gateway_is_explained() -> None:
+    """A row each of its table."""
+    page = (ROOT / "docs" / "gateway.md").read_text("utf-8")
+    rows = re.findall(r"^\| `PNEUMOSERVE_([A-Z_]+)` \|", page, re.MULTILINE)
+    assert sorted(rows) == sorted(GatewaySettings.variables())

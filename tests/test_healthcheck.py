@@ -49,7 +49,7 @@ def answering(host: str, port: int = 0, status: int = 200) -> Iterator[int]:
 
 def healthcheck(**variables: object) -> subprocess.CompletedProcess[str]:
     """Call what stands behind HEALTHCHECK in the Dockerfile."""
-    command = json.loads((ROOT / "Dockerfile").read_text().split("HEALTHCHECK")[1].split("CMD")[1].splitlines()[0])
+    command = json.loads((ROOT / "Dockerfile").read_text().split("HEALTHCHECK")[-1].split("CMD")[1].splitlines()[0])
     assert command[0] == "python"
     environment = {f"PNEUMOSERVE_{name}": str(value) for name, value in variables.items()}
     return subprocess.run(

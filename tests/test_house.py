@@ -34,7 +34,15 @@ ARROWS = {
     "app/settings.py": {"app.environment", "app.keys", "app.names", "app.imaging.formats"},
     "app/imaging": {"app.errors", "app.notice"},
     "app/inference": {"app.errors", "app.names", "app.notice", "app.imaging"},
-    "app/api": {"app.errors", "app.keys", "app.names", "app.notice", "app.settings", "app.inference"},
+    "app/api": {
+        "app.errors",
+        "app.keys",
+        "app.names",
+        "app.notice",
+        "app.settings",
+        "app.imaging.dicom.record",
+        "app.inference",
+    },
     "app/main.py": {"app"},
     "app/headers.py": set(),
     "app/protocol.py": {"app.headers"},
@@ -46,6 +54,13 @@ ARROWS = {
     | {f"training.{module}" for module in ("data.kinds", "data.layout", "data.patients", "evaluation.metrics")}
     # `score` and `evaluate` write one kind of page.
     | {f"training.reports.{module}" for module in ("film_cards", "film_page", "predictions", "private_page")},
+    "gateway": {
+        "app.cli",
+        "app.environment",
+        "app.errors",
+        "app.version",
+        *(f"batch.{module}" for module in ("answer", "client", "errors", "service")),
+    },
     "training": {"app.cli", "app.errors", "app.names", "app.notice", "app.version", "app.imaging", "app.inference"},
 }
 # Where a library may be imported, also within a function.
@@ -53,13 +68,16 @@ PLACES = {
     ("fastapi", "starlette"): ["app/main.py", "app/api"],
     ("keras", "tensorflow"): ["app/inference/keras_graph.py", "app/inference/tensorflow_engine.py", "training"],
     ("openvino",): ["app/inference/openvino_engine.py", "training/publishing/serving_form.py"],
-    ("cv2",): ["app/imaging", "app/inference", "app/process.py", "training"],
-    ("pydicom", "simplejpeg"): ["app/imaging"],
+    ("cv2",): ["app/imaging", "app/inference", "app/process.py", "gateway", "training"],
+    ("simplejpeg",): ["app/imaging"],
+    ("pydicom",): ["app/imaging/dicom", "gateway"],
+    ("imagecodecs", "openjpeg", "rle"): ["app/imaging/dicom"],
+    ("dicomweb_client", "highdicom", "pynetdicom"): ["gateway"],
 }
 # A room of training imports only rooms that are listed before it.
 ROOMS = ["data", "augmentation", "networks", "fitting", "evaluation", "audit", "reports", "publishing"]
 TOP_OF_TRAINING = {"__init__.py", "commands.py", "train_commands.py", "train.py", "train_options.py", "evaluate.py"}
-OURS = {"app", "batch", "training", "pneumoserve", "tests", "benchmarks"}
+OURS = {"app", "batch", "gateway", "training", "pneumoserve", "tests", "benchmarks"}
 
 
 def sources(*places: str) -> list[Path]:
@@ -137,7 +155,7 @@ def test_a_library_is_known_in_its_place_only(libraries: tuple[str, ...]) -> Non
     assert any(within(name, libraries) for path in allowed for name in imports(path))
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
-        for path in sources("app", "batch", "training", "pneumoserve.py")
+        for path in sources("app", "batch", "gateway", "training", "pneumoserve.py")
         for name in sorted(imports(path))
         if within(name, libraries) and path not in allowed
     ]
@@ -145,7 +163,7 @@ def test_a_library_is_known_in_its_place_only(libraries: tuple[str, ...]) -> Non
 
 
 def test_no_module_is_made_of_leftovers() -> None:
-    names = {path.stem for path in sources("app", "batch", "training")}
+    names = {path.stem for path in sources("app", "batch", "gateway", "training")}
     assert names & {"util", "utils", "helper", "helpers", "common", "manager", "misc"} == set()
 
 

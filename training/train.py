@@ -60,7 +60,8 @@ def train(options: TrainOptions, recipe: Recipe, console: Console) -> Path:
     dataset, source, further = _read_dataset(options, recipe, table, lungs, console)
     epochs = recipe.epochs
     if recipe.sources and further:
-        epochs, recipe = recipe.sources.epochs, replace(recipe, notices=recipe.sources.notices or recipe.notices)
+        epochs, sources = recipe.sources.epochs, recipe.sources
+        recipe = replace(recipe, notices=sources.notices or recipe.notices, ages=sources.ages or recipe.ages)
     fitted = fit(
         recipe,
         dataset.training,

@@ -31,7 +31,7 @@ router = APIRouter(route_class=PlainRoute, tags=["films"])
     openapi_extra=describe_request(PREDICT),
 )
 async def predict(request: Request) -> Response:
-    """Send a JPEG or PNG as the only part `file` of a form, as base64 in JSON, or as the raw body.
+    """Send a JPEG, PNG or DICOM file as the only part `file` of a form, as base64 in JSON, or as the raw body.
 
     Not a medical device.
     """

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.imaging.dicom.record import DicomReport
 from app.inference.explain import ActivationMap as Plot
 from app.inference.manifest import Manifest
 from app.inference.predictor import FilmPrediction
@@ -64,6 +65,7 @@ class Prediction(BaseModel):
     warnings: list[Notice]
     filename: str | None
     gate: GateAnswer
+    dicom: DicomReport | None = Field(description="what was read and done to a DICOM file's pixels; null for others")
     model: ModelIdentity
     activation_maps: list[ActivationMap]
     prevalence: float | None = Field(default=None, description="only where the service was set to a site's own")
@@ -169,6 +171,7 @@ def encode_prediction(
         warnings=list(predicted.warnings),
         filename=filename,
         gate=GateAnswer(mode=gate.mode, verdict=gate.verdict, reason=gate.reason),
+        dicom=predicted.dicom,
         model=ModelIdentity(**identify(manifest)),
         activation_maps=[_map_of(plot) for plot in predicted.maps],
         **({} if prevalence is None else {"prevalence": prevalence}),

@@ -8,6 +8,7 @@ HEAD_BYTES = 4096
 """Of a file: those that are examined."""
 
 _EXPORT = "export the film as JPEG or PNG"
+_INSTALL = "install what reads it, pip install 'pneumoserve[dicom]', or export the film as JPEG or PNG"
 _UNPACK = "unpack it, and send one film in one request"
 _UNCOMPRESSED = "send the film uncompressed"
 _AS_BYTES = 'send the bytes of the file, or {"image": "<base64>"} as application/json'
@@ -16,7 +17,7 @@ _UNCHANGED = "read, copy and send the file as bytes, never as text"
 _THE_FILE = "send the file itself"
 
 _KINDS: tuple[tuple[bytes, str, str], ...] = (
-    (rb".{128}DICM|\x02\0\0\0UL|\x08\0[\0-\x20]\0", "a DICOM file", _EXPORT),
+    (rb".{128}DICM|\x02\0\0\0UL|\x08\0[\0-\x20]\0", "a DICOM file", _INSTALL),
     (rb"II[*+]\0|MM\0[*+]", "a TIFF image", _EXPORT),
     (rb"II\xbc[\0\x01]", "a JPEG XR image", _EXPORT),
     (rb"BM.{4}\0{4}", "a BMP image", _EXPORT),

@@ -7,10 +7,10 @@ from typing import Literal
 
 from app.errors import TooManyPixels, UndecodableImage, UnsuitableImage, UnsupportedFormat
 from app.imaging import jpeg, png
+from app.imaging.dicom.signature import is_dicom, is_installed
 from app.imaging.foreign import name_foreign
 from app.imaging.orientation import Orientation
 
-ACCEPTED_FORMATS = ("JPEG", "PNG")
 DEFAULT_MAX_PIXELS = 50_000_000
 """Width × height over which an image is refused before it is decoded."""
 MAX_JPEG_SCANS = 100
@@ -23,10 +23,11 @@ class ImageHeader:
     """Pixels as stored, before `orientation` (EXIF, 1 to 8); bits a sample.
 
     `channels` is 3 for a palette; `complete`: a JPEG's scans bring every coefficient to its last bit; `sloppy`:
-    deviations from the standard that cost no pixel, as clauses about "the file".
+    deviations from the standard that cost no pixel, as clauses about "the file". A DICOM file's pixels are
+    `pixel_aspect` times as high as wide.
     """
 
-    format: Literal["JPEG", "PNG"]
+    format: Literal["JPEG", "PNG", "DICOM"]
     width: int
     height: int
     channels: int
@@ -35,6 +36,14 @@ class ImageHeader:
     orientation: int = 1
     complete: bool = True
     sloppy: tuple[str, ...] = ()
+    pixel_aspect: float = 1.0
+
+    @property
+    def square_size(self) -> tuple[int, int]:
+        """Width and height in square pixels, enlarged along the side on which stored ones are longer."""
+        if self.pixel_aspect > 1:
+            return self.width, round(self.height * self.pixel_aspect)
+        return round(self.width / self.pixel_aspect), self.height
 
     @property
     def decoded_bytes(self) -> int:
@@ -46,15 +55,18 @@ def read_header(data: bytes) -> ImageHeader:
     """Read a file's header, whatever its name and declared type.
 
     Raises:
-        UnsupportedFormat: none of `ACCEPTED_FORMATS`; the message names the format.
+        UnsupportedFormat: none of the accepted formats; the message names what came.
         UndecodableImage: an early end, a contradiction, or a kind of JPEG, which the message names, that is not read.
+        UnsuitableImage: a DICOM file's tags exclude a frontal chest film.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return _read_jpeg_header(data)
     if data.startswith(png.SIGNATURE):
         return _read_png_header(data)
-    accepted = " or ".join(ACCEPTED_FORMATS)
-    what, step = name_foreign(data) or ("something else", f"send the film as {accepted}")
+    if is_dicom(data) and is_installed():
+        return _read_dicom_header(data)
+    accepted = "JPEG, PNG or DICOM" if is_installed() else "JPEG or PNG"
+    what, step = name_foreign(data) or ("something else", "send the film as JPEG or PNG")
     raise UnsupportedFormat(f"Expected the bytes of a {accepted} image. Received {len(data)} bytes of {what}: {step}.")
 
 
@@ -66,7 +78,7 @@ def check_dimensions(header: ImageHeader, max_pixels: int) -> None:
             file could cost minutes.
         UnsuitableImage: a side is under `MIN_SIDE_PIXELS`, or over `MAX_ASPECT_RATIO` times the other.
     """
-    width, height = header.width, header.height
+    width, height = header.square_size
     if width * height > max_pixels:
         raise TooManyPixels(f"Expected at most {max_pixels} pixels. Received {width} × {height} = {width * height}.")
     if header.scans > MAX_JPEG_SCANS:
@@ -78,6 +90,16 @@ def check_dimensions(header: ImageHeader, max_pixels: int) -> None:
             f"Expected a film at most {MAX_ASPECT_RATIO} times as long as wide, or as wide as long. "
             f"Received {width} × {height}."
         )
+
+
+def _read_dicom_header(data: bytes) -> ImageHeader:
+    # Whoever reads no DICOM file pays for none.
+    from app.imaging.dicom.client import read_dicom_header
+
+    found = read_dicom_header(data)
+    return ImageHeader(
+        "DICOM", found.width, found.height, found.channels, found.bit_depth, pixel_aspect=found.pixel_aspect
+    )
 
 
 def _read_jpeg_header(data: bytes) -> ImageHeader:

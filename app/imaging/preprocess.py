@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.imaging.colour import Gray
+from app.imaging.dicom.record import DicomReport
 from app.imaging.formats import DEFAULT_MAX_PIXELS, ImageHeader, check_dimensions, read_header
-from app.imaging.raster import Gray, decode
+from app.imaging.raster import decode
 from app.notice import Notice
 
 ResizeRule = Literal["squeeze-inter-area", "scaled-jpeg-squeeze-inter-area"]
@@ -29,10 +31,23 @@ _BAND_PIXELS = 1 << 20
 
 @dataclass(frozen=True)
 class Film:
-    """A model's input: uint8 `pixels` (height, width), 0 to 255, and the notices."""
+    """A model's input, and what was found on its way.
+
+    Attributes:
+        pixels: uint8 (height, width), 0 to 255.
+        warnings: notices.
+        source_size: width and height of the file's pixels.
+        shown: the film for the eye, where it was asked for.
+        dicom: what was done to a DICOM file's pixels.
+        age: of the patient, in completed years, where a DICOM file tells it; for `warnings` of the model.
+    """
 
     pixels: Gray
-    warnings: tuple[Notice, ...] = ()
+    warnings: tuple[Notice, ...]
+    source_size: tuple[int, int]
+    shown: Gray | None = None
+    dicom: DicomReport | None = None
+    age: int | None = None
 
 
 def read_film(
@@ -43,11 +58,11 @@ def read_film(
     rule: ResizeRule = DEFAULT_RESIZE_RULE,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Film:
-    """Read a JPEG or PNG into a model's input; `model.json` has its size in pixels and its rule.
+    """Read a JPEG, PNG or DICOM file into a model's input; `model.json` has its size in pixels and its rule.
 
     Raises:
-        UnsupportedFormat, TooManyPixels (before decoding), UnsuitableImage, UndecodableImage: see `formats` and
-            `raster`.
+        UnsupportedFormat, TooManyPixels (before decoding), UnsuitableImage, UndecodableImage: see `formats`, `raster`
+            and `dicom.client`.
     """
     return load_film(data, inspect_film(data, max_pixels=max_pixels), width=width, height=height, rule=rule)
 
@@ -60,17 +75,55 @@ def inspect_film(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageH
 
 
 def load_film(
-    data: bytes, header: ImageHeader, *, width: int, height: int, rule: ResizeRule = DEFAULT_RESIZE_RULE
+    data: bytes,
+    header: ImageHeader,
+    *,
+    width: int,
+    height: int,
+    rule: ResizeRule = DEFAULT_RESIZE_RULE,
+    max_side: int | None = None,
 ) -> Film:
-    """Decode and shrink: the second half of `read_film`."""
-    least_side = max(width, height) if rule == "scaled-jpeg-squeeze-inter-area" else None
-    pixels, warnings = decode(data, header, least_side=least_side)
-    return Film(shrink(pixels, width=width, height=height), warnings)
+    """Decode and shrink: the second half of `read_film`.
+
+    With `max_side`, `shown` is the film at its own size, reduced in proportion where a side is longer.
+    """
+    least_side = max(width, height) if rule == "scaled-jpeg-squeeze-inter-area" and header.format == "JPEG" else None
+    decoded = _decode(data, header, least_side)
+    shown = None
+    if max_side is not None:
+        shown = (
+            _reduce(decoded.pixels, max_side) if least_side is None else render_film(data, header, max_side=max_side)
+        )
+    squeezed = shrink(decoded.pixels, width=width, height=height)
+    return Film(squeezed, decoded.warnings, (header.width, header.height), shown, decoded.dicom, decoded.age)
 
 
 def render_film(data: bytes, header: ImageHeader, *, max_side: int) -> Gray:
     """Return a film for the eye: uint8 gray at its own size, reduced in proportion where a side is over `max_side`."""
-    pixels, _ = decode(data, header)
+    return _reduce(_decode(data, header).pixels, max_side)
+
+
+class _Decoded(NamedTuple):
+    """A film at its own size, or a JPEG's at a smaller scale."""
+
+    pixels: Gray
+    warnings: tuple[Notice, ...]
+    dicom: DicomReport | None = None
+    age: int | None = None
+
+
+def _decode(data: bytes, header: ImageHeader, least_side: int | None = None) -> _Decoded:
+    if header.format != "DICOM":
+        return _Decoded(*decode(data, header, least_side=least_side))
+    # Whoever reads no DICOM file pays for none.
+    from app.imaging.dicom.client import read_dicom_film
+
+    width, height = header.square_size
+    found, pixels = read_dicom_film(data, width=width, height=height)
+    return _Decoded(pixels, found.warnings, found.report, found.age)
+
+
+def _reduce(pixels: Gray, max_side: int) -> Gray:
     height, width = pixels.shape
     factor = max_side / max(height, width)
     if factor >= 1:

@@ -8,24 +8,17 @@ from functools import partial
 import cv2
 import numpy as np
 import simplejpeg
-from numpy.typing import NDArray
 
 from app.errors import UndecodableImage
+from app.imaging.colour import Gray, Samples, scale_to_8_bit, turn_gray
 from app.imaging.formats import ImageHeader
 from app.imaging.jpeg_padding import Decode
 from app.imaging.jpeg_repair import repair
 from app.imaging.png import pack_pixels
 from app.notice import Notice
 
-Gray = NDArray[np.uint8]
-Samples = NDArray[np.uint8 | np.uint16]
-
-COLOUR_DIFFERENCE = 24
-COLOUR_PROPORTION = 0.01
 _JPEG_COLOURS = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _SAMPLE_BITS = (8, 10, 12, 14, 16)
-# Colour becomes gray in bands of so many pixels, to bound memory.
-_BAND_PIXELS = 1 << 20
 
 # As stored → upright, by EXIF orientation (Exif 2.32, section 4.6.4).
 _ORIENT: dict[int, Callable[[Gray], Gray]] = {
@@ -81,7 +74,7 @@ def _decode_jpeg(data: bytes, header: ImageHeader, divisor: int) -> tuple[Gray, 
     if header.channels == 1:
         return pixels[..., 0], (), sloppy
     # Adobe's CMYK counts light, not ink: its fourth channel is an alpha over black.
-    return *_turn_gray(pixels, cv2.COLOR_RGB2GRAY), sloppy
+    return *turn_gray(pixels, cv2.COLOR_RGB2GRAY), sloppy
 
 
 def _decode_whole(data: bytes, header: ImageHeader, divisor: int) -> tuple[Gray, tuple[str, ...]]:
@@ -124,8 +117,8 @@ def _decode_png(data: bytes, header: ImageHeader) -> tuple[Gray, tuple[Notice, .
         pixels[pixels == packed.transparent_gray * spread] = 0
     bits, warnings = _bits_used(pixels)
     if pixels.ndim == 2:
-        return _scale_to_8_bit(pixels, bits), warnings, ()
-    gray, colour_warnings = _turn_gray(pixels, cv2.COLOR_BGR2GRAY, bits)
+        return scale_to_8_bit(pixels, bits), warnings, ()
+    gray, colour_warnings = turn_gray(pixels, cv2.COLOR_BGR2GRAY, bits)
     return gray, warnings + colour_warnings, ()
 
 
@@ -145,39 +138,3 @@ def _bits_used(samples: Samples) -> tuple[int, tuple[Notice, ...]]:
             f"The file has 16 bits a sample and its largest value is {maximum}: it was read as {bits}-bit.",
         ),
     )
-
-
-def _scale_to_8_bit(samples: Samples, bits: int) -> Gray:
-    if samples.dtype == np.uint8:
-        return samples.astype(np.uint8, copy=False)
-    return cv2.convertScaleAbs(samples, alpha=255 / ((1 << bits) - 1)).astype(np.uint8, copy=False)
-
-
-def _turn_gray(pixels: Samples, conversion: int, bits: int = 8) -> tuple[Gray, tuple[Notice, ...]]:
-    """Return (rows, columns, 3 or 4) as 8-bit gray, the fourth as alpha over black.
-
-    A notice follows where channels differ by over `COLOUR_DIFFERENCE` in over `COLOUR_PROPORTION` of the pixels.
-    """
-    rows, columns, channels = pixels.shape
-    gray = np.empty((rows, columns), np.uint8)
-    coloured = 0
-    step = max(1, _BAND_PIXELS // columns)
-    for top in range(0, rows, step):
-        band = pixels[top : top + step]
-        colour = _scale_to_8_bit(np.ascontiguousarray(band[..., :3]), bits)
-        if channels == 4:
-            alpha = _scale_to_8_bit(np.ascontiguousarray(band[..., 3]), 16)[..., np.newaxis]
-            colour = ((colour.astype(np.uint16) * alpha + 127) // 255).astype(np.uint8)
-        gray[top : top + step] = cv2.cvtColor(colour, conversion)
-        coloured += _count_coloured(colour)
-    if coloured <= COLOUR_PROPORTION * rows * columns:
-        return gray, ()
-    detail = "The picture is in colour: it was turned to gray, as no X-ray needs to be."
-    return gray, (Notice("colour-image", detail),)
-
-
-def _count_coloured(pixels: Gray) -> int:
-    first, second, third = cv2.split(pixels)
-    highest = cv2.max(cv2.max(first, second), third)
-    lowest = cv2.min(cv2.min(first, second), third)
-    return cv2.countNonZero(cv2.inRange(cv2.subtract(highest, lowest), COLOUR_DIFFERENCE + 1, 255))

@@ -18,6 +18,7 @@ from app.notice import Notice
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 EntryName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Ages = list[tuple[int, int | None]]
 EntryVersion = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$")]
 
 
@@ -63,7 +64,10 @@ class Digests(_Strict):
 
 
 class _Described(_Strict):
-    """What training knows of a model; thresholds of `operating_points` and `refer_band` are logits."""
+    """What training knows of a model; thresholds of `operating_points` and `refer_band` are logits.
+
+    `ages` are those of the patients, from and to, in completed years; the last may be open. None: not recorded.
+    """
 
     keras_version: str
     input: InputSpec
@@ -77,6 +81,7 @@ class _Described(_Strict):
     metrics: OrEmpty[Metrics]
     intended_use: str
     notices: list[Notice] = []
+    ages: Ages | None = None
 
 
 class ManifestDraft(_Described):
@@ -111,6 +116,15 @@ class Manifest(_Described, _Identified):
         if band is not None and not (math.isfinite(band.low) and math.isfinite(band.high) and band.low <= band.high):
             raise ValueError(f"expected a refer band from low to high. Received {band.low} to {band.high}")
         return self
+
+    def judge_age(self, age: int | None) -> tuple[Notice, ...]:
+        """Return a notice where a patient's age, in completed years, is none of the training's."""
+        if age is None or self.ages is None or any(first <= age <= (last or age) for first, last in self.ages):
+            return ()
+        known = " and ".join(f"{first} to {last}" if last else f"{first} or more" for first, last in self.ages)
+        return (
+            Notice("age-outside", f"The model was trained on patients of {known} years. This one is of another age."),
+        )
 
     @property
     def label(self) -> str:

@@ -13,9 +13,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from app.errors import InvalidParameter
+from app.imaging.dicom.record import DicomReport
 from app.imaging.formats import DEFAULT_MAX_PIXELS, ImageHeader
 from app.imaging.png_writer import encode_png
-from app.imaging.preprocess import Film, inspect_film, load_film, render_film
+from app.imaging.preprocess import Film, inspect_film, load_film
 from app.inference.artifact import Entry, find_entry, open_verified
 from app.inference.calibration import Decision, decide
 from app.inference.engine import Engine, Films, Maps
@@ -37,7 +38,10 @@ MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
 
 @dataclass(frozen=True)
 class FilmPrediction:
-    """One film's prediction: its `warnings`, then the model's; `seconds` of decode, infer, explain."""
+    """One film's prediction.
+
+    `warnings`: the film's, then the model's; `seconds` of decode, infer, explain; `dicom`: what was done to its pixels.
+    """
 
     decision: Decision
     logit: float
@@ -45,6 +49,7 @@ class FilmPrediction:
     warnings: tuple[Notice, ...]
     maps: tuple[ActivationMap, ...]
     seconds: dict[str, float] = field(default_factory=dict)
+    dicom: DicomReport | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ class Predictor:
     def predict(
         self, data: bytes, *, operating_point: str, maps: MapKind = "none", gate: GateMode = "refuse"
     ) -> FilmPrediction:
-        """Predict a JPEG or PNG at one of the model's operating points.
+        """Predict a JPEG, PNG or DICOM file at one of the model's operating points.
 
         Raises:
             ImageError: see `app.imaging.preprocess`; `UnsuitableImage` also where the gate refuses.
@@ -121,7 +126,7 @@ class Predictor:
         """Predict a film and return it at its own size, with its class activation map over it.
 
         Args:
-            data: a JPEG or PNG.
+            data: a JPEG, PNG or DICOM file.
             operating_point: one of the model's.
             style: `film` is the film alone.
             level: logits; weaker evidence is not drawn. None: 0 for heat, half of the scale for contours.
@@ -132,11 +137,9 @@ class Predictor:
             ImageError: as `predict`.
         """
         seconds: dict[str, float] = {}
-        film, found, passage = self._infer(data, "none" if style == "film" else "cam", gate, seconds)
+        film, found, passage = self._infer(data, "none" if style == "film" else "cam", gate, seconds, max_side=max_side)
+        shown = film.shown if film.shown is not None else film.pixels
         with _timed(seconds, "explain"):
-            header = inspect_film(data, max_pixels=self._max_pixels)
-            with self._room_for(header):
-                shown = render_film(data, header, max_side=max_side)
             prediction = self._decide(film, found, passage, operating_point, (), seconds)
             picture = shown
             if style != "film":
@@ -165,13 +168,14 @@ class Predictor:
         return picture
 
     def _infer(
-        self, data: bytes, maps: MapKind, gate: GateMode, seconds: dict[str, float]
+        self, data: bytes, maps: MapKind, gate: GateMode, seconds: dict[str, float], *, max_side: int | None = None
     ) -> tuple[Film, Maps, Passage]:
         with _timed(seconds, "decode"):
             height, width = self.manifest.shape
             header = inspect_film(data, max_pixels=self._max_pixels)
             with self._room_for(header):
-                film = load_film(data, header, width=width, height=height, rule=self.manifest.input.resize)
+                rule = self.manifest.input.resize
+                film = load_film(data, header, width=width, height=height, rule=rule, max_side=max_side)
         with _timed(seconds, "infer"):
             found = self._compute(film.pixels, maps, reads_gate=self.gate is not None and gate != "off")
             passage = pass_gate(self.gate, gate, film.pixels, found.channel_means)
@@ -203,8 +207,8 @@ class Predictor:
         )
         if passage.verdict == "unusual":
             decision = replace(decision, refer=True)
-        warnings = (*film.warnings, *passage.warnings, *self.manifest.notices)
-        return FilmPrediction(decision, logit, passage, warnings, plots, seconds)
+        warnings = (*film.warnings, *self.manifest.judge_age(film.age), *passage.warnings, *self.manifest.notices)
+        return FilmPrediction(decision, logit, passage, warnings, plots, seconds, film.dicom)
 
     def _compute(self, film: Films, kind: MapKind, *, reads_gate: bool) -> Maps:
         if kind == "none" and not reads_gate:

@@ -30,13 +30,15 @@ def test_a_form_gets_the_whole_answer(client: httpx.Client, tiny_store: Path) ->
 
     assert response.status_code == 200
     assert list(answer) == [
-        "class", "probability", "operating_point", "refer", "warnings", "filename", "gate", "model", "activation_maps",
+        "class", "probability", "operating_point", "refer", "warnings", "filename", "gate", "dicom", "model",
+        "activation_maps",
     ]  # fmt: skip
     assert answer["class"] in ("NORMAL", "PNEUMONIA")
     assert answer["refer"] is False
     assert answer["filename"] == "film.jpeg"
     assert answer["operating_point"]["name"] == "balanced"
     assert answer["model"] == {"name": "pooled", "version": "1", "sha256": manifest.sha256.model_keras}
+    assert answer["dicom"] is None
     assert answer["activation_maps"] == []
     Prediction.model_validate(answer)
 

@@ -67,7 +67,7 @@ def test_a_png_tells_its_samples(depth: int, color_type: int, channels: int, bit
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8", b"II*\0", b"%PDF-1.7", b"\x89PNG\r\n\x1a"])
 def test_other_bytes_are_refused_with_the_accepted_formats(data: bytes) -> None:
-    with pytest.raises(UnsupportedFormat, match=f"JPEG or PNG image. Received {len(data)} bytes"):
+    with pytest.raises(UnsupportedFormat, match=f"JPEG, PNG or DICOM image. Received {len(data)} bytes"):
         read_header(data)
 
 

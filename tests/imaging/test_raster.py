@@ -12,8 +12,9 @@ import pytest
 import simplejpeg
 
 from app.errors import UndecodableImage
+from app.imaging.colour import COLOUR_DIFFERENCE
 from app.imaging.formats import read_header
-from app.imaging.raster import COLOUR_DIFFERENCE, decode
+from app.imaging.raster import decode
 from tests.conftest import encode, film_pixels
 from tests.imaging.crafted import (
     ADAM7,

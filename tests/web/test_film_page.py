@@ -240,7 +240,7 @@ def test_a_film_of_16_bits_is_shown_as_the_service_renders_it(page: Page) -> Non
 def test_a_problem_stands_where_the_answer_would(page: Page) -> None:
     """With the service's own sentence."""
     drop(page, {"name": "<b>note</b>.txt", "mimeType": "text/plain", "buffer": b"hello"})
-    expect(page.locator("#answer")).to_contain_text("Expected the bytes of a JPEG or PNG image")
+    expect(page.locator("#answer")).to_contain_text("Expected the bytes of a JPEG, PNG or DICOM image")
     expect(page.locator("#film-name")).to_have_text("<b>note</b>.txt")
     expect(page.locator("#stage-told")).to_contain_text("cannot be shown")
 

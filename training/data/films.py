@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.errors import ImageError, PneumoServeError
-from app.imaging.formats import read_header
 from app.imaging.preprocess import DEFAULT_RESIZE_RULE, ResizeRule, read_film
 from app.inference.manifest import InputSpec
 from app.names import LABELS
@@ -191,8 +190,7 @@ def _read_in_threads(
             return str(error)
         except OSError as error:
             return f"Expected a file that can be opened. Received: {error.strerror}."
-        header = read_header(data)
-        return film.pixels, hashlib.sha256(data).hexdigest(), (header.width, header.height, len(data))
+        return film.pixels, hashlib.sha256(data).hexdigest(), (*film.source_size, len(data))
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (

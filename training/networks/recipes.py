@@ -12,7 +12,7 @@ from keras.optimizers.schedules import CosineDecay
 from numpy.typing import NDArray
 
 from app.imaging.preprocess import DEFAULT_RESIZE_RULE, ResizeRule
-from app.inference.manifest import InputSpec
+from app.inference.manifest import Ages, InputSpec
 from app.notice import Notice
 from training.augmentation.acquisition import AcquisitionAugmentation
 from training.augmentation.affine import AffineAugmentation
@@ -70,6 +70,7 @@ class Recipe:
         has_gate: whether films outside the training films' domain are refused; needs `source_side` and ReLU layers.
         intended_use: for `/model` and the card.
         notices: in every answer's warnings.
+        ages: of the patients, for `model.json`.
         source: for the model card.
     """
 
@@ -96,6 +97,7 @@ class Recipe:
     has_gate: bool = False
     intended_use: str = INTENDED_USE
     notices: tuple[Notice, ...] = ()
+    ages: Ages | None = None
     source: str = ""
 
     @property
@@ -167,6 +169,7 @@ RECIPES = {
                 films_an_epoch=51_200,
                 sampling=SourceSampling(p_child=0.65, p_lungs=0.4),
                 notices=(LIMITED_EVIDENCE,),
+                ages=[(1, 5), (18, None)],
                 teachers=(build_teacher,) * 3,
             ),
             operating_points=("high-sensitivity", "balanced", "high-specificity"),
@@ -176,6 +179,7 @@ RECIPES = {
             resize="scaled-jpeg-squeeze-inter-area",
             intended_use=INTENDED_USE.replace("chest radiograph", "chest radiograph of a child of 1 to 5 years"),
             notices=(CHILDREN_ONLY,),
+            ages=[(1, 5)],
             source="this project's own residual network, trained from scratch under acquisition variation",
         ),
     )

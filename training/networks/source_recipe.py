@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import keras
 
+from app.inference.manifest import Ages
 from app.notice import Notice
 from training.augmentation.localisation import Localisation
 from training.augmentation.source_pool import SourceSampling
@@ -27,6 +28,7 @@ class SourceRecipe:
         sampling: of population, form, source and style.
         localisation: of every sampled film, before style transfer and augmentation.
         notices: in every answer's warnings, in place of the recipe's.
+        ages: of the patients, in place of the recipe's.
         teachers: builders of the networks that it learns from beside the labels; see `fitting.distillation`.
     """
 
@@ -35,6 +37,7 @@ class SourceRecipe:
     sampling: SourceSampling = field(default_factory=SourceSampling)
     localisation: Localisation = field(default_factory=Localisation)
     notices: tuple[Notice, ...] = ()
+    ages: Ages | None = None
     teachers: tuple[Builder, ...] = ()
 
     def describe(self) -> dict[str, float]:

@@ -138,6 +138,7 @@ def finish(
             metrics=metrics,
             intended_use=recipe.intended_use,
             notices=list(recipe.notices),
+            ages=recipe.ages,
         )
         finish_entry(staged, draft, draw_golden_films(recipe.height, recipe.width))
         label = f"{name}/{staged.version}"

@@ -12,6 +12,7 @@ import pytest
 
 from app.imaging.preprocess import read_film
 from tests.drawn import draw_film, write_kaggle_layout
+from tests.imaging.dicom.made import make_film
 from training.data.films import Films, FilmsChanged, read_again, read_films
 from training.data.layout import WrongLayout
 from training.data.listing import list_films
@@ -92,3 +93,15 @@ def test_a_folder_without_a_readable_film_is_refused_with_the_reasons(tmp_path: 
         (tmp_path / "train" / label / "a.jpeg").write_bytes(b"no film")
     with pytest.raises(WrongLayout, match=r"2 files of which not one can be read. NORMAL/a.jpeg: Expected"):
         read(tmp_path)
+
+
+def test_dicom_films_are_read_beside_others(tmp_path: Path) -> None:
+    """And those that the tags exclude are named with the reason."""
+    write_kaggle_layout(tmp_path, 2)
+    (tmp_path / "train" / "NORMAL" / "chest.dcm").write_bytes(make_film(draw_film("NORMAL", 7, 90, 100)))
+    (tmp_path / "train" / "NORMAL" / "hip").write_bytes(make_film(BodyPartExamined="HIP"))
+    films = read(tmp_path)
+
+    place = films.paths.index("NORMAL/chest.dcm")
+    assert films.sizes[place, :2].tolist() == [100, 90]
+    assert [(file.path, "Received the part: HIP" in file.reason) for file in films.unreadable] == [("NORMAL/hip", True)]

@@ -1,0 +1,94 @@
+"""A stand-in for the service: it answers about DICOM films, and fails as a test plans it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+
+from tests.conftest import encode
+
+SHA256 = "ab" * 32
+
+
+class FilmService:
+    """A server that keeps the contract; while `problem` is set, every film gets it."""
+
+    def __init__(self) -> None:
+        self.problem: tuple[int, str] | None = None
+        self.sha256 = SHA256
+        self.asked = 0
+        self.headers: list[dict[str, str]] = []
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                self.reply(200, json.dumps({"sha256": service.sha256}).encode())
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                service.headers.append(dict(self.headers))
+                service.asked += 1
+                if service.problem is not None:
+                    status, slug = service.problem
+                    body = {"type": f"/problems/{slug}", "detail": f"Expected better than {slug}.", "request_id": "r"}
+                    self.reply(status, json.dumps(body).encode())
+                elif self.path.startswith("/explain"):
+                    self.reply(200, PICTURE, "image/png")
+                else:
+                    self.reply(200, json.dumps(service.answer("activation_maps=cam" in self.path)).encode())
+
+            def reply(self, status: int, body: bytes, kind: str = "application/json") -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, with_map: bool) -> dict[str, Any]:
+        cam = {"kind": "cam", "values": [[-0.2, 0.1], [0.3, 0.9]], "scale": 0.5, "png": ""}
+        return {
+            "class": "PNEUMONIA",
+            "probability": 0.973041,
+            "operating_point": {"name": "balanced", "threshold": 0.41},
+            "refer": False,
+            "warnings": [{"code": "children-only", "detail": "Fitted on films of children."}],
+            "filename": None,
+            "gate": {"mode": "refuse", "verdict": "usual", "reason": None},
+            "model": {"name": "drawn", "version": "1", "sha256": self.sha256},
+            "activation_maps": [cam] if with_map else [],
+        }
+
+
+PICTURE = encode(np.random.default_rng(0).integers(0, 255, (300, 260, 3), dtype=np.uint8), ".png")
+
+
+@contextmanager
+def film_service() -> Iterator[FilmService]:
+    service = FilmService()
+    try:
+        yield service
+    finally:
+        service.stop()
