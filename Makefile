@@ -32,6 +32,13 @@ install-gateway: .venv/.gateway ## install what `pneumoserve dicom` and `pneumos
 bench: .venv/.test $(if $(PEERS),.venv/.peers) ## speed beside the bare loop and others (PEERS=1), or AGAINST=COMMIT
 	$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers .venv/peers/bin) $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
+audit: .venv/.tools ## known vulnerabilities of what the serving image installs; without a network it says so
+	@sh locks/audit.sh locks/serve.txt
+
+sbom: .venv/.tools ## write sbom.json, what the serving image installs, as CycloneDX
+	@.venv/tools/bin/cyclonedx-py requirements locks/serve.txt --of JSON -o sbom.json
+	@echo "Wrote sbom.json."
+
 lock: ## resolve the locks anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	@sh locks/lock.sh $(if $(UPGRADE),--upgrade)
 
@@ -56,10 +63,15 @@ clean: ## remove .venv and every cache
 	@sh locks/install.sh test
 	@touch .venv/.serve .venv/.train .venv/.gateway $@
 
+.venv/.tools: locks/tools.txt .venv/.serve
+	$(BIN)/python -m venv --clear .venv/tools
+	.venv/tools/bin/python -m pip --disable-pip-version-check install -qq --require-hashes -r locks/tools.txt
+	@touch $@
+
 # Aside, since they have requirements of their own; gone with .venv.
 .venv/.peers: benchmarks/peers.txt .venv/.test
 	$(BIN)/python -m venv --clear .venv/peers
 	.venv/peers/bin/python -m pip --disable-pip-version-check install -qq -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help serve test test-all check install-train install-gateway bench lock clean
+.PHONY: help serve test test-all check install-train install-gateway bench audit sbom lock clean

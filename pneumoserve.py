@@ -50,7 +50,8 @@ class Commands(TyperGroup):
 
 
 app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
-models_app = typer.Typer(help="List the model store, or add a network of your own to it.")
+keys_app = typer.Typer(help="Make API keys.")
+models_app = typer.Typer(help="List the model store, choose the model that is served, or add a network of your own.")
 
 
 def _print_version(wanted: bool) -> None:
@@ -175,6 +176,14 @@ def score(
             help="The service's API key; better set than typed. Default: none.",
         ),
     ] = None,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="PNEUMOSERVE_API_KEY_FILE",
+            show_envvar=True,
+            help="A file that holds the API key on its first line. Default: none.",
+        ),
+    ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget earlier starts, and replace OUT.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Send again all films that failed, whatever the reason.")
@@ -200,6 +209,9 @@ def score(
     from batch.client import RetryPolicy
     from batch.score import score as score_films
 
+    if api_key_file is not None:
+        api_key = _read_key(api_key_file, api_key)
+
     status = score_films(
         sources,
         url=url,
@@ -219,6 +231,19 @@ def score(
     raise typer.Exit(status)
 
 
+def _read_key(file: Path, given: str | None) -> str:
+    """Return a key from a file's first line; with a key given beside it, or no readable line, end with status 2."""
+    try:
+        key = next(iter(file.read_text("utf-8").splitlines()), "").strip()
+    except (OSError, UnicodeDecodeError):
+        key = ""
+    if not key or given is not None:
+        reason = "a key in --api-key or in --api-key-file, not both" if given else "--api-key-file to hold a key"
+        typer.echo(f"Expected {reason}.", err=True)
+        raise typer.Exit(2)
+    return key
+
+
 app.command()(gateway_commands.dicom)
 app.command()(train_commands.train)
 app.command()(train_commands.train_lungs)
@@ -227,6 +252,26 @@ app.command()(commands.audit)
 app.command()(commands.site_report)
 app.add_typer(gateway_commands.gateway_app, name="gateway")
 app.add_typer(models_app, name="models")
+app.add_typer(keys_app, name="keys")
+
+
+@keys_app.callback()
+def keys() -> None:
+    """Make API keys."""
+
+
+@keys_app.command()
+def new(name: Annotated[str, typer.Argument(help="Whose key it is: the log shows it.", metavar="NAME")]) -> None:
+    """Print a new key, and what the service is to know of it: neither is kept anywhere."""
+    from app.keys import make_key
+
+    try:
+        key, pair = make_key(name)
+    except ValueError:
+        typer.echo("Expected a name of 1 to 64 letters, digits and . _ -. Received another.", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"key, for its owner:                    {key}")
+    typer.echo(f"for the service, PNEUMOSERVE_API_KEYS: {pair}")
 
 
 @models_app.callback(invoke_without_command=True)
@@ -271,6 +316,8 @@ def _validation_auc(metrics: Metrics | None) -> str:
 
 models_app.command()(publishing.export)
 models_app.command()(publishing.card)
+models_app.command()(publishing.promote)
+models_app.command()(publishing.rollback)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ DEFAULT_PORT = 8000
 
 BESIDE_SETTINGS = {
     "API_KEY": "of `pneumoserve score`",
+    "API_KEY_FILE": "of `pneumoserve score`",
     "BIND": "of docker-compose.yml",
     "CPUS": "of docker-compose.yml",
     "MEMORY": "of docker-compose.yml",

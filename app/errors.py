@@ -2,7 +2,7 @@
 
 PneumoServeError
   ImageError: UnsupportedFormat, TooManyPixels, UndecodableImage, UnsuitableImage
-  RequestError: MissingFile, MalformedForm, InvalidParameter, TooManyBytes, SlowBody
+  RequestError: MissingFile, MalformedForm, InvalidParameter, TooManyBytes, SlowBody, Unauthorized
   CapacityError: Overloaded, NotReady, DeadlineExceeded
   ModelError: ModelNotFound, ArtifactRefused
 
@@ -79,6 +79,10 @@ class SlowBody(RequestError):
     """The body came too slowly."""
 
 
+class Unauthorized(RequestError):
+    """No API key came, or a wrong one."""
+
+
 class CapacityError(PneumoServeError):
     """The service cannot take the work now, but may later."""
 
@@ -88,7 +92,7 @@ class Overloaded(CapacityError):
 
 
 class NotReady(CapacityError):
-    """The model is still loading."""
+    """The model is still loading, or the service about to end."""
 
 
 class DeadlineExceeded(CapacityError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
 
@@ -60,3 +61,11 @@ def _open(family: int, kind: int, protocol: int, address: tuple[str | int, ...])
 def url_of(host: str, port: int) -> str:
     """Return an address as a URL."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address, or the name `localhost`, can be reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -13,14 +13,14 @@ from starlette.exceptions import HTTPException
 
 from app.api import docs, explain, health, models, page, predict
 from app.api.cors import CORS
+from app.api.model_choice import ModelChoice
 from app.api.openapi import DescribedApp
 from app.api.prefix import Prefix
 from app.api.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, ProblemResponse, respond
 from app.api.service import Service
 from app.api.telemetry import Failures, Telemetry
-from app.errors import OUT_OF_MEMORY, ModelError, PneumoServeError, is_out_of_memory
-from app.inference.memory import ENGINE_BYTES, THREAD_BYTES, check_room
-from app.inference.predictor import Predictor, open_predictor
+from app.errors import PneumoServeError
+from app.inference.predictor import Predictor
 from app.inference.scheduler import Scheduler
 from app.listening import url_of
 from app.process import granted_cores
@@ -39,38 +39,17 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
     """
     service = Service(settings, Scheduler(granted_cores()))
 
-    def load() -> Predictor:
-        # Besides the workers: the thread that loads, and those of OpenVINO that ask for memory.
-        check_room(ENGINE_BYTES + (service.scheduler.workers + 3) * THREAD_BYTES)
-        return open_predictor(
-            settings.model_store,
-            settings.model,
-            settings.engine,
-            max_pixels=settings.max_pixels,
-            prevalence=settings.prevalence,
-        )
-
-    async def make_ready() -> None:
-        try:
-            predictor = await asyncio.to_thread(load)
-            await service.scheduler.warm(lambda: predictor.warm(settings.gate))
-        except Exception as error:
-            # Any error: a service must not stay unready without a reason in its log.
-            _log.error("model refused", extra={"fields": {"reason": _reason(error)}})
-            if refused is not None:
-                refused(error)
-            return
-        service.predictor = predictor
+    def ready(predictor: Predictor) -> None:
         fields = {"model": predictor.entry.label, "engine": predictor.engine.name, "workers": service.scheduler.workers}
         _log.info("ready", extra={"fields": fields | {"url": url_of(settings.host, settings.port)}})
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(make_ready())
+        following = asyncio.create_task(ModelChoice(service, ready=ready, refused=refused).follow())
         try:
             yield
         finally:
-            loading.cancel()
+            following.cancel()
             service.scheduler.close()
 
     app = DescribedApp(
@@ -97,12 +76,6 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
     if settings.root_path:
         app.add_middleware(Prefix, root_path=settings.root_path)
     return app
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ModelError):
-        return str(error)
-    return OUT_OF_MEMORY if is_out_of_memory(error) else f"unexpected {type(error).__name__}"
 
 
 async def _answer_error(request: Request, error: Any) -> ProblemResponse:

@@ -10,14 +10,16 @@ from pathlib import Path
 import cv2
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_PR_SET_DUMPABLE = 4
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20
 
 
 def prepare_process() -> None:
-    """Set OpenCV to one thread and keep freed memory; to be called once, before films are read in threads."""
+    """Set OpenCV to one thread, keep freed memory, and forbid core dumps; to be called once, before films are read."""
     # Its own threads would compete with the other films.
     cv2.setNumThreads(1)
     keep_freed_memory()
+    forbid_core_dumps()
 
 
 def granted_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -55,3 +57,12 @@ def keep_freed_memory() -> bool:
         return False
     kept = mallopt(_M_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
     return bool(kept and mallopt(_M_TRIM_THRESHOLD, 2 * _LARGEST_MMAP_THRESHOLD))
+
+
+def forbid_core_dumps() -> bool:
+    """Keep films in memory out of core dumps and from other processes of the user (prctl(2), PR_SET_DUMPABLE).
+
+    Returns:
+        Whether it was done; only Linux can.
+    """
+    return sys.platform == "linux" and bool(ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from app.environment import PREFIX, find_unknown
 from app.errors import is_out_of_memory
-from app.listening import listen
+from app.listening import is_loopback, listen
 from app.settings import Settings
 
 _log = logging.getLogger("pneumoserve")
@@ -33,6 +33,11 @@ def serve(*, host: str | None = None, port: int | None = None, model_store: Path
         for name, nearest in unknown.items()
         if nearest is not None
     ]
+    if settings is not None and not (settings.api_keys or settings.allow_anonymous or is_loopback(settings.reached_at)):
+        wrong.append(
+            f"{PREFIX}API_KEYS: expected keys where other machines are served: `pneumoserve keys new NAME` makes one. "
+            f"{PREFIX}ALLOW_ANONYMOUS=1 serves everybody."
+        )
     if settings is None or wrong:
         print("\n".join(wrong), file=sys.stderr)
         return 2
@@ -60,7 +65,8 @@ def serve(*, host: str | None = None, port: int | None = None, model_store: Path
         refusals.append(error)
         server.should_exit = True
 
-    server = make_server(create_app(settings, refused=refuse), settings)
+    application = create_app(settings, refused=refuse)
+    server = make_server(application, settings, application.state.service.drain)
     try:
         server.run(sockets=sockets)
     except RuntimeError as error:

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 
 from app.environment import DEFAULT_HOST, DEFAULT_PORT, PREFIX, own_variables
 from app.imaging.formats import DEFAULT_MAX_PIXELS
+from app.keys import ApiKey, read_keys
 from app.names import DEFAULT_ENGINE, EngineName, GateMode
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
@@ -47,6 +48,10 @@ def _read_root_path(value: Any) -> Any:
     return path
 
 
+def _read_api_keys(value: Any) -> Any:
+    return read_keys(value) if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     """Byte counts are of bodies as sent; times are in seconds."""
 
@@ -70,6 +75,9 @@ class Settings(BaseSettings):
         default=20, gt=0, description="How long a body may take that comes slower than 64 KiB a second on average."
     )
     deadline_seconds: float = Field(default=30, gt=0, description="How long an answer may take, from the body's end.")
+    drain_grace_seconds: float = Field(
+        default=3, ge=0, description="How long after SIGTERM the listener stays open and answers 503."
+    )
     prevalence: float | None = Field(
         default=None,
         gt=0,
@@ -91,7 +99,24 @@ class Settings(BaseSettings):
     root_path: Annotated[str, BeforeValidator(_read_root_path)] = Field(
         default="", description="The path at which a proxy shows this service; taken off where the proxy leaves it."
     )
+    api_keys: Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(_read_api_keys)] = Field(
+        default=(), description="Who may send films: pairs name:sha256 with commas between; unset: everybody."
+    )
+    allow_anonymous: bool = Field(
+        default=False, description="Whether to serve other machines although there are no API keys."
+    )
+    published_host: str | None = Field(
+        default=None, description="The address under which clients reach the service; unset: HOST."
+    )
+    log_client_ids: bool = Field(
+        default=False, description="Whether the log shows callers' own request ids, rather than a keyed hash of them."
+    )
     log_format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or plain text.")
+
+    @property
+    def reached_at(self) -> str:
+        """The host under which clients reach the service."""
+        return self.published_host or self.host
 
     @classmethod
     def variables(cls) -> list[str]:

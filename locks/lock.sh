@@ -20,6 +20,9 @@ compile locks/serve.txt --extra build -c locks/test.txt "$@"
 compile locks/dicom.txt --extra build --extra dicom -c locks/test.txt "$@"
 compile locks/gateway.txt --extra build --extra gateway -c locks/test.txt "$@"
 compile locks/train.txt --extra build --extra train -c locks/test.txt "$@"
+echo "Resolving locks/tools.txt"
+$uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+    --custom-compile-command "make lock" locks/tools.in -o locks/tools.txt "$@"
 if grep -n '://' locks/*.txt; then
     echo "An address stands in the locks (above); they must name packages only." >&2
     exit 1

@@ -113,7 +113,7 @@ def test_an_injected_port_does_not_hide_ours_in_small_letters() -> None:
         ("PNEUMOSERVE_HOSTNAME", "PNEUMOSERVE_HOST"),
         ("PNEUMOSERVE_DEADLINE", "PNEUMOSERVE_DEADLINE_SECONDS"),
         ("PNEUMOSERVE__PORT", "PNEUMOSERVE_PORT"),
-        ("PNEUMOSERVE_API_KEYS", "PNEUMOSERVE_API_KEY"),
+        ("PNEUMOSERVE_API_KYES", "PNEUMOSERVE_API_KEYS"),
         ("PNEUMOSERVE_IMAGE", None),
         ("PNEUMOSERVE_VERSION", None),
         ("PNEUMOSERVE_REPLICAS", None),
@@ -153,7 +153,7 @@ def test_the_service_does_not_judge_the_gateways_variables() -> None:
 def test_compose_hands_on_every_setting_that_the_image_leaves_open() -> None:
     """Address, port, store and engine are the image's own."""
     compose = (ROOT / "docker-compose.yml").read_text()
-    handed_on = re.findall(r"^ +PNEUMOSERVE_([A-Z_]+):$", compose, re.MULTILINE)
+    handed_on = re.findall(r"^ +PNEUMOSERVE_([A-Z_]+):", compose, re.MULTILINE)
     assert sorted(handed_on) == sorted(set(SETTINGS) - {"HOST", "PORT", "MODEL_STORE", "ENGINE"})
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from app.process import granted_cores
 
+ROOT = Path(__file__).parents[1]
 HERE = len(os.sched_getaffinity(0))
 
 
@@ -80,3 +81,18 @@ def _tell_megabytes_kept(how: str) -> float:
 def test_what_a_film_frees_is_there_for_the_next() -> None:
     assert _tell_megabytes_kept("left") < 6
     assert _tell_megabytes_kept("kept") > 8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
+def test_a_serving_process_leaves_no_core_dump() -> None:
+    """Films are in its memory (PR_GET_DUMPABLE is 3)."""
+    code = """if True:
+        import ctypes
+        from app.process import prepare_process
+
+        before = ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
+        prepare_process()
+        print(before, ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split()[-1] == "0"

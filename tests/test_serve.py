@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-ROOT = Path(__file__).parents[1]
-SERVE = [sys.executable, str(ROOT / "pneumoserve.py"), "serve"]
-
-
-def environment(**variables: object) -> dict[str, str]:
-    own = {f"PNEUMOSERVE_{name}": str(value) for name, value in variables.items()}
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **own}
+from tests.serving import SERVE, environment, served
 
 
 def refused(*arguments: str, before: Sequence[str] = (), **options: Any) -> subprocess.CompletedProcess[str]:
@@ -31,26 +22,6 @@ def refused(*arguments: str, before: Sequence[str] = (), **options: Any) -> subp
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
     assert "Traceback" not in done.stderr
     return done
-
-
-@contextmanager
-def served(*arguments: str, **options: Any) -> Iterator[list[dict[str, Any]]]:
-    """Serve until the end of the block; the lines of its log up to `ready`."""
-    process = subprocess.Popen([*SERVE, *arguments], stderr=subprocess.PIPE, text=True, **options)
-    assert process.stderr is not None
-    try:
-        lines = []
-        for line in process.stderr:
-            lines.append(json.loads(line))
-            if lines[-1]["message"] == "ready":
-                break
-        else:
-            pytest.fail(f"It ended: {lines}")
-        yield lines
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.stderr.close()
-        process.wait(30)
 
 
 def test_in_a_pod_with_a_service_of_its_name_it_serves(tiny_store: Path) -> None:
@@ -67,21 +38,21 @@ def test_in_a_pod_with_a_service_of_its_name_it_serves(tiny_store: Path) -> None
         "MAX_PIXELS_PORT": "udp://10.96.0.13:53",
         "MAX_PIXEL_SERVICE_HOST": "10.96.0.13",
     }
-    with served("--port", "0", env=environment(MODEL_STORE=tiny_store, **injected)) as lines:
-        answer = httpx.get(f"{lines[-1]['url']}/health")
-    assert [line["message"] for line in lines] == ["ready"]
+    with served("--port", "0", MODEL_STORE=tiny_store, **injected) as process:
+        answer = httpx.get(f"{process.url}/health")
+    assert [line["message"] for line in process.lines] == ["ready"]
     assert answer.status_code == 200
 
 
 def test_a_variable_like_no_other_is_one_warning(tiny_store: Path) -> None:
     """By name, never by value."""
-    with served("--port", "0", env=environment(MODEL_STORE=tiny_store, FLAVOUR="secret")) as lines:
+    with served(MODEL_STORE=tiny_store, FLAVOUR="secret") as process:
         pass
-    assert [(line["level"], line.get("variable")) for line in lines] == [
+    assert [(line["level"], line.get("variable")) for line in process.lines] == [
         ("warning", "PNEUMOSERVE_FLAVOUR"),
         ("info", None),
     ]
-    assert "secret" not in json.dumps(lines)
+    assert "secret" not in json.dumps(process.lines)
 
 
 def test_wrong_and_mistyped_variables_end_it_with_2(tmp_path: Path) -> None:
@@ -106,9 +77,8 @@ def test_outside_the_checkout_it_names_the_folder_and_what_to_do(tmp_path: Path)
 
 def test_the_store_may_be_named_by_an_option(tiny_store: Path, tmp_path: Path) -> None:
     """It replaces the variable."""
-    options: dict[str, Any] = {"cwd": tmp_path, "env": environment(MODEL_STORE=tmp_path)}
-    with served("--port", "0", "--model-store", str(tiny_store), **options) as lines:
-        assert lines[-1]["model"] == "pooled/1"
+    with served("--model-store", str(tiny_store), cwd=tmp_path, MODEL_STORE=tmp_path) as process:
+        assert process.lines[-1]["model"] == "pooled/1"
 
 
 def test_an_address_that_cannot_be_had_is_named(tiny_store: Path) -> None:
@@ -116,7 +86,7 @@ def test_an_address_that_cannot_be_had_is_named(tiny_store: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         for host, reason in (("127.0.0.1", "in use"), ("no-host.invalid", "not known"), ("a..b", "no address")):
-            done = refused(env=environment(MODEL_STORE=tiny_store, HOST=host, PORT=port))
+            done = refused(env=environment(MODEL_STORE=tiny_store, HOST=host, PORT=port, ALLOW_ANONYMOUS=1))
             assert done.returncode == 1
             assert f"Cannot listen on {host}, port {port}: " in done.stderr
             assert reason in done.stderr
@@ -126,8 +96,8 @@ def test_an_address_that_cannot_be_had_is_named(tiny_store: Path) -> None:
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6 beside IPv4")
 def test_all_of_ipv6_is_served_over_ipv4_as_well(tiny_store: Path) -> None:
     """A pod's healthcheck may ask either."""
-    with served(env=environment(MODEL_STORE=tiny_store, HOST="::", PORT=0)) as lines:
-        url = httpx.URL(lines[-1]["url"])
+    with served(MODEL_STORE=tiny_store, HOST="::", ALLOW_ANONYMOUS=1) as process:
+        url = httpx.URL(process.url)
         answers = [httpx.get(url.copy_with(host=host, path="/health")) for host in ("127.0.0.1", "::1")]
     assert url.host == "::"
     assert [answer.status_code for answer in answers] == [200, 200]

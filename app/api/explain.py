@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.film_request import NO_STORE, PlainRoute, process_film
+from app.api.film_request import NO_STORE, PlainRoute, authorize, process_film
 from app.api.parameters import EXPLAIN, MAX_LEVEL, ON_OFF, choose, describe_request, read_parameters
 from app.api.problems import INTERNAL_ERROR, PROBLEMS, document
 from app.api.service import Service
@@ -48,6 +48,7 @@ async def explain(request: Request) -> Response:
     Not a medical device.
     """
     service: Service = request.app.state.service
+    authorize(request, service)
     predictor = service.ready()
     query = read_parameters(request.scope["query_string"], EXPLAIN)
     point = predictor.point(query.get("operating_point"))

@@ -12,9 +12,13 @@ from fastapi.routing import APIRoute
 from app.api import json_form
 from app.api.service import Service
 from app.api.upload import Upload, find_upload
-from app.errors import UnsuitableImage
+from app.errors import Unauthorized, UnsuitableImage
+from app.keys import find_name
 
 NO_STORE = {"Cache-Control": "no-store"}
+
+
+_KEY_HEADER = "x-api-key"
 
 
 class Timed(Protocol):
@@ -35,6 +39,23 @@ class PlainRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the endpoint."""
         return self.endpoint
+
+
+def authorize(request: Request, service: Service) -> None:
+    """Check the API key of a request that sends a film, before its body is read; the log shows the key's name.
+
+    Raises:
+        Unauthorized: keys are set, and none of them came.
+    """
+    keys = service.settings.api_keys
+    if not keys:
+        return
+    sent = request.headers.getlist(_KEY_HEADER)
+    name = find_name(keys, sent[0]) if len(sent) == 1 else None
+    if name is None:
+        came = "none" if not sent else "another" if len(sent) == 1 else "several"
+        raise Unauthorized(f"Expected the header X-API-Key with a key of this service. Received {came}.")
+    request.state.account.key_name = name
 
 
 async def process_film(request: Request, service: Service, work: Callable[[Upload], Result]) -> Result:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from app.api.metrics import CONTENT_TYPE
 from app.api.problems import PROBLEMS, document
-from app.api.schemas import Health, ModelIdentity, ProbeResult, identify
+from app.api.schemas import Health, ModelIdentity, ProbeResult, Refused, identify
 from app.api.service import ServiceDep
 from app.errors import NotReady
 
@@ -24,6 +24,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
     summary="Tell model, engine and uptime",
     response_description="A golden prediction has passed.",
     responses=_NOT_READY,
+    response_model_exclude_none=True,
 )
 async def get_health(service: ServiceDep, response: Response) -> Health:
     """Report that a golden prediction has passed, with which model and engine."""
@@ -34,6 +35,7 @@ async def get_health(service: ServiceDep, response: Response) -> Health:
         model=ModelIdentity(**identify(predictor.manifest)),
         engine=predictor.engine.name,
         uptime_seconds=round(service.uptime_seconds, 3),
+        refused=Refused(**service.refusal._asdict()) if service.refusal else None,
     )
 
 

@@ -20,5 +20,5 @@ router = APIRouter(tags=["model"])
 )
 async def get_model(service: ServiceDep) -> ModelDescription:
     """Return the model's input, labels, operating points, metrics and intended use."""
-    predictor = service.ready()
+    predictor = service.loaded()
     return describe(predictor.manifest, predictor.prevalence)

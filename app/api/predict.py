@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.film_request import NO_STORE, PlainRoute, process_film
+from app.api.film_request import NO_STORE, PlainRoute, authorize, process_film
 from app.api.parameters import ON_OFF, PREDICT, choose, describe_request, read_parameters
 from app.api.problems import INTERNAL_ERROR, PROBLEMS, document, respond
 from app.api.schemas import Prediction, encode_prediction
 from app.api.service import Service
 from app.api.upload import Upload
 from app.errors import PneumoServeError
-from app.inference.gate import Passage
-from app.inference.predictor import MAP_KINDS, MapKind, Predictor
+from app.inference.predictor import MAP_KINDS, FilmPrediction, MapKind, Predictor
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -37,6 +36,7 @@ async def predict(request: Request) -> Response:
     Not a medical device.
     """
     service: Service = request.app.state.service
+    authorize(request, service)
     predictor = service.ready()
     query = read_query(request.scope["query_string"], predictor)
     gate = service.settings.gate if query.gate_is_on else "off"
@@ -46,11 +46,12 @@ async def predict(request: Request) -> Response:
         answer = encode_prediction(
             prediction, predictor.manifest, filename=film.filename, prevalence=predictor.prevalence
         )
-        return Predicted(answer, prediction.seconds, prediction.decision.probability, prediction.gate)
+        return Predicted(answer, prediction)
 
     result = await process_film(request, service, work)
-    service.metrics.count_film(result.probability)
-    service.metrics.count_gate(result.gate.verdict, result.gate.reason)
+    found = result.prediction
+    service.metrics.count_film(found.decision.probability, found.logit, is_referred=found.decision.refer)
+    service.metrics.count_gate(found.gate.verdict, found.gate.reason)
     return Response(result.answer, media_type="application/json", headers=NO_STORE)
 
 
@@ -73,12 +74,15 @@ class DirectPredict:
 
 
 class Predicted(NamedTuple):
-    """An answer as JSON, its seconds by phase, P(PNEUMONIA), and what the gate found."""
+    """An answer as JSON, and what it tells."""
 
     answer: bytes
-    seconds: dict[str, float]
-    probability: float
-    gate: Passage
+    prediction: FilmPrediction
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by phase."""
+        return self.prediction.seconds
 
 
 class Query(NamedTuple):

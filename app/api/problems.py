@@ -26,7 +26,7 @@ DISCARD_SECONDS = 2.0
 class Problem:
     """One kind of failure: its slug, its status, and a title that is the same every time.
 
-    `retry`: with `Retry-After`. `discard`: answered before the body was read.
+    `retry`: with `Retry-After`. `discard`: answered before the body was read. `challenge`: with `WWW-Authenticate`.
     """
 
     slug: str
@@ -34,6 +34,7 @@ class Problem:
     title: str
     retry: bool = False
     discard: bool = False
+    challenge: bool = False
 
     def body(self, detail: str, request_id: str) -> dict[str, str | int]:
         """Return the answer's fields."""
@@ -70,6 +71,7 @@ METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "This address answers ot
 PROBLEMS: dict[type[errors.PneumoServeError], Problem] = {
     errors.MissingFile: Problem("missing-file", 400, "There is no image in the request"),
     errors.MalformedForm: Problem("malformed-form", 400, "The form cannot be read"),
+    errors.Unauthorized: Problem("unauthorized", 401, "An API key is needed", discard=True, challenge=True),
     errors.SlowBody: Problem("slow-body", 408, "The body came too slowly", discard=True),
     errors.TooManyBytes: Problem("too-many-bytes", 413, "The body is too large", discard=True),
     errors.TooManyPixels: Problem("too-many-pixels", 413, "The image has too many pixels"),
@@ -117,6 +119,8 @@ class ProblemResponse(Response):
         headers = {"Cache-Control": "no-store", **(headers or {})}
         if problem.retry:
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        if problem.challenge:
+            headers["WWW-Authenticate"] = 'ApiKey realm="PneumoServe", header="X-API-Key"'
         super().__init__(json.dumps(problem.body(detail, request_id), ensure_ascii=False), problem.status, headers)
         self.problem = problem
 

@@ -77,6 +77,13 @@ class ProbeResult(BaseModel):
     status: Literal["ok"]
 
 
+class Refused(BaseModel):
+    """A model that was chosen while the service ran, and why it does not answer."""
+
+    model: str | None
+    reason: str
+
+
 class Health(BaseModel):
     """The service is ready."""
 
@@ -84,6 +91,7 @@ class Health(BaseModel):
     model: ModelIdentity
     engine: str
     uptime_seconds: float
+    refused: Refused | None = Field(default=None, description="only where the chosen model could not be loaded")
 
 
 class ModelInput(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
 
@@ -15,6 +15,13 @@ from app.inference.scheduler import Scheduler
 from app.settings import Settings
 
 
+class Refusal(NamedTuple):
+    """The chosen model that could not be loaded beside the one that serves, by name where it has one, and why."""
+
+    model: str | None
+    reason: str
+
+
 class Service:
     """One running service; `predictor` is None until a verified model is loaded."""
 
@@ -22,17 +29,38 @@ class Service:
         self.settings = settings
         self.scheduler = scheduler
         self.admission = Admission(settings)
-        self.metrics = Metrics(lambda: self.admission.in_flight)
+        self.metrics = Metrics(lambda: self.admission.in_flight, lambda: self.admission.bytes_held)
         self.predictor: Predictor | None = None
+        self.refusal: Refusal | None = None
         self._started = monotonic()
+        self._is_draining = False
 
     @property
     def uptime_seconds(self) -> float:
         """Seconds since the start."""
         return monotonic() - self._started
 
+    def serve(self, predictor: Predictor) -> None:
+        """Answer with this model from now on; requests that began keep the one they have."""
+        self.predictor, self.refusal = predictor, None
+        self.metrics.name_model(predictor.entry)
+
+    def drain(self) -> None:
+        """Take no new work from now on; what was begun is finished."""
+        self._is_draining = True
+
     def ready(self) -> Predictor:
-        """Return the model.
+        """Return the model, for a film.
+
+        Raises:
+            NotReady: it is still loading, or the service is about to end.
+        """
+        if self._is_draining:
+            raise NotReady("Expected a service that takes films. It is about to end: try again at another, or later.")
+        return self.loaded()
+
+    def loaded(self) -> Predictor:
+        """Return the model, to describe it.
 
         Raises:
             NotReady: it is still loading.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
+import secrets
 from random import getrandbits
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("pneumoserve")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+# One a process: the same id has the same hash until it ends, and nobody can try ids afterwards.
+_LOG_KEY = secrets.token_bytes(32)
 _FILM_PATHS = frozenset({"/predict", "/explain"})
 _KNOWN_PATHS = _FILM_PATHS | {"/health", "/livez", "/readyz", "/model", "/metrics", "/docs", "/openapi.json"}
 
@@ -81,13 +85,23 @@ class Account:
         """Begin at `begun`, by `time.monotonic()`; an acceptable `sent_id` is the request's id."""
         self._service, self._method, self._path = service, method, path
         self.request_id = _request_id(sent_id)
+        self.key_name: str | None = None
+        # Callers put accession numbers into their ids.
+        self._is_hidden = self.request_id == sent_id.decode("latin-1") and not service.settings.log_client_ids
         self.begun = begun
         self.seconds: dict[str, float] = {}
         self.status = 0
 
+    @property
+    def logged_id(self) -> str:
+        """The request's id as the log shows it: a caller's own as a keyed hash, unless a setting allows it."""
+        if not self._is_hidden:
+            return self.request_id
+        return "hash-" + hashlib.blake2b(self.request_id.encode(), key=_LOG_KEY, digest_size=12).hexdigest()
+
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the response's headers."""
-        headers = [(b"x-request-id", self.request_id.encode())]
+        headers = [(b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff")]
         if self.seconds:
             timing = ", ".join([f"{phase};dur={spent * 1e3:.2f}" for phase, spent in self.seconds.items()])
             headers.append((b"server-timing", timing.encode()))
@@ -104,9 +118,11 @@ class Account:
             "path": path,
             "status": self.status,
             "outcome": outcome,
-            "request_id": self.request_id,
+            "request_id": self.logged_id,
             "milliseconds": round(total * 1e3, 2),
         }
+        if self.key_name is not None:
+            fields["key"] = self.key_name
         _log.info("request", extra={"fields": fields})
 
     def fail(self, error: BaseException) -> ProblemResponse:
@@ -117,7 +133,7 @@ class Account:
             trace = trace.tb_next
         _log.error(
             "internal-error",
-            extra={"fields": {"error": type(error).__name__, "at": place, "request_id": self.request_id}},
+            extra={"fields": {"error": type(error).__name__, "at": place, "request_id": self.logged_id}},
         )
         detail = "The service failed. Its log tells more under this request id."
         return ProblemResponse(INTERNAL_ERROR, detail, self.request_id)

@@ -65,8 +65,8 @@ def find_entry(store: Path, wanted: str | None = None) -> Entry:
     one_of = f"one of the models in {store.absolute()}: {', '.join(entries)}"
     if wanted is None:
         try:
-            wanted = (store / DEFAULT_FILE).read_text().strip()
-        except (OSError, UnicodeDecodeError):
+            wanted = read_choice(store)
+        except ModelNotFound:
             raise ModelNotFound(
                 f"Expected PNEUMOSERVE_MODEL, or a file DEFAULT that can be read, to name {one_of}."
             ) from None
@@ -85,6 +85,18 @@ def find_entry(store: Path, wanted: str | None = None) -> Entry:
     if manifest.label != matching[-1]:
         raise ArtifactRefused(f"Expected the model.json of {matching[-1]}. Received that of {manifest.label}.")
     return Entry(folder, manifest)
+
+
+def read_choice(store: Path) -> str:
+    """Return what a store's file `DEFAULT` names.
+
+    Raises:
+        ModelNotFound: it cannot be read.
+    """
+    try:
+        return (store / DEFAULT_FILE).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ModelNotFound("Expected a file DEFAULT in the model store. It cannot be read.") from None
 
 
 def open_verified(entry: Entry, engine_name: EngineName = DEFAULT_ENGINE) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -96,7 +97,10 @@ def finish_entry(staged: StagedEntry, draft: ManifestDraft, golden_films: Films)
 
 
 def set_default(store: Path, label: str) -> None:
-    """Write which entry is served by default."""
+    """Write which entry is served by default, whole or not at all, whenever the process is killed."""
     aside = store / f".{DEFAULT_FILE}"
-    aside.write_text(label + "\n")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(label + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     aside.replace(store / DEFAULT_FILE)

@@ -10,6 +10,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from app.keys import make_key, read_keys
 from tests.api.test_admission import holding
 from tests.conftest import encode, film_pixels
 from tests.running import Running, running, wait_until
@@ -38,6 +39,8 @@ def provoke_problems(store: Path) -> list[dict[str, Any]]:
         predictor.engine = None  # type: ignore[assignment]
         problems.append(_post(server, FILM))
         server.service.predictor = None
+        problems.append(_post(server, FILM))
+    with running(store, api_keys=read_keys(make_key("caller")[1])) as server:
         problems.append(_post(server, FILM))
     with running(store, body_timeout_seconds=0.2) as server:
         problems.append(_post_part(server, 1000))

@@ -13,9 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app import main
+from app.api import model_choice
 from app.inference import artifact
 from app.inference.predictor import Predictor, open_predictor
+from app.main import create_app
 from app.settings import Settings
 from tests.api.test_problems import assert_problem
 from tests.conftest import encode, film_pixels
@@ -49,7 +50,7 @@ def test_while_the_model_loads_the_port_is_open(tiny_store: Path, monkeypatch: p
         go.wait(20)
         return open_predictor(*arguments, **named)
 
-    monkeypatch.setattr(main, "open_predictor", wait_then_open)
+    monkeypatch.setattr(model_choice, "open_predictor", wait_then_open)
     with running(tiny_store, wait_ready=False) as server:
         assert server.client.get("/livez").status_code == 200
         for response in (
@@ -151,8 +152,8 @@ def test_an_unexpected_failure_while_loading_is_told(
         raise KeyError("a path, perhaps")
 
     refused: list[Exception] = []
-    monkeypatch.setattr(main, "open_predictor", fail)
-    app = main.create_app(Settings(model_store=tiny_store), refused=refused.append)
+    monkeypatch.setattr(model_choice, "open_predictor", fail)
+    app = create_app(Settings(model_store=tiny_store), refused=refused.append)
 
     async def start() -> None:
         async with app.router.lifespan_context(app):

@@ -1,4 +1,4 @@
-"""The commands that write into an entry: models export · models card.
+"""The commands that write into the store: models export · card · promote · rollback.
 
 Each imports its libraries when called.
 """
@@ -87,3 +87,55 @@ def card(
         entry = find_entry(store, model)
         write_card(entry.folder)
     typer.echo(f"Wrote {entry.folder / 'MODEL_CARD.md'}.")
+
+
+def promote(
+    model: Annotated[str, typer.Argument(help="The model to serve from now on.", metavar="NAME/VERSION")],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Choose the model that is served: it is verified here, then a running service of this store changes to it."""
+    _choose(store, model)
+
+
+def rollback(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="The model to return to. By default the version before the chosen one.", metavar="[NAME/VERSION]"
+        ),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Return to an earlier model; a running service of this store changes to it."""
+    from app.inference.artifact import find_entry, list_entries
+
+    with errors_in_one_line():
+        if model is None:
+            chosen = find_entry(store).label
+            before = [label for label in list_entries(store) if label.partition("/")[0] == chosen.partition("/")[0]]
+            before = before[: before.index(chosen)]
+            if not before:
+                typer.echo(f"Expected a version before {chosen} in the store. There is none.", err=True)
+                raise typer.Exit(2)
+            model = before[-1]
+        _choose(store, model)
+
+
+def _choose(store: Path, model: str) -> None:
+    from app.inference.artifact import find_entry, open_verified
+    from app.inference.artifact_writer import set_default
+
+    with errors_in_one_line():
+        entry = find_entry(store, model)
+        if entry.label != model:
+            typer.echo(f"Expected NAME/VERSION, such as {entry.label}. Received {model!r}.", err=True)
+            raise typer.Exit(2)
+        open_verified(entry)
+        try:
+            set_default(store, entry.label)
+        except OSError as error:
+            typer.echo(f"Expected a model store that can be written: {error.strerror}.", err=True)
+            raise typer.Exit(2) from None
+    typer.echo(f"{entry.label} is chosen.")
+    if pinned := os.environ.get("PNEUMOSERVE_MODEL"):
+        typer.echo(f"PNEUMOSERVE_MODEL={pinned} names a model: a service with this setting does not change.", err=True)

@@ -1,0 +1,69 @@
+"""`pneumoserve serve` in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SERVE = [sys.executable, str(ROOT / "pneumoserve.py"), "serve"]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A process, and the lines of its log up to `ready`."""
+
+    process: subprocess.Popen[str]
+    lines: list[dict[str, Any]]
+
+    @property
+    def url(self) -> str:
+        url: str = self.lines[-1]["url"]
+        return url
+
+    def send_signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, seconds: float) -> int:
+        return self.process.wait(seconds)
+
+
+def environment(**variables: object) -> dict[str, str]:
+    own = {f"PNEUMOSERVE_{name}": str(value) for name, value in variables.items()}
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **own}
+
+
+@contextmanager
+def served(*arguments: str, cwd: Path = ROOT, **variables: object) -> Iterator[Served]:
+    """Serve on a free port until the end of the block, with the named PNEUMOSERVE_… variables."""
+    process = subprocess.Popen(
+        [*SERVE, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env=environment(**({"PORT": 0, "DRAIN_GRACE_SECONDS": 0} | variables)),
+    )
+    assert process.stderr is not None
+    try:
+        lines = []
+        for line in process.stderr:
+            lines.append(json.loads(line))
+            if lines[-1]["message"] == "ready":
+                break
+        else:
+            pytest.fail(f"It ended: {lines}")
+        yield Served(process, lines)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.stderr.close()
+        process.wait(30)
