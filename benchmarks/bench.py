@@ -22,6 +22,7 @@ from app.inference.artifact import find_entry
 from app.process import granted_cores
 from benchmarks.against import add_ratios, checked_out, checks_against, measure_against
 from benchmarks.checks import ARTICLE, checks_of_service
+from benchmarks.dicom import measure_dicom
 from benchmarks.films import STORE
 from benchmarks.results import Check, write_table
 from benchmarks.service import measure_rivals, measure_service
@@ -81,6 +82,7 @@ def measure(bench: Bench, arguments: argparse.Namespace) -> list[Check]:
     entry = find_entry(STORE, model)
     for _ in rounds:
         measure_service(bench, entry)
+        measure_dicom(bench, entry)
         for name in dict.fromkeys([entry.label, model or ARTICLE]):
             measure_rivals(bench, find_entry(STORE, name), arguments.peers)
     return checks_of_service(bench.results, entry.label)

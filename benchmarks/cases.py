@@ -41,7 +41,7 @@ class Case:
         return [part.format(port=port) for part in self.command], inherited | added
 
 
-def our_case(entry: Entry, *, name: str = "PneumoServe", cwd: Path = ROOT, **settings: int) -> Case:
+def our_case(entry: Entry, *, name: str = "PneumoServe", cwd: Path = ROOT, **settings: object) -> Case:
     """Return the case of `pneumoserve serve` with some settings, of the checkout `cwd`."""
     # The service's clocks go on while it is stopped.
     settings = {"body_timeout_seconds": 600, "deadline_seconds": 600} | settings
