@@ -69,9 +69,14 @@ def load_film(
 
 
 def render_film(data: bytes, header: ImageHeader, *, max_side: int) -> Gray:
-    """Return a film for the eye: uint8 gray at its own size, reduced in proportion where a side is over `max_side`."""
-    pixels, _ = decode(data, header)
-    height, width = pixels.shape
+    """Return a film for the eye: uint8 gray at its own size, reduced in proportion where a side is over `max_side`.
+
+    A JPEG of which both sides are at least twice `max_side` is decoded at a smaller scale; the size stays the same.
+    """
+    pixels, _ = decode(data, header, least_side=max_side)
+    height, width = header.height, header.width
+    if header.orientation >= 5:
+        height, width = width, height
     factor = max_side / max(height, width)
     if factor >= 1:
         return pixels

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -13,7 +12,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from app.errors import InvalidParameter
-from app.imaging.formats import DEFAULT_MAX_PIXELS, ImageHeader
+from app.imaging.formats import DEFAULT_MAX_PIXELS
+from app.imaging.large_films import LargeFilms
 from app.imaging.png_writer import encode_png
 from app.imaging.preprocess import Film, inspect_film, load_film, render_film
 from app.inference.artifact import Entry, find_entry, open_verified
@@ -28,9 +28,6 @@ from app.notice import Notice
 MapKind = Literal["none", "cam", "layers", "all"]
 MAX_OVERLAY_SIDE = 2048
 """Pixels of an overlay's longer side."""
-
-LARGE_FILM_BYTES = 64 * 2**20
-"""Decoded bytes over which films are decoded one at a time."""
 
 MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
 
@@ -72,7 +69,7 @@ class Predictor:
         self.prevalence = prevalence
         self.gate = read_gate(entry.folder, entry.manifest.gate)
         self._max_pixels = max_pixels
-        self._one_large_film = threading.Lock()
+        self._large_films = LargeFilms()
 
     def point(self, wanted: str | None) -> str:
         """Return the wanted operating point's name, or the model's default.
@@ -135,7 +132,7 @@ class Predictor:
         film, found, passage = self._infer(data, "none" if style == "film" else "cam", gate, seconds)
         with _timed(seconds, "explain"):
             header = inspect_film(data, max_pixels=self._max_pixels)
-            with self._room_for(header):
+            with self._large_films.room_for(header):
                 shown = render_film(data, header, max_side=max_side)
             picture = shown if style == "film" else self._paint(shown, self._evidence(film.pixels, found), style, level)
         return Explanation(self._decide(film, found, passage, operating_point, (), seconds), shown, picture)
@@ -159,17 +156,12 @@ class Predictor:
         with _timed(seconds, "decode"):
             height, width = self.manifest.shape
             header = inspect_film(data, max_pixels=self._max_pixels)
-            with self._room_for(header):
+            with self._large_films.room_for(header):
                 film = load_film(data, header, width=width, height=height, rule=self.manifest.input.resize)
         with _timed(seconds, "infer"):
             found = self._compute(film.pixels, maps, reads_gate=self.gate is not None and gate != "off")
             passage = pass_gate(self.gate, gate, film.pixels, found.channel_means)
         return film, found, passage
-
-    def _room_for(self, header: ImageHeader) -> AbstractContextManager[object]:
-        """Return what to hold while a film is decoded."""
-        # Two of the largest at once need more memory than a container should have.
-        return self._one_large_film if header.decoded_bytes > LARGE_FILM_BYTES else nullcontext()
 
     def _decide(
         self,

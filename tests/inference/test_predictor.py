@@ -16,6 +16,7 @@ import pytest
 
 from app.api.schemas import encode_prediction
 from app.errors import ArtifactRefused, InvalidParameter, ModelNotFound, TooManyPixels
+from app.imaging import large_films
 from app.imaging.formats import ImageHeader
 from app.imaging.preprocess import Film, read_film
 from app.inference import predictor
@@ -142,7 +143,7 @@ def test_warnings_and_seconds_come_with_the_prediction(predictors: dict[str, Pre
 def test_the_largest_films_are_decoded_one_at_a_time(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From however many threads; small ones pass beside them."""
     opened = open_predictor(tiny_store, None)
-    monkeypatch.setattr(predictor, "LARGE_FILM_BYTES", 20_000)
+    monkeypatch.setattr(large_films, "LARGE_FILM_BYTES", 20_000)
     load, lock = predictor.load_film, threading.Lock()
     now, most = {"large": 0, "all": 0}, {"large": 0, "all": 0}
 
