@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple
 
 
@@ -51,3 +56,20 @@ class HtmlPage(HTMLParser):
     def within(self, section: str) -> list[list[str]]:
         """Return the lines of a section's films."""
         return [figure.lines for figure in self.figures if figure.section == section]
+
+
+@contextmanager
+def watch_modes(folder: Path) -> Iterator[set[int]]:
+    """Record the modes of a folder's files, but for those that read `old`, whenever this thread touches a file."""
+    modes: set[int] = set()
+
+    def look(_frame: FrameType, event: str, called: Any) -> None:
+        if event == "c_return" and called.__name__ in {"open", "write", "flush", "close", "replace", "rename", "chmod"}:
+            files = [path for path in folder.iterdir() if path.is_file() and path.read_bytes() != b"old"]
+            modes.update(stat.S_IMODE(path.stat().st_mode) for path in files)
+
+    sys.setprofile(look)
+    try:
+        yield modes
+    finally:
+        sys.setprofile(None)

@@ -92,15 +92,20 @@ def load_film(
     shown = None
     if max_side is not None:
         shown = (
-            _reduce(decoded.pixels, max_side) if least_side is None else render_film(data, header, max_side=max_side)
+            _reduce(decoded.pixels, header, max_side)
+            if least_side is None
+            else render_film(data, header, max_side=max_side)
         )
     squeezed = shrink(decoded.pixels, width=width, height=height)
     return Film(squeezed, decoded.warnings, (header.width, header.height), shown, decoded.dicom, decoded.age)
 
 
 def render_film(data: bytes, header: ImageHeader, *, max_side: int) -> Gray:
-    """Return a film for the eye: uint8 gray at its own size, reduced in proportion where a side is over `max_side`."""
-    return _reduce(_decode(data, header).pixels, max_side)
+    """Return a film for the eye: uint8 gray at its own size, reduced in proportion where a side is over `max_side`.
+
+    A JPEG of which both sides are at least twice `max_side` is decoded at a smaller scale; the size stays the same.
+    """
+    return _reduce(_decode(data, header, least_side=max_side).pixels, header, max_side)
 
 
 class _Decoded(NamedTuple):
@@ -123,8 +128,10 @@ def _decode(data: bytes, header: ImageHeader, least_side: int | None = None) -> 
     return _Decoded(pixels, found.warnings, found.report, found.age)
 
 
-def _reduce(pixels: Gray, max_side: int) -> Gray:
-    height, width = pixels.shape
+def _reduce(pixels: Gray, header: ImageHeader, max_side: int) -> Gray:
+    width, height = header.square_size
+    if header.orientation >= 5:
+        height, width = width, height
     factor = max_side / max(height, width)
     if factor >= 1:
         return pixels

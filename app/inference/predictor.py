@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +13,8 @@ import numpy as np
 
 from app.errors import InvalidParameter
 from app.imaging.dicom.record import DicomReport
-from app.imaging.formats import DEFAULT_MAX_PIXELS, ImageHeader
+from app.imaging.formats import DEFAULT_MAX_PIXELS
+from app.imaging.large_films import LargeFilms
 from app.imaging.png_writer import encode_png
 from app.imaging.preprocess import Film, inspect_film, load_film
 from app.inference.artifact import Entry, find_entry, open_verified
@@ -29,9 +29,6 @@ from app.notice import Notice
 MapKind = Literal["none", "cam", "layers", "all"]
 MAX_OVERLAY_SIDE = 2048
 """Pixels of an overlay's longer side."""
-
-LARGE_FILM_BYTES = 64 * 2**20
-"""Decoded bytes over which films are decoded one at a time."""
 
 MAP_KINDS: tuple[MapKind, ...] = get_args(MapKind)
 
@@ -77,7 +74,7 @@ class Predictor:
         self.prevalence = prevalence
         self.gate = read_gate(entry.folder, entry.manifest.gate)
         self._max_pixels = max_pixels
-        self._one_large_film = threading.Lock()
+        self._large_films = LargeFilms()
 
     def point(self, wanted: str | None) -> str:
         """Return the wanted operating point's name, or the model's default.
@@ -173,18 +170,13 @@ class Predictor:
         with _timed(seconds, "decode"):
             height, width = self.manifest.shape
             header = inspect_film(data, max_pixels=self._max_pixels)
-            with self._room_for(header):
+            with self._large_films.room_for(header):
                 rule = self.manifest.input.resize
                 film = load_film(data, header, width=width, height=height, rule=rule, max_side=max_side)
         with _timed(seconds, "infer"):
             found = self._compute(film.pixels, maps, reads_gate=self.gate is not None and gate != "off")
             passage = pass_gate(self.gate, gate, film.pixels, found.channel_means)
         return film, found, passage
-
-    def _room_for(self, header: ImageHeader) -> AbstractContextManager[object]:
-        """Return what to hold while a film is decoded."""
-        # Two of the largest at once need more memory than a container should have.
-        return self._one_large_film if header.decoded_bytes > LARGE_FILM_BYTES else nullcontext()
 
     def _decide(
         self,

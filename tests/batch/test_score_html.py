@@ -14,7 +14,7 @@ import pytest
 from tests.batch.calls import Call, Start, refuse
 from tests.batch.stand_in import StandIn
 from tests.conftest import encode, film_pixels
-from tests.html_pages import HtmlPage
+from tests.html_pages import HtmlPage, watch_modes
 
 Film = Callable[..., Path]
 
@@ -80,21 +80,23 @@ def test_a_film_to_refer_is_marked_in_words(start: Start, draw: Film, html: Path
     assert "2: 2 scored, 0 failed; 1 marked refer" in page.texts
 
 
-def test_the_page_is_its_owners_alone_and_says_what_it_holds(start: Start, html: Path) -> None:
-    """Whatever the umask, and in place of a file that all may read."""
+def test_the_page_is_its_owners_alone_and_says_what_it_holds(start: Start, tmp_path: Path) -> None:
+    """From its first byte, whatever the umask, and in place of a file that all may read."""
+    html = tmp_path / "pages" / "page.html"
+    html.parent.mkdir()
     html.write_text("old")
     html.chmod(0o666)
     before = os.umask(0)
     try:
-        start(html=html)
+        with watch_modes(html.parent) as modes:
+            start(html=html)
     finally:
         os.umask(before)
+    assert modes == {0o600}
     assert stat.S_IMODE(html.stat().st_mode) == 0o600
     texts = HtmlPage(html).texts
     assert texts.index("This page holds X-ray images and file names.") < texts.index("Films scored by drawn/1", 1)
-    assert (
-        [path.name for path in html.parent.glob("*.part")] == [path.name for path in html.parent.glob(".page*")] == []
-    )
+    assert list(html.parent.iterdir()) == [html]
 
 
 def test_foreign_text_stays_text(start: Start, draw: Film, service: StandIn, html: Path) -> None:

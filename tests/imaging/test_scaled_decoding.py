@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from app.errors import UndecodableImage
 from app.imaging.formats import read_header
-from app.imaging.preprocess import RESIZE_RULES, ResizeRule, load_film, read_film
+from app.imaging.preprocess import RESIZE_RULES, ResizeRule, load_film, read_film, render_film, shrink
 from app.imaging.raster import decode
 from tests.conftest import encode, film_pixels
 
@@ -101,3 +104,53 @@ def test_a_scaled_film_is_turned_upright_and_its_colour_noticed() -> None:
     expected = load_film(gray, upright, width=150, height=150, rule=SCALED).pixels
     found = load_film(gray, turned, width=150, height=150, rule=SCALED).pixels
     assert np.abs(found[::-1, ::-1].astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "orientation", "shown"),
+    [
+        (301, 300, 1, (100, 100)),  # at 1/2
+        (2399, 801, 1, (100, 33)),  # at 1/8, where sides are rounded up: 300 × 101 would give 34
+        (801, 2399, 6, (100, 33)),
+        (399, 101, 1, (100, 25)),  # whole: a side is shorter than 2 × 100
+        (199, 199, 1, (100, 100)),
+    ],
+)
+def test_a_film_for_the_eye_has_the_size_of_one_decoded_whole(
+    height: int, width: int, orientation: int, shown: tuple[int, int]
+) -> None:
+    """Upright, its longer side as wanted."""
+    data = encode(film_pixels(6, height, width))
+    header = replace(read_header(data), orientation=orientation)
+    found = render_film(data, header, max_side=100)
+    assert found.shape == shown
+    whole, _ = decode(data, header)
+    factor = 100 / max(whole.shape)
+    assert found.shape == tuple(round(side * factor) for side in whole.shape)
+
+
+def test_a_film_for_the_eye_hardly_differs_from_one_decoded_whole() -> None:
+    """By a level at 95 % of the pixels, turned as well."""
+    data = encode(film_pixels(2, 1656, 1360))
+    header = replace(read_header(data), orientation=6)
+    found = render_film(data, header, max_side=165)
+    expected = shrink(decode(data, header)[0], width=165, height=136)
+    assert np.percentile(np.abs(found.astype(int) - expected), 95) <= 1
+
+
+def test_a_film_for_the_eye_that_is_small_is_decoded_whole() -> None:
+    """Pixel by pixel, up to the longest side."""
+    data = encode(film_pixels(6, 100, 90))
+    header = read_header(data)
+    assert np.array_equal(render_film(data, header, max_side=100), decode(data, header)[0])
+
+
+def test_a_large_film_for_the_eye_is_decoded_at_a_scale() -> None:
+    """In a fraction of the memory of its pixels."""
+    data = encode(film_pixels(6, 2000, 2000))
+    header = read_header(data)
+    tracemalloc.start()
+    render_film(data, header, max_side=100)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2000 * 2000 / 4

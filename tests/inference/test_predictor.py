@@ -11,17 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
 from app.api.schemas import encode_prediction
 from app.errors import ArtifactRefused, InvalidParameter, ModelNotFound, TooManyPixels
+from app.imaging import large_films
 from app.imaging.formats import ImageHeader
 from app.imaging.preprocess import Film, read_film
 from app.inference import predictor
 from app.inference.artifact import find_entry, open_verified
 from app.inference.predictor import MAP_KINDS, Predictor, open_predictor
 from tests.conftest import encode, film_pixels
+from training.audit.head_bias import compute_head_biases
 
 FILM = encode(film_pixels(7))
 
@@ -66,11 +69,16 @@ def test_the_maps_that_were_asked_for_come(
 
 
 @pytest.mark.parametrize("name", ["pooled", "dense"])
-def test_values_and_bias_of_an_exact_map_sum_to_the_logit(predictors: dict[str, Predictor], name: str) -> None:
-    """As rounded."""
+def test_values_of_an_exact_map_and_the_heads_own_bias_sum_to_the_logit(
+    predictors: dict[str, Predictor], name: str
+) -> None:
+    """As rounded; the bias that is answered is that of the weights."""
     prediction = predictors[name].predict(FILM, operating_point="half", maps="cam")
     (cam,) = prediction.maps
-    assert np.sum(cam.evidence.cam) + cam.evidence.bias == pytest.approx(prediction.logit, abs=1e-3)
+    network = keras.saving.load_model(predictors[name].entry.folder / "model.keras", compile=False)
+    (bias,) = compute_head_biases(network, read_film(FILM, width=150, height=150).pixels[np.newaxis])
+    assert cam.evidence.bias == pytest.approx(bias, abs=1e-3)
+    assert np.sum(cam.evidence.cam) + bias == pytest.approx(prediction.logit, abs=1e-3)
 
 
 def test_occlusion_names_itself_and_claims_no_bias(predictors: dict[str, Predictor]) -> None:
@@ -142,7 +150,7 @@ def test_warnings_and_seconds_come_with_the_prediction(predictors: dict[str, Pre
 def test_the_largest_films_are_decoded_one_at_a_time(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From however many threads; small ones pass beside them."""
     opened = open_predictor(tiny_store, None)
-    monkeypatch.setattr(predictor, "LARGE_FILM_BYTES", 20_000)
+    monkeypatch.setattr(large_films, "LARGE_FILM_BYTES", 20_000)
     load, lock = predictor.load_film, threading.Lock()
     now, most = {"large": 0, "all": 0}, {"large": 0, "all": 0}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +10,7 @@ from app.errors import InvalidParameter
 from app.inference.manifest import CamSpec
 from training.audit.deletion import ExplainedFilms, measure_curves
 from training.audit.explanations_record import Explanations, SumCheck
+from training.audit.head_bias import compute_head_biases
 from training.audit.lung_evidence import measure_lung_evidence
 from training.audit.map_stability import measure_stability
 from training.audit.randomisation import measure_randomisation
@@ -18,7 +20,7 @@ from training.evaluation.logits import Cams, compute_cams, progress_bar
 from training.fitting.sources import LungNetwork
 
 LARGEST_DIFFERENCE = 1e-3
-"""Of a map's sum and bias from its logit; absolute."""
+"""Of a map's sum and the head's own bias from the logit; absolute."""
 
 RANDOMISED_FILMS = 60
 CURVE_FILMS = 60
@@ -51,9 +53,11 @@ def measure_explanations(evaluation: Evaluation, lungs: LungNetwork | None) -> E
     cam = find_exact_cam(evaluation)
     entry, films, engine = evaluation.entry, evaluation.films, evaluation.engine
     pixels, groups = films.pixels, evaluation.grouping.groups
+    network_file = entry.folder / "model.keras"
     with progress_bar(evaluation.console) as progress:
         found = compute_cams(engine, pixels, progress, "Maps of all films")
         maps = found.values
+        biases = compute_head_biases(keras.saving.load_model(network_file, compile=False), pixels)
         is_pneumonia = predict(found.logits, evaluation.threshold)
         traced = np.concatenate(
             [sample_films(np.flatnonzero(is_pneumonia == wanted), groups, CURVE_FILMS) for wanted in (False, True)]
@@ -70,19 +74,19 @@ def measure_explanations(evaluation: Evaluation, lungs: LungNetwork | None) -> E
             layer=cam.layer,
             rows=maps.shape[1],
             columns=maps.shape[2],
-            sum_check=check_sum(found),
+            sum_check=check_sum(found, biases),
             stability=measure_stability(engine, pixels, maps, groups, progress),
             curves=measure_curves(engine, explained, progress),
             randomisation=measure_randomisation(
-                entry.folder / "model.keras", entry.manifest.maps, pixels[randomised], groups[randomised], progress
+                network_file, entry.manifest.maps, pixels[randomised], groups[randomised], progress
             ),
             lungs=measure_lung_evidence(lungs, pixels, maps, films.labels, groups) if lungs else None,
         )
 
 
-def check_sum(found: Cams) -> SumCheck:
-    """Return the largest difference of maps and biases from their logits."""
-    sums = found.values.sum(axis=(1, 2), dtype=np.float64) + found.biases
+def check_sum(found: Cams, biases: NDArray[np.float64]) -> SumCheck:
+    """Return the largest difference of maps' sums and `compute_head_biases` from the logits."""
+    sums = found.values.sum(axis=(1, 2), dtype=np.float64) + biases
     largest = float(np.abs(sums - found.logits).max())
     return SumCheck(films=len(sums), largest_difference=largest, allowed=LARGEST_DIFFERENCE)
 

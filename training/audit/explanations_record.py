@@ -18,7 +18,10 @@ class _Measured(BaseModel):
 
 
 class SumCheck(_Measured):
-    """The largest absolute difference of a map's sum and bias from its logit, and the largest allowed."""
+    """The largest absolute difference of a map's sum and the head's own bias from the logit, and the largest allowed.
+
+    The bias is computed from the weights of `model.keras`; the serving graph's would make any map fit.
+    """
 
     films: int
     largest_difference: float
@@ -80,7 +83,8 @@ class MapStability(_Measured):
 class OutsideLungs(_Measured):
     """Proportions outside the lungs, which are dilated by `margin` of the film's side: of the area, and of evidence.
 
-    `towards`: of positive values, which support PNEUMONIA.
+    Ratios of sums over films. `towards`: of positive values, which support PNEUMONIA. `effective_…`: how many
+    films of equal evidence would count as much (Kish 1965, "Survey Sampling").
     """
 
     label: str
@@ -88,7 +92,9 @@ class OutsideLungs(_Measured):
     margin: float
     area: Estimate
     absolute: Estimate
+    effective_absolute: float
     towards: Estimate
+    effective_towards: float
 
 
 class LungEvidence(_Measured):

@@ -26,10 +26,13 @@ def _describe_sum(of: Explanations) -> Section:
     check = of.sum_check
     is_met = check.largest_difference <= check.allowed
     return Section(
-        f"Maps sum to the logit: {'met' if is_met else 'NOT met'}",
+        f"Maps and the head's own bias sum to the logit: {'met' if is_met else 'NOT met'}",
         f"Maps: {of.method}, {of.rows} × {of.columns} cells of `{of.layer}`, on {of.data}. Intervals: 95 % percentile "
-        f"bootstrap, 1000 resamples {of.grouping}.",
-        ("Films", "Largest absolute difference of map and bias from the logit", "Allowed"),
+        f"bootstrap, 1000 resamples {of.grouping}. The bias is computed from the weights in `model.keras`, not from "
+        "map and logit: of a head of one Dense layer its bias weight, the same for all films; of a ReLU head the "
+        "biases that reach the logit along a film's active paths. The check sees a map's sum, not where its values "
+        "lie.",
+        ("Films", "Largest |sum of the map + the head's own bias - logit|", "Allowed"),
         ((f"{check.films:,}", f"{check.largest_difference:.1e}", f"{check.allowed:g}"),),
     )
 
@@ -83,8 +86,7 @@ def _describe_curves(of: Explanations) -> Section:
         "the higher. (The logit: the map is in logits, and probabilities saturate.) By the map, cells with the most "
         "evidence for the predicted class come first; it wins, or loses, where the interval of the difference lies "
         "wholly on one side. Films are a seeded sample of each predicted class. Cells are replaced by the film "
-        "blurred, which adds no edge that the network could take for a finding, "
-        "and by its mean gray, as occlusion does.",
+        "blurred, and by its mean gray, as occlusion does; both add edges, too, which may move the logit.",
         (
             "Curve",
             "Films",
@@ -134,8 +136,10 @@ def _describe_lungs(of: Explanations) -> Section:
         title,
         "Proportions outside the lungs, as a network (sha256 "
         f"`{of.lungs.network_sha256[:16]}…`) finds them, dilated by a margin of the film's side: of the area, of the "
-        "absolute evidence, and of the evidence for PNEUMONIA. Evidence spread evenly would be outside as much as the "
-        "area is. A cell counts by its area outside, and its features see beyond it. "
+        "absolute evidence, and of the evidence for PNEUMONIA. They are ratios of sums over films: a film counts by "
+        "its evidence; n: the effective number of films (Kish 1965), few where few have most of the evidence. "
+        "Evidence spread evenly would be outside as much as the area is. A cell counts "
+        "by its area outside, and its features see beyond it. "
         f"Films in which no lungs are found: {left_out}.",
         ("Films", "Number", "Margin", "Area", "Absolute evidence", "Evidence for PNEUMONIA"),
         tuple(
@@ -143,7 +147,9 @@ def _describe_lungs(of: Explanations) -> Section:
                 each.label,
                 f"{each.films:,}",
                 f"{each.margin:.0%}",
-                *map(_show, (each.area, each.absolute, each.towards)),
+                _show(each.area),
+                f"{_show(each.absolute)}, n = {each.effective_absolute:.1f}",
+                f"{_show(each.towards)}, n = {each.effective_towards:.1f}",
             )
             for each in of.lungs.proportions
         ),

@@ -1,4 +1,4 @@
-"""The proportion of a map's evidence outside the lungs, which a lung network finds."""
+"""The proportion of maps' evidence outside the lungs, which a lung network finds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.inference.engine import Films, Floats
+from app.inference.record import Estimate
 from app.names import LABELS
 from training.audit.explanations_record import LungEvidence, OutsideLungs
 from training.augmentation.lungs import IS_LUNG, MASK_SIDE, Pixels, find_box
-from training.evaluation.means import measure_mean
+from training.evaluation.means import measure_ratio
 from training.fitting.sources import LungNetwork
 from training.networks.lungs import find_masks
 
@@ -40,6 +41,7 @@ def measure_lung_evidence(
         if not counted.any():
             continue
         of_label, patients = maps[counted].astype(np.float64), groups[counted]
+        absolute, towards = np.abs(of_label), np.maximum(of_label, 0)
         for margin in MARGINS:
             outside = np.stack([cells_outside(mask, margin, maps.shape[1:]) for mask in masks[counted]])
             proportions.append(
@@ -47,9 +49,11 @@ def measure_lung_evidence(
                     label=label,
                     films=len(of_label),
                     margin=margin,
-                    area=measure_mean(outside.mean(axis=(1, 2)), patients).to_record(),
-                    absolute=measure_mean(_share(np.abs(of_label), outside), patients).to_record(),
-                    towards=measure_mean(_share(np.maximum(of_label, 0), outside), patients).to_record(),
+                    area=_share(np.ones_like(of_label), outside, patients),
+                    absolute=_share(absolute, outside, patients),
+                    effective_absolute=_count_films(absolute),
+                    towards=_share(towards, outside, patients),
+                    effective_towards=_count_films(towards),
                 )
             )
     return LungEvidence(network_sha256=lungs.sha256, without_lungs=int(np.sum(~has_lungs)), proportions=proportions)
@@ -69,9 +73,13 @@ def cells_outside(mask: Pixels, margin: float, grid: tuple[int, ...]) -> NDArray
     return np.asarray(1 - cv2.resize(lungs, (grid[1], grid[0]), interpolation=cv2.INTER_AREA), np.float64)
 
 
-def _share(evidence: NDArray[np.float64], outside: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the proportion of each film's evidence outside, (films,); not a number where there is none."""
-    total = evidence.sum(axis=(1, 2))
-    undefined = np.full(len(total), np.nan)
-    shares: NDArray[np.float64] = np.divide((evidence * outside).sum(axis=(1, 2)), total, undefined, where=total > 0)
-    return shares
+def _share(evidence: NDArray[np.float64], outside: NDArray[np.float64], groups: NDArray[np.int64]) -> Estimate:
+    """Return the proportion of the films' evidence that lies outside."""
+    return measure_ratio((evidence * outside).sum(axis=(1, 2)), evidence.sum(axis=(1, 2)), groups).to_record()
+
+
+def _count_films(evidence: NDArray[np.float64]) -> float:
+    """Return the effective number of films: the squared sum of their evidence over the sum of squares."""
+    of_films = evidence.sum(axis=(1, 2))
+    squares = float(np.sum(of_films**2))
+    return round(float(of_films.sum()) ** 2 / squares, 1) if squares else 0.0

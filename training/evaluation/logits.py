@@ -17,11 +17,10 @@ _CHUNK = 16
 
 
 class Cams(NamedTuple):
-    """Logits (films,), class activation maps (films, rows, columns) and their biases (films,)."""
+    """Logits (films,) and class activation maps (films, rows, columns)."""
 
     logits: Floats
     values: Floats
-    biases: Floats
 
 
 def compute_logits(engine: Engine, pixels: NDArray[np.uint8], console: Console) -> NDArray[np.float32]:
@@ -41,9 +40,9 @@ def compute_cams(engine: Engine, pixels: NDArray[np.uint8], progress: Progress, 
 
     def explain(chunk: NDArray[np.uint8]) -> Cams:
         maps = engine.maps(chunk, cam=True, layers=False)
-        if maps.cam is None or maps.cam_bias is None:
+        if maps.cam is None:
             raise ValueError("Expected a model with class activation maps. It has none.")
-        return Cams(maps.logits, maps.cam, maps.cam_bias)
+        return Cams(maps.logits, maps.cam)
 
     chunks = _cut(pixels)
     with ThreadPoolExecutor(os.cpu_count()) as pool:

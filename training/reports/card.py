@@ -73,7 +73,7 @@ def render_card(folder: Path) -> str:
             manifest=manifest,
             summary=_list_evaluations(manifest.metrics),
             audit=_read_sections(folder / "audit.json"),
-            explanations=_describe_explanations(folder),
+            explanations=_describe_explanations(folder, manifest),
             outside=_read_sections(folder / "outside.json"),
             plots=_Plots(folder).show,
             CHOICES=CHOICES,
@@ -134,9 +134,10 @@ def _read_sections(path: Path) -> SectionFile | None:
     return SectionFile.model_validate_json(path.read_bytes()) if path.is_file() else None
 
 
-def _describe_explanations(folder: Path) -> SectionFile | None:
+def _describe_explanations(folder: Path, manifest: Manifest) -> SectionFile | None:
+    """Return the sections of the entry's explanations; None without any, or where they are of other weights."""
     explanations = read_explanations(folder)
-    if explanations is None:
+    if explanations is None or explanations.model_sha256 != manifest.sha256.model_keras:
         return None
     return SectionFile(sections=[Section(**each.to_json()) for each in describe_explanations(explanations)])
 

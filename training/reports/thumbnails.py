@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ImageError
+from app.imaging.large_films import LargeFilms
 from app.imaging.preprocess import inspect_film, render_film
 
 JPEG_QUALITY = 82
@@ -32,12 +33,13 @@ class Thumbnail:
 
 def make_thumbnails(files: Sequence[str | None], side: int) -> list[Thumbnail]:
     """Return the thumbnails of films, their longer side at most `side` pixels, read on all cores."""
+    large_films = LargeFilms()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda file: make_thumbnail(file, side), files))
+        return list(pool.map(lambda file: make_thumbnail(file, side, large_films), files))
 
 
-def make_thumbnail(file: str | None, side: int) -> Thumbnail:
-    """Return a film's thumbnail, or why it has none."""
+def make_thumbnail(file: str | None, side: int, large_films: LargeFilms) -> Thumbnail:
+    """Return a film's thumbnail, or why it has none; threads share `large_films`."""
     if file is None:
         return Thumbnail(reason="")
     try:
@@ -47,7 +49,9 @@ def make_thumbnail(file: str | None, side: int) -> Thumbnail:
         if status.st_size > _MOST_BYTES:
             return Thumbnail(reason=f"It has more than {_MOST_BYTES // 2**20} MiB")
         data = Path(file).read_bytes()
-        film = render_film(data, inspect_film(data), max_side=side)
+        header = inspect_film(data)
+        with large_films.room_for(header):
+            film = render_film(data, header, max_side=side)
     except ImageError as error:
         return Thumbnail(reason=str(error))
     except (OSError, ValueError) as error:

@@ -91,7 +91,7 @@ def test_without_a_lung_network_its_section_says_so(site: Selection, found: Expl
 def test_a_sum_that_is_off_is_reported() -> None:
     """By its size, and in the title."""
     maps = np.zeros((2, 3, 3), np.float32)
-    check = check_sum(Cams(np.array([0.5, 1.25], np.float32), maps, np.array([0.5, 1.0], np.float32)))
+    check = check_sum(Cams(np.array([0.5, 1.25], np.float32), maps), np.array([0.5, 1.0]))
     assert check.largest_difference == pytest.approx(0.25)
     assert check.largest_difference > check.allowed
 
@@ -102,7 +102,7 @@ def test_a_verdict_says_what_is_not_met(found: Explanations) -> None:
     randomised = found.randomisation.model_copy(update={"steps": steps})
     changed = found.model_copy(update={"sum_check": check, "randomisation": randomised})
     titles = [section.title for section in describe_explanations(changed)]
-    assert titles[0] == "Maps sum to the logit: NOT met"
+    assert titles[0] == "Maps and the head's own bias sum to the logit: NOT met"
     assert titles[1].endswith("met after the last layer, NOT met after the top layer alone")
 
 
@@ -134,13 +134,16 @@ def test_a_lung_network_without_the_checks_is_refused(site: Selection, lungs: Pa
 
 
 def test_the_checks_stand_on_the_card(found: Explanations, tmp_path: Path) -> None:
-    """Where the entry has some."""
+    """Where the entry has some, of its own weights."""
     entry = Path(shutil.copytree(STORE / "article-cnn" / "1", tmp_path / "article-cnn" / "1"))
     (entry / EXPLANATIONS_FILE).unlink(missing_ok=True)
     assert "## Explanations" not in render_card(entry)
     (entry / EXPLANATIONS_FILE).write_text(found.model_dump_json())
+    assert "## Explanations" not in render_card(entry)
+    sha256 = json.loads((entry / "model.json").read_text())["sha256"]["model.keras"]
+    (entry / EXPLANATIONS_FILE).write_text(found.model_copy(update={"model_sha256": sha256}).model_dump_json())
     card = render_card(entry)
     section = card.split("## Explanations\n")[1].split("## Outside data")[0]
-    assert "### Maps sum to the logit: met" in section
+    assert "### Maps and the head's own bias sum to the logit: met" in section
     assert "| JPEG quality 75 |" in section
     assert "| Whether explanations hold | Explanations |" in card

@@ -49,7 +49,18 @@ def test_evidence_within_the_lungs_is_not_outside(bright: LungNetwork) -> None:
     assert (normal.films, normal.area.value, normal.absolute.value) == (1, 0.75, 1.0)
     assert (normal.towards.value, normal.towards.note) == (None, "undefined without films")
     assert (pneumonia.films, pneumonia.area.value, pneumonia.towards.value) == (2, 0.75, 0.0)
-    assert pneumonia.absolute.value == pytest.approx((0 + 1 / 4) / 2)
+    assert pneumonia.absolute.value == pytest.approx(1 / 6, abs=1e-6)
+    assert [(each.effective_absolute, each.effective_towards) for each in (normal, pneumonia)] == [(1, 0), (1.8, 1.9)]
+
+
+def test_a_film_counts_by_its_evidence(bright: LungNetwork) -> None:
+    """One with next to none, all of it outside, hardly moves the proportion."""
+    maps = np.zeros((2, 4, 4), np.float32)
+    maps[0, 1, 1], maps[1, 0, 0] = 1.0, 1e-4
+    found = measure_lung_evidence(bright, np.stack([MASK, MASK]), maps, np.array([0, 0], np.uint8), np.arange(2))
+    of = found.proportions[0]
+    assert of.towards.value == pytest.approx(1e-4, abs=1e-6)
+    assert (of.films, of.effective_towards) == (2, 1.0)
 
 
 def test_films_without_lungs_are_left_out(bright: LungNetwork) -> None:

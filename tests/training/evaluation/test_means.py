@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from training.evaluation.means import measure_mean
+from training.evaluation.means import measure_mean, measure_ratio
 
 VALUES = np.random.default_rng(5).normal(size=200)
 ALONE = np.arange(200)
@@ -44,3 +46,20 @@ def test_films_without_a_value_are_left_out() -> None:
     holed = np.where(ALONE % 2, np.nan, VALUES)
     assert measure_mean(holed, ALONE) == measure_mean(VALUES[::2], ALONE[::2])
     assert measure_mean(np.full(3, np.nan), ALONE[:3]).note == "undefined without films"
+
+
+def test_a_ratio_is_of_sums() -> None:
+    """A mean of ratios would be 0.5; with wholes of 1 it is the mean, and so is its interval."""
+    ratio = measure_ratio(np.array([1.0, 0.0, 0.0]), np.array([1.0, 3.0, 0.0]), ALONE[:3])
+    assert (ratio.value, ratio.low, ratio.high) == (0.25, 0.0, 1.0)
+    assert measure_ratio(VALUES, np.ones(200), ALONE) == measure_mean(VALUES, ALONE)
+    assert measure_ratio(np.zeros(3), np.zeros(3), ALONE[:3]).note == "undefined without films"
+
+
+def test_the_mean_of_many_films_needs_little_memory() -> None:
+    """All resamples of 30,000 films at once would take 240 MB."""
+    tracemalloc.start()
+    measure_mean(np.ones(30_000), np.arange(30_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200_000_000

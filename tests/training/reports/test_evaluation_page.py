@@ -18,23 +18,27 @@ from app.errors import InvalidParameter
 from app.inference.artifact import find_entry, open_verified
 from tests.conftest import encode, film_pixels
 from tests.drawn import write_kaggle_layout
-from tests.html_pages import HtmlPage
+from tests.html_pages import HtmlPage, watch_modes
 from training.data.films import Films, read_films
 from training.data.listing import list_films
 from training.reports.private_page import check_page, write_page
-from training.reports.thumbnails import make_thumbnail, make_thumbnails
+from training.reports.thumbnails import make_thumbnails
 
 FILMS = 20
 
 
 class Evaluated(NamedTuple):
-    """A folder of drawn films with an evaluation of them, one unreadable; the films, their logits, the threshold."""
+    """A folder of drawn films with an evaluation of them, one unreadable; the films, their logits, the threshold.
+
+    `modes`: of the page, observed while it was written.
+    """
 
     folder: Path
     ended: Result
     films: Films
     logits: np.ndarray
     threshold: float
+    modes: set[int]
 
     @property
     def page(self) -> HtmlPage:
@@ -58,15 +62,16 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory, tiny_store: Path) -> Eva
     entry = find_entry(tiny_store, "pooled")
     films = read_films(list_films(data), width=150, height=150)
     before = os.umask(0)
-    ended = evaluate(data, tiny_store, folder / "page.html")
+    with watch_modes(folder) as modes:
+        ended = evaluate(data, tiny_store, folder / "page.html")
     os.umask(before)
     threshold = entry.manifest.operating_points["balanced"]
-    return Evaluated(folder, ended, films, open_verified(entry).logits(films.pixels), threshold)
+    return Evaluated(folder, ended, films, open_verified(entry).logits(films.pixels), threshold, modes)
 
 
 def test_the_page_shows_the_most_confident_mistakes(evaluated: Evaluated) -> None:
     """False alarms by falling, missed pneumonias by rising logit, twelve of each at most; names are text."""
-    _, _, films, logits, threshold = evaluated
+    films, logits, threshold = evaluated.films, evaluated.logits, evaluated.threshold
     wrong = (logits >= threshold) != (films.labels == 1)
     assert 0 < wrong.sum() < len(films)
     names = [path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for path in films.paths]
@@ -97,8 +102,9 @@ def test_the_page_shows_the_metrics_that_are_printed(evaluated: Evaluated) -> No
 
 
 def test_the_page_is_its_owners_alone_and_says_so(evaluated: Evaluated) -> None:
-    """Results and status are as without it: 1 for the unreadable file."""
+    """From its first byte. Results and status are as without it: 1 for the unreadable file."""
     html = evaluated.folder / "page.html"
+    assert evaluated.modes == {0o600}
     assert evaluated.ended.exit_code == 1
     assert stat.S_IMODE(html.stat().st_mode) == 0o600
     assert "This page holds X-ray images and file names." in evaluated.page.texts[:3]
@@ -141,7 +147,7 @@ def test_a_thumbnail_keeps_the_films_proportions(tmp_path: Path, height: int, wi
     """Its longer side has so many pixels at most; a smaller film is not enlarged."""
     film = tmp_path / "film.png"
     film.write_bytes(encode(film_pixels(1, height, width), ".png"))
-    made = make_thumbnail(str(film), 160)
+    (made,) = make_thumbnails([str(film)], 160)
     pixels = cv2.imdecode(np.frombuffer(made.jpeg, np.uint8), cv2.IMREAD_UNCHANGED)
     assert pixels.shape == (made.height, made.width)
     expected = {(300, 400): (120, 160), (400, 300): (160, 120), (90, 120): (90, 120)}[height, width]
