@@ -58,7 +58,7 @@ def test_errors_come_first_then_films_by_probability(
     assert [figure.section for figure in page.figures] == ["errors", *["films"] * 4]
     assert page.figures[0].lines[1:3] == ["undecodable-image", "Expected better than undecodable-image."]
     assert page.figures[0].picture is None
-    assert page.figures[0].lines[0].startswith("No picture: Expected the bytes of a JPEG or PNG")
+    assert page.figures[0].lines[0].startswith("No picture: Expected the bytes of a JPEG")
     assert page.figures[1].lines[:2] == ["0.9000", "PNEUMONIA"]
     assert all(figure.picture.startswith("data:image/jpeg;base64,") for figure in page.figures[1:])
     assert "5: 4 scored, 1 failed; 0 marked refer" in page.texts
