@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.api.problems import problem_of
 from app.api.schemas import encode_prediction
-from app.errors import ImageError, InvalidParameter, MissingFile, RequestError
+from app.errors import CapacityError, ImageError, InvalidParameter, MissingFile, RequestError
 from app.inference.explain import ActivationMap
 from app.inference.predictor import MapKind, Predictor
 from app.names import GateMode
@@ -55,7 +55,7 @@ def predict_files(
         filename = None if name == STDIN else printable(Path(name).name or name)
         try:
             prediction = predictor.predict(_read_film(name), operating_point=point, maps=maps, gate=gate)
-        except (ImageError, RequestError, OSError) as error:
+        except (ImageError, RequestError, CapacityError, OSError) as error:
             failed += 1
             slug = "unreadable-file" if isinstance(error, OSError) else problem_of(error).slug
             detail = error.strerror if isinstance(error, OSError) else str(error)

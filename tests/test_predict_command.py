@@ -8,12 +8,16 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import pneumoserve
+from app.errors import DeadlineExceeded
+from app.inference.predictor import FilmPrediction, Predictor, open_predictor
+from batch.predict import predict_files
 from tests.conftest import encode, film_pixels
 from tests.running import running
 
@@ -199,3 +203,25 @@ def test_the_gate_refuses_flags_or_is_off(
     answer = json.loads(asked.stdout)
     assert answer.get("gate", {}).get("verdict") == verdict
     assert answer.get("error") == ("unsuitable-image" if status else None)
+
+
+def test_a_film_that_had_no_time_costs_the_others_nothing(tiny_store: Path, tmp_path: Path) -> None:
+    """Its line says that it may be read later."""
+
+    class Busy(Predictor):
+        def predict(self, data: bytes, **options: Any) -> FilmPrediction:
+            if data == b"slow":
+                raise DeadlineExceeded("Try again later.")
+            return super().predict(data, **options)
+
+    opened = open_predictor(tiny_store, None)
+    (tmp_path / "slow.dcm").write_bytes(b"slow")
+    (tmp_path / "film.jpg").write_bytes(encode(film_pixels()))
+    lines: list[str] = []
+    files = [str(tmp_path / name) for name in ("slow.dcm", "film.jpg")]
+    busy = Busy(opened.entry, opened.engine)
+    failed = predict_files(busy, files, output=lines.append)
+
+    assert failed == 1
+    assert json.loads(lines[0]) == {"filename": "slow.dcm", "error": "deadline-exceeded", "detail": "Try again later."}
+    assert "probability" in json.loads(lines[1])

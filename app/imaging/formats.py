@@ -47,8 +47,9 @@ class ImageHeader:
 
     @property
     def decoded_bytes(self) -> int:
-        """Bytes of the decoded samples."""
-        return self.width * self.height * self.channels * (2 if self.bit_depth > 8 else 1)
+        """Bytes of the decoded samples; of a DICOM file, whose codecs work in wider ones, at least two a sample."""
+        width, height = self.square_size
+        return width * height * self.channels * (2 if self.bit_depth > 8 or self.format == "DICOM" else 1)
 
 
 def read_header(data: bytes) -> ImageHeader:

@@ -52,7 +52,7 @@ def read_film(data: bytes, allow: Callable[[int], None] = lambda _: None) -> tup
     elements = read_elements(data, pixel_bytes=form.native_bytes)
     dataset = elements.dataset
     subject = judge(dataset)
-    values = decode_frame(_find_frame(elements), form, elements.syntax)
+    values = decode_frame(_find_frame(elements, form), form, elements.syntax)
     warnings = list(subject.warnings)
     rendered: Rendered | None = None
     if form.photometric in MONOCHROME:
@@ -82,7 +82,7 @@ def read_film(data: bytes, allow: Callable[[int], None] = lambda _: None) -> tup
     return DicomFilm(width, height, report, tuple(warnings), subject.age), np.ascontiguousarray(pixels)
 
 
-def _find_frame(elements: Elements) -> bytes:
+def _find_frame(elements: Elements, form: PixelFormat) -> bytes:
     """Return the one frame's bytes: native, or its codestream."""
     element = raw_element(elements.dataset, "PixelData")
     if not isinstance(element, RawDataElement) or not element.value:
@@ -91,7 +91,8 @@ def _find_frame(elements: Elements) -> bytes:
     if is_encapsulated is (elements.syntax.codec == "native"):
         raise UndecodableImage(f"Expected pixels written as {elements.syntax.name}. Received them otherwise.")
     if not is_encapsulated:
-        return element.value
+        is_swapped = element.VR == "OW" and not elements.syntax.is_little_endian and form.bits_allocated == 8
+        return _swap_pairs(element.value) if is_swapped else element.value
     try:
         frames = list(generate_frames(io.BytesIO(element.value), number_of_frames=1))
     except Exception as error:  # struct.error, ValueError, EOFError ...
@@ -99,6 +100,11 @@ def _find_frame(elements: Elements) -> bytes:
     if len(frames) != 1:
         raise UndecodableImage(f"Expected one frame of pixels. Received {len(frames)}.")
     return frames[0]
+
+
+def _swap_pairs(value: bytes) -> bytes:
+    """Return the bytes of big-endian words, of which each holds its first byte last (PS3.5, section 8.1.1)."""
+    return np.frombuffer(value[: len(value) // 2 * 2], np.uint16).byteswap().tobytes()
 
 
 def _turn_gray(values: Samples, form: PixelFormat, elements: Elements) -> tuple[Gray, tuple[Notice, ...]]:

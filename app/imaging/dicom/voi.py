@@ -42,6 +42,10 @@ class Lut:
         mapped: Floats = self.entries[index.astype(np.intp)]
         return mapped
 
+    def count_inside(self, values: Floats) -> int:
+        """Return how many values have an entry of their own."""
+        return int(np.count_nonzero((values >= self.first) & (values < self.first + len(self.entries))))
+
 
 def read_lut(dataset: Dataset, keyword: str, *, is_signed: bool) -> Lut | None:
     """Return the first lookup table of a sequence; None where there is none, or it is empty or blank.
@@ -74,7 +78,7 @@ def choose_voi(dataset: Dataset, values: Floats, used: Floats) -> Voi:
         values: to be mapped.
         used: those that occur in the film, without padding.
     """
-    lut = read_lut(dataset, "VOILUTSequence", is_signed=bool(values.min() < 0))
+    lut = _choose_table(dataset, used)
     if lut is not None:
         return Voi(lut.map(values) / lut.top, "table", None, ())
     warnings: tuple[Notice, ...] = ()
@@ -88,6 +92,13 @@ def choose_voi(dataset: Dataset, values: Floats, used: Floats) -> Voi:
         warnings = (Notice("window-ignored", detail),)
     low, high = float(used.min()), float(used.max())
     return Voi(np.clip((values - low) / ((high - low) or 1), 0, 1), "range", None, warnings)
+
+
+def _choose_table(dataset: Dataset, used: Floats) -> Lut | None:
+    """Return the file's first table; its first value has a sign where more of the film's values then lie in it."""
+    is_signed = bool(used.min() < 0)
+    found = [read_lut(dataset, "VOILUTSequence", is_signed=sign) for sign in (is_signed, not is_signed)]
+    return max((lut for lut in found if lut is not None), key=lambda lut: lut.count_inside(used), default=None)
 
 
 def _is_possible(kind: Function, center: float, width: float, used: Floats) -> bool:

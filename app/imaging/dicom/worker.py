@@ -33,12 +33,12 @@ def main() -> None:
     connection.send_bytes(b"ready")
     while True:
         try:
-            wanted, seconds, data = _receive(connection)
+            wanted, seconds, pixel_bytes, data = _receive(connection)
         except EOFError:
             return
         _allow_seconds(seconds)
         _allow_memory(PARSING_BYTES + FILE_COPIES * len(data))
-        record, pixels = _answer(wanted, data)
+        record, pixels = _answer(wanted, data, pixel_bytes)
         del data
         connection.send_bytes(record)
         if pixels is not None:
@@ -58,15 +58,15 @@ def _load() -> None:
     _ = imagecodecs.jpeg8_decode, imagecodecs.jpegls_decode, openjpeg.utils.decode  # loaded when first named
 
 
-def _receive(connection: Connection) -> tuple[bytes, float, bytes]:
-    """Return what is wanted, the CPU seconds for it, and the file."""
-    wanted, _, seconds = connection.recv_bytes().partition(b" ")
-    return wanted, float(seconds), connection.recv_bytes()
+def _receive(connection: Connection) -> tuple[bytes, float, int, bytes]:
+    """Return what is wanted, the CPU seconds for it, the bytes of pixels that are expected, and the file."""
+    wanted, seconds, pixel_bytes = connection.recv_bytes().split(b" ")
+    return wanted, float(seconds), int(pixel_bytes), connection.recv_bytes()
 
 
-def _answer(wanted: bytes, data: bytes) -> tuple[bytes, bytes | None]:
+def _answer(wanted: bytes, data: bytes, pixel_bytes: int) -> tuple[bytes, bytes | None]:
     """Return a record as JSON, and a film's pixels."""
-    from app.errors import ImageError
+    from app.errors import ImageError, is_out_of_memory
     from app.imaging.dicom import reading
     from app.imaging.dicom.record import FILM, HEADER, REFUSAL, Refusal
 
@@ -75,10 +75,17 @@ def _answer(wanted: bytes, data: bytes) -> tuple[bytes, bytes | None]:
             return HEADER.dump_json(reading.read_header(data)), None
         room = PARSING_BYTES + FILE_COPIES * len(data)
         film, pixels = reading.read_film(data, lambda samples: _allow_memory(room + SAMPLE_BYTES * samples))
+        if pixels.size != pixel_bytes:
+            refusal = Refusal(
+                "UndecodableImage", f"Expected {pixel_bytes} pixels, as the header says. Received {pixels.size}."
+            )
+            return REFUSAL.dump_json(refusal), None
         return FILM.dump_json(film), pixels.tobytes()
     except ImageError as error:
         refusal = Refusal(type(error).__name__, str(error))
-    except MemoryError:
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
         refusal = Refusal(
             "UndecodableImage", "Expected a file that needs no more memory than its pixels. Received another."
         )
@@ -89,14 +96,20 @@ def _allow_seconds(seconds: float) -> None:
     """Let the process compute for so long from now; the kernel ends it behind that."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = math.ceil(used.ru_utime + used.ru_stime + seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+    _limit(resource.RLIMIT_CPU, soft)
 
 
 def _allow_memory(room: int) -> None:
     """Let the address space grow by so many bytes; malloc fails behind that."""
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + room, resource.RLIM_INFINITY))
+        _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + room)
+
+
+def _limit(kind: int, soft: int) -> None:
+    """Set a soft limit, under the hard one, which only a privileged process may raise."""
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 if __name__ == "__main__":

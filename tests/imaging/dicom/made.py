@@ -64,12 +64,17 @@ def make_dataset(pixels: np.ndarray, bits: int | None = None, **tags: Any) -> Fi
 
 
 def write(dataset: Dataset) -> bytes:
-    """Return a file's bytes; DICOM wants an even length of pixels."""
+    """Return a file's bytes; DICOM wants an even length of pixels.
+
+    The dataset's pixels are in little-endian order: pydicom swaps no bytes of words, which here are those of OW.
+    """
     if len(dataset.PixelData) % 2:
         dataset.PixelData += b"\0"
     file = io.BytesIO()
     if dataset.file_meta.TransferSyntaxUID == uid.ExplicitVRBigEndian:
         dataset.set_original_encoding(is_implicit_vr=False, is_little_endian=False)
+        if dataset.BitsAllocated == 16 or dataset["PixelData"].VR == "OW":
+            dataset.PixelData = np.frombuffer(dataset.PixelData, np.uint16).byteswap().tobytes()
     dataset.save_as(file, enforce_file_format=True)
     return file.getvalue()
 

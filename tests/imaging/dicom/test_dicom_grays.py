@@ -140,6 +140,18 @@ def test_values_beyond_a_table_have_its_ends() -> None:
     )
 
 
+@pytest.mark.parametrize("intercept", [-1, -60])
+@pytest.mark.parametrize("has_background", [False, True])
+def test_a_table_that_begins_high_is_not_taken_for_one_of_negative_values(intercept: int, has_background: bool) -> None:
+    """Where a few possible values, or a background, become negative."""
+    film = (FILM.astype(np.uint32) + 40000).astype(np.uint16)
+    if has_background:
+        film[:20] = 0
+    table = lut(np.arange(4096, dtype=np.uint16), 12, first=40000 + intercept)
+    gray = shown(film, 16, VOILUTSequence=table, RescaleSlope="1", RescaleIntercept=str(intercept))
+    np.testing.assert_array_equal(gray, scaled(film, 40000, 44095))
+
+
 @pytest.mark.parametrize(
     ("photometric", "shape", "is_inverted"),
     [

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import struct
-import subprocess
-import sys
-import threading
 import time
 import zlib
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
-import psutil
 import pytest
 from pydicom import uid
 
 from app.errors import ImageError, TooManyPixels, UndecodableImage
 from app.imaging.dicom.elements import MAX_READS, MAX_VALUE_BYTES
-from app.imaging.dicom.pool import DecoderPool
 from app.imaging.preprocess import inspect_film, read_film
 from tests.conftest import encode, film_pixels
 from tests.imaging.dicom.made import compressed, film_12_bit, lut, make_film
@@ -183,122 +177,3 @@ def test_pixels_of_an_unknown_representation_are_none() -> None:
 def test_a_table_without_entries_is_no_table() -> None:
     film = make_film(FILM, 12, VOILUTSequence=lut(np.zeros(16, np.uint16), 12))
     np.testing.assert_array_equal(read(film), read(make_film(FILM, 12)))
-
-
-def test_a_film_that_keeps_a_process_too_long_ends_it_and_the_next_is_read() -> None:
-    """No other request notices."""
-    pool = DecoderPool()
-    big = np.tile(FILM, (10, 10))
-    slow = compressed(bytes(imagecodecs.jpeg2k_encode(big, codecformat="j2k", reversible=True)), big, 12, uid.JPEG2000)
-    try:
-        pool.ask("header", make_film(), seconds=20)
-        with pytest.raises(UndecodableImage, match="takes longer"):
-            pool.ask("film", slow, seconds=0.02, pixel_bytes=big.size)
-        record, pixels = pool.ask("film", make_film(), seconds=20, pixel_bytes=300 * 400)
-    finally:
-        pool.close()
-    assert len(pixels) == 300 * 400
-    assert b"error" not in record
-
-
-def test_a_process_that_computes_too_long_is_ended_by_the_kernel() -> None:
-    """Should the parent's clock stand still."""
-    code = """if True:
-        from app.imaging.dicom.worker import _allow_seconds
-        _allow_seconds(0.1)
-        while True:
-            pass
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, timeout=60, check=False
-    )
-    assert done.returncode == -signal.SIGXCPU
-
-
-def test_a_process_gets_no_more_memory_than_it_was_allowed() -> None:
-    code = """if True:
-        from app.imaging.dicom.worker import _allow_memory
-        _allow_memory(64 << 20)
-        held = bytes(32 << 20)
-        try:
-            bytes(256 << 20)
-        except MemoryError:
-            print("refused")
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
-        timeout=60,
-        check=False,
-        capture_output=True,
-    )
-    assert done.stdout == b"refused\n"
-
-
-def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "app.imaging.dicom.worker" in child.cmdline()]
-
-
-def test_a_process_that_died_while_it_waited_is_replaced() -> None:
-    """As by the kernel, short of memory."""
-    read(make_film())
-    for child in children():
-        child.kill()
-        child.wait()
-    read(make_film())
-    assert children()
-
-
-def test_threads_share_no_process() -> None:
-    """Each gets its own film's pixels."""
-    films = [make_film(film_pixels(seed)) for seed in range(4)]
-    expected = [read(film) for film in films]
-    found: dict[int, list[np.ndarray]] = {}
-
-    def work(number: int) -> None:
-        found[number] = [read(films[number]) for _ in range(10)]
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert all((pixels == expected[number]).all() for number in range(4) for pixels in found[number])
-
-
-def test_the_processes_end_with_their_parent(tmp_path: Path) -> None:
-    """Even one that is killed."""
-    (tmp_path / "film.dcm").write_bytes(make_film())
-    code = """if True:
-        import sys, time
-        from app.imaging.formats import read_header
-        read_header(open(sys.argv[1], "rb").read())
-        print("read", flush=True)
-        time.sleep(60)
-    """
-    with subprocess.Popen(
-        [sys.executable, "-c", code, tmp_path / "film.dcm"],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-    ) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == b"read\n"
-        workers = psutil.Process(parent.pid).children()
-        parent.kill()
-    assert workers
-    assert psutil.wait_procs(workers, timeout=20)[1] == []
-
-
-def test_a_process_knows_none_of_the_services_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They hold keys."""
-    monkeypatch.setenv("PNEUMOSERVE_API_KEYS", "name:secret")
-    pool = DecoderPool()
-    known = set(children())
-    pool.ask("header", make_film(), seconds=20)
-    try:
-        (worker,) = set(children()) - known
-        assert "PNEUMOSERVE_API_KEYS" not in worker.environ()
-    finally:
-        pool.close()

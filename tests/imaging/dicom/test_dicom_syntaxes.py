@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import imagecodecs
 import numpy as np
 import pytest
-from pydicom import uid
+from pydicom import dcmread, uid
 
 from app.errors import UndecodableImage, UnsupportedFormat
 from app.imaging.preprocess import Film, inspect_film, load_film, read_film
 from app.inference.predictor import open_predictor
 from tests.conftest import encode, film_pixels
-from tests.imaging.dicom.made import compressed, film_12_bit, make_film
+from tests.imaging.dicom.made import compressed, film_12_bit, make_dataset, make_film, write
 from tests.imaging.dicom.twins import FULL, encode_rle, lossless_twins
 
 FILM = film_12_bit()
@@ -42,6 +44,23 @@ def test_a_lossless_twin_has_the_same_pixels(name: str) -> None:
     assert film.dicom.transfer_syntax == name.removesuffix(" in fragments")
     np.testing.assert_array_equal(film.pixels, read(make_film(FILM, 12, **FULL)).pixels)
     np.testing.assert_array_equal(shown(TWINS[name]), np.rint(FILM * (255 / 4095)))
+
+
+@pytest.mark.parametrize("pixels", [GRAY, GRAY[:71, :91], COLOUR], ids=["even", "odd", "colour"])
+@pytest.mark.parametrize("representation", ["OB", "OW"])
+def test_eight_bit_pixels_in_big_endian_are_swapped_where_they_are_words(
+    pixels: np.ndarray, representation: Literal["OB", "OW"]
+) -> None:
+    """As pydicom reads them."""
+    dataset = make_dataset(pixels, 8, syntax=uid.ExplicitVRBigEndian, WindowCenter="128", WindowWidth="256")
+    dataset["PixelData"].VR = representation
+    data = write(dataset)
+
+    stored = dcmread(io.BytesIO(data))
+    assert representation == stored["PixelData"].VR
+    np.testing.assert_array_equal(stored.pixel_array, pixels)
+    expected = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    np.testing.assert_array_equal(shown(data), expected)
 
 
 @pytest.mark.parametrize("name", ["Explicit VR Little Endian", "JPEG Lossless SV1", "JPEG 2000 Lossless"])

@@ -50,9 +50,7 @@ def lossless_twins(film: np.ndarray, bits: int = 12, **tags: object) -> dict[str
     files["Deflated Explicit VR Little Endian"] = write(
         make_dataset(film, bits, syntax=uid.DeflatedExplicitVRLittleEndian, **tags)
     )
-    big = make_dataset(film, bits, syntax=uid.ExplicitVRBigEndian, **tags)
-    big.PixelData = film.byteswap().tobytes()
-    files["Explicit VR Big Endian"] = write(big)
+    files["Explicit VR Big Endian"] = write(make_dataset(film, bits, syntax=uid.ExplicitVRBigEndian, **tags))
     several = make_dataset(film, bits, syntax=uid.JPEGLSLossless, **tags)
     stream = bytes(imagecodecs.jpegls_encode(film))
     several.PixelData = encapsulate([stream], fragments_per_frame=3)
