@@ -28,9 +28,10 @@ def clean_date(text: str) -> str:
     found = _DATE.fullmatch(text.strip())
     try:
         year, month, day = (int(part) for part in found.groups()) if found else (0, 0, 0)
-        return date(year, month, day).strftime("%Y%m%d")
+        date(year, month, day)
     except ValueError:
         return ""
+    return f"{year:04}{month:02}{day:02}"  # strftime does not pad years
 
 
 def clean_time(text: str) -> str:
