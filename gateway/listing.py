@@ -19,7 +19,7 @@ def print_status(outbox: Outbox, output: Callable[[str], None]) -> bool:
 
 
 def print_film(outbox: Outbox, uid: str, output: Callable[[str], None]) -> bool:
-    """Print what is known of a film, once for each version of its pixels; return whether anything is."""
+    """Print what is known of a film, once for each version of its header and pixels; return whether anything is."""
     found = outbox.find(uid)
     for entry in found:
         output(json.dumps(_describe(entry), ensure_ascii=False))
