@@ -48,9 +48,7 @@ def read_display(film: Dataset, *, ignores_window: bool) -> Display | None:
         modality = ModalityLUTTransformation(rescale_intercept=intercept, rescale_slope=slope, rescale_type="US")
     # The service inverts for either reason, once.
     is_inverted = photometric == "MONOCHROME1" or text(film, "PresentationLUTShape") == "INVERSE"
-    return Display(
-        modality, None if ignores_window else _read_window(film), "INVERSE" if is_inverted else "IDENTITY"
-    )
+    return Display(modality, None if ignores_window else _read_window(film), "INVERSE" if is_inverted else "IDENTITY")
 
 
 def _read_window(film: Dataset) -> SoftcopyVOILUTTransformation | None:
@@ -60,6 +58,4 @@ def _read_window(film: Dataset) -> SoftcopyVOILUTTransformation | None:
     narrowest = 1.0 if function is VOILUTFunctionValues.LINEAR else 0.0
     if not centers or not widths or widths[0] < narrowest or widths[0] == 0:
         return None
-    return SoftcopyVOILUTTransformation(
-        window_center=centers[0], window_width=widths[0], voi_lut_function=function
-    )
+    return SoftcopyVOILUTTransformation(window_center=centers[0], window_width=widths[0], voi_lut_function=function)

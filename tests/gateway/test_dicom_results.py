@@ -169,6 +169,18 @@ def test_another_setting_has_other_uids(changes: dict[str, object]) -> None:
     assert opened(one["report"]).SeriesInstanceUID != opened(other["report"]).SeriesInstanceUID
 
 
+@pytest.mark.parametrize(
+    "header",
+    [{"PatientID": "P2"}, {"PatientBirthDate": "19800102"}, {"study": 2}, {"SeriesInstanceUID": f"{ROOT}.3.9"}],
+    ids=str,
+)
+def test_another_header_under_the_same_uid_has_other_uids(header: dict[str, object]) -> None:
+    """Instances and series; for the objects are others."""
+    one, other = results(dicom_film()), results(dicom_film(**header))  # type: ignore[arg-type]
+    assert all(one[kind].uid != other[kind].uid for kind in one)
+    assert opened(one["report"]).SeriesInstanceUID != opened(other["report"]).SeriesInstanceUID
+
+
 def test_other_pixels_under_the_same_uid_have_other_uids() -> None:
     pixels = pydicom.dcmread(BytesIO(dicom_film(2))).PixelData
     assert results(dicom_film(1, PixelData=pixels))["report"].uid != results(dicom_film(1))["report"].uid

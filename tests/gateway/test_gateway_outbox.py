@@ -86,6 +86,14 @@ def test_each_result_waits_until_it_is_acknowledged(folder: Path) -> None:
     assert outbox.counts()["delivered"] == 1
 
 
+@pytest.mark.parametrize("change", [{"PatientName": "Other^Film"}, {"study": 9}], ids=str)
+def test_a_film_that_comes_again_with_another_header_is_another_film(folder: Path, change: dict[str, object]) -> None:
+    """Under the same UID and with the same pixels."""
+    outbox, _ = received(folder)
+    outbox.receive(read_film(dicom_film(**change)))  # type: ignore[arg-type]
+    assert len(outbox.find(f"{ROOT}.1.1")) == outbox.counts()["received"] == 2
+
+
 @pytest.mark.parametrize("end", ["delivered", "refused"])
 def test_nothing_of_a_finished_film_is_left_on_the_disk(folder: Path, end: str) -> None:
     """Neither names, UIDs nor pixels, in no file of the folder; only that its UID can be asked for."""
