@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.film import read_film
+from gateway.listing import print_status
 from gateway.outbox import DATABASE, Outbox
 from gateway.results import Result
 from tests.gateway.dicom_films import ROOT, dicom_film
@@ -133,6 +135,16 @@ def test_a_postponed_film_is_due_later_and_others_are_not_held_up(folder: Path) 
     assert found.id != entry
     later = outbox.next_due("received", now=time.time() + 61)
     assert later is not None
+
+
+def test_the_status_says_why_films_wait(folder: Path) -> None:
+    """Once a reason; a film that waits has not failed."""
+    outbox, entry = received(folder)
+    outbox.receive(read_film(dicom_film(2)))
+    outbox.postpone(entry, "invalid-parameter: no such point", time.time() + 60, is_error=False)
+    said: list[str] = []
+    assert print_status(outbox, said.append)
+    assert [json.loads(line) for line in said[1:]] == [{"waiting": 1, "reason": "invalid-parameter: no such point"}]
 
 
 @pytest.mark.parametrize("written", [False, True])
