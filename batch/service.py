@@ -34,7 +34,8 @@ class Service:
         except ValueError:
             usable = False
         if not usable or parts.query or parts.fragment or parts.username or not self.base.isprintable():
-            raise WrongAddress(f"Expected --url like http://127.0.0.1:8000. Received: {self.base}")
+            shown = f"…@{self.base.rpartition('@')[2]}" if "@" in self.base else self.base  # no password
+            raise WrongAddress(f"Expected --url like http://127.0.0.1:8000. Received: {shown}")
         if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):
             raise WrongAddress("Expected an API key of printable ASCII. Received other characters in it.")
         headers = {"Accept": "application/json"}

@@ -14,9 +14,13 @@ from gateway.errors import Failed, FilmRefused, Unavailable
 ONCE = RetryPolicy(attempts=1, patience=0.0, refused=0.0)
 """For callers that keep the film and come again."""
 
-_REFUSED = {400, 413, 415, 422}
-_WAIT = {401, 403, 404, 429, 503}
-"""The service's load, or its settings and ours: no reason to give a film up."""
+_OF_THE_FILM = {"undecodable-image", "unsuitable-image", "too-many-pixels"}
+"""Problems that the film itself has, wherever it is sent.
+
+A status alone does not tell: the same ones come from wrong settings, from a service without the part that reads DICOM,
+and from proxies.
+"""
+_NOT_ANSWERING = {502, 503, 504}
 
 
 class Asker:
@@ -31,7 +35,7 @@ class Asker:
 
         Raises:
             FilmRefused: the service will refuse this film again.
-            Unavailable: nobody answers, or the service asks to wait.
+            Unavailable: nobody answers, or the service takes no film as it or the gateway is set.
             Failed: any other answer.
         """
         maps = {"activation_maps": "cam"} if self._with_map else {}
@@ -58,8 +62,9 @@ class Asker:
             return answer
         row = row_from(answer, "", 0.0)
         slug, detail = row.error or "unknown", row.error_detail or ""
-        if answer.status in _REFUSED:
+        if slug in _OF_THE_FILM:
             raise FilmRefused(slug, detail)
-        if answer.status is None or answer.status in _WAIT:
+        # Load or settings, the service's or ours: no reason to give a film up.
+        if answer.status is None or 400 <= answer.status < 500 or answer.status in _NOT_ANSWERING:
             raise Unavailable(f"{slug}: {detail}")
         raise Failed(f"{slug}: {detail}")

@@ -28,9 +28,10 @@ def clean_date(text: str) -> str:
     found = _DATE.fullmatch(text.strip())
     try:
         year, month, day = (int(part) for part in found.groups()) if found else (0, 0, 0)
-        return date(year, month, day).strftime("%Y%m%d")
+        date(year, month, day)
     except ValueError:
         return ""
+    return f"{year:04}{month:02}{day:02}"  # strftime does not pad years
 
 
 def clean_time(text: str) -> str:
@@ -83,7 +84,7 @@ def clean_sex(text: str) -> str:
     return text if text in {"M", "F", "O"} else ""
 
 
-_COPIED: dict[str, Callable[[str], str]] = {
+COPIED: dict[str, Callable[[str], str]] = {
     "PatientName": clean_name,
     "PatientID": clean_text(64),
     "PatientBirthDate": clean_date,
@@ -95,6 +96,7 @@ _COPIED: dict[str, Callable[[str], str]] = {
     "StudyID": clean_text(16),
     "AccessionNumber": clean_text(16),
 }
+"""The attributes of patient and study, and what cleans each."""
 
 
 def read_text(film: Dataset, keyword: str) -> str:
@@ -118,7 +120,7 @@ def copy_study(film: Dataset) -> Dataset:
     Text beyond ASCII is written as UTF-8 (ISO_IR 192), whatever the film's own character set.
     """
     study = Dataset()
-    values = {keyword: clean(read_text(film, keyword)) for keyword, clean in _COPIED.items()}
+    values = {keyword: clean(read_text(film, keyword)) for keyword, clean in COPIED.items()}
     if not all(value.isascii() for value in values.values()):
         study.SpecificCharacterSet = "ISO_IR 192"
     for keyword, value in values.items():

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from copy import deepcopy
-from io import BytesIO
 
 import cv2
 import numpy as np
-import pydicom
-from highdicom import ModalityLUTTransformation, PresentationLUTTransformation
+from highdicom import PresentationLUTTransformation
 from highdicom.color import CIELabColor
 from highdicom.pr import (
     GraphicAnnotation,
     GraphicLayer,
     GraphicObject,
     GrayscaleSoftcopyPresentationState,
-    SoftcopyVOILUTTransformation,
     TextObject,
 )
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from app.imaging.dicom.elements import read_elements
 from gateway.assessment import NOT_FOR_DIAGNOSIS, Assessment
-from gateway.cleaning import read_text
 from gateway.dicom_objects import MODEL_NAME, stamp
+from gateway.display import read_display
 from gateway.film import MANUFACTURER, Film
 from gateway.identity import Moment, ResultNames, derive_uid
 
@@ -39,10 +35,12 @@ def write_contour(film: Film, assessment: Assessment, names: ResultNames, moment
     """Return a presentation state with the outline of strong evidence towards PNEUMONIA.
 
     Returns:
-        None where the film is no gray picture or the answer has no map.
+        None where the answer has no map, or the film is shown in a way that `read_display` does not write.
     """
-    shown = _read_shown(film)
-    if assessment.cam is None or read_text(shown, "SamplesPerPixel") != "1" or not (film.rows and film.columns):
+    if assessment.cam is None or not (film.rows and film.columns):
+        return None
+    display = read_display(read_elements(film.data).dataset, ignores_window="window-ignored" in assessment.warnings)
+    if display is None:
         return None
     layer = GraphicLayer("PNEUMOSERVE", order=1, description="Evidence towards pneumonia", display_color=_ORANGE)
     lines = [GraphicObject("POLYLINE", points, units="PIXEL") for points in trace(assessment, film.rows, film.columns)]
@@ -66,9 +64,9 @@ def write_contour(film: Film, assessment: Assessment, names: ResultNames, moment
         content_description="Evidence towards pneumonia, not for diagnosis",
         graphic_annotations=[GraphicAnnotation([reference], layer, graphic_objects=lines, text_objects=[note])],
         graphic_layers=[layer],
-        modality_lut_transformation=_modality(shown),
-        voi_lut_transformations=_window(shown),
-        presentation_lut_transformation=PresentationLUTTransformation(presentation_lut_shape=_shape(shown)),
+        modality_lut_transformation=display.modality,
+        voi_lut_transformations=[display.window] if display.window else None,
+        presentation_lut_transformation=PresentationLUTTransformation(presentation_lut_shape=display.shape),
     )
     stamp(result, moment, "PneumoServe: contour, not for diagnosis", assessment.model)
     result.BodyPartExamined = "CHEST"
@@ -100,40 +98,3 @@ def _reference(film: Film) -> Dataset:
     reference.SeriesInstanceUID = film.series or derive_uid("no series", film.uid)
     reference.Rows, reference.Columns, reference.SamplesPerPixel = film.rows, film.columns, 1
     return reference
-
-
-def _read_shown(film: Film) -> Dataset:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's warnings repeat values
-        return pydicom.dcmread(BytesIO(film.data), force=True, stop_before_pixels=True)
-
-
-def _number(shown: Dataset, keyword: str) -> float | None:
-    """Return an attribute's first value; None where it is no finite number."""
-    try:
-        number = float(read_text(shown, keyword).partition("\\")[0])
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _modality(shown: Dataset) -> ModalityLUTTransformation | None:
-    slope, intercept = _number(shown, "RescaleSlope"), _number(shown, "RescaleIntercept")
-    if slope is None or intercept is None:
-        return None
-    return ModalityLUTTransformation(rescale_intercept=intercept, rescale_slope=slope, rescale_type="US")
-
-
-def _window(shown: Dataset) -> list[SoftcopyVOILUTTransformation] | None:
-    centre, width = _number(shown, "WindowCenter"), _number(shown, "WindowWidth")
-    if centre is None or width is None or width < 1:
-        return None
-    return [SoftcopyVOILUTTransformation(window_center=centre, window_width=width)]
-
-
-def _shape(shown: Dataset) -> str:
-    """Return INVERSE where the film's smallest values are white."""
-    shape = read_text(shown, "PresentationLUTShape").strip()
-    if shape in {"IDENTITY", "INVERSE"}:
-        return shape
-    return "INVERSE" if read_text(shown, "PhotometricInterpretation").strip() == "MONOCHROME1" else "IDENTITY"

@@ -2,7 +2,7 @@
 
 GatewayError
   UnusableFilm      not a DICOM film that results can be written for: settled
-  FilmRefused       the service refused the film, with its slug: settled
+  FilmRefused       the service refused the film for what it is, with its slug: settled
   Unavailable       nobody answers, or asks to wait: tried again until the time is over
   Failed            an answer that a later try may change: tried again, a limited number of times
   WrongSettings     the gateway cannot start

@@ -36,6 +36,9 @@ def write_files(paths: Sequence[Path], asker: Asker, out: Path, *, contour: bool
         except (PneumoServeError, OSError) as error:
             failed += 1
             line["error"] = error.strerror if isinstance(error, OSError) else str(error)
+        except Exception as error:  # a library's, of one film, whose text quotes values of the film
+            failed += 1
+            line["error"] = f"Unexpected {type(error).__name__}."
         output(json.dumps(line, ensure_ascii=False))
     return failed
 

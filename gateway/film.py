@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
+import json
 from dataclasses import dataclass
-from io import BytesIO
 
-import pydicom
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
@@ -16,7 +15,10 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from gateway.cleaning import clean_date, clean_time, clean_uid, copy_study, read_text
+from app.errors import ImageError
+from app.imaging.dicom.attributes import raw_element
+from app.imaging.dicom.elements import read_elements
+from gateway.cleaning import COPIED, clean_date, clean_time, clean_uid, copy_study, read_text
 from gateway.errors import UnusableFilm
 
 FILM_CLASSES = (
@@ -32,6 +34,21 @@ MANUFACTURER = "PneumoServe"
 
 _DATES = (("ContentDate", "ContentTime"), ("AcquisitionDate", "AcquisitionTime"), ("StudyDate", "StudyTime"))
 _NO_DATE = "19000101"
+MOST_INFLATED_BYTES = 64 * 2**20
+"""Of the pixels of a deflated film."""
+_KEYWORDS = (
+    "SpecificCharacterSet",
+    *COPIED,
+    *(keyword for pair in _DATES for keyword in pair),
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "Manufacturer",
+    "LossyImageCompression",
+    "Rows",
+    "Columns",
+    "PixelData",
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,7 @@ class Film:
         rows: of its pixels; 0 where the film has none.
         columns: likewise.
         pixel_sha256: of the pixel data as stored, in hexadecimal.
+        header_sha256: of all else here that results copy, in hexadecimal.
         date: content, acquisition or study date, YYYYMMDD; 19000101 where none of them is valid.
         time: of that date, HHMMSS.
         is_lossy: whether its pixels were ever compressed with loss, as it says.
@@ -61,6 +79,7 @@ class Film:
     rows: int
     columns: int
     pixel_sha256: str
+    header_sha256: str
     date: str
     time: str
     is_lossy: bool
@@ -68,38 +87,42 @@ class Film:
 
 
 def read_film(data: bytes) -> Film:
-    """Read a DICOM file's identity; its pixels are hashed and not decoded.
+    """Read a DICOM file's identity within the bounds of `read_elements`; its pixels are hashed and not decoded.
 
     Raises:
-        UnusableFilm: not DICOM, without pixels, or without the UIDs that results refer to.
+        UnusableFilm: not DICOM, over the bounds, without pixels, or without the UIDs that results refer to.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's warnings repeat values
-        try:
-            dataset = pydicom.dcmread(BytesIO(data), force=data[128:132] != b"DICM")
-            pixels = dataset.get_item("PixelData")
-            stored = getattr(pixels, "value", None)
-        except Exception as error:  # what pydicom raises of broken files is not limited to a kind
-            raise UnusableFilm(f"Expected a DICOM file. Received other bytes ({type(error).__name__}).") from None
+    try:
+        elements = read_elements(data, pixel_bytes=MOST_INFLATED_BYTES, keywords=_KEYWORDS)
+    except ImageError as error:
+        raise UnusableFilm(str(error)) from None
+    dataset = elements.dataset
+    pixels = raw_element(dataset, "PixelData")
     study = copy_study(dataset)
     uid, sop_class = clean_uid(read_text(dataset, "SOPInstanceUID")), clean_uid(read_text(dataset, "SOPClassUID"))
     if not (uid and sop_class and study.StudyInstanceUID):
         raise UnusableFilm("Expected a DICOM film with valid UIDs of class, instance and study. Received none.")
-    if not isinstance(stored, bytes) or not stored:
+    if not isinstance(pixels, RawDataElement) or not pixels.value:
         raise UnusableFilm("Expected a DICOM film with pixel data. Received one without.")
+    if elements.syntax.is_deflated and len(pixels.value) < pixels.length:
+        raise UnusableFilm(f"Expected pixels that inflate to at most {MOST_INFLATED_BYTES} bytes. Received others.")
     date, time = _read_date(dataset)
+    series = clean_uid(read_text(dataset, "SeriesInstanceUID"))
+    is_lossy = read_text(dataset, "LossyImageCompression").strip() == "01"
+    copied = [*(str(element.value) for element in study), sop_class, series, date, time, is_lossy]
     return Film(
         data=data,
         study=study,
         sop_class=sop_class,
         uid=uid,
-        series=clean_uid(read_text(dataset, "SeriesInstanceUID")),
+        series=series,
         rows=_read_size(dataset, "Rows"),
         columns=_read_size(dataset, "Columns"),
-        pixel_sha256=hashlib.sha256(stored).hexdigest(),
+        pixel_sha256=hashlib.sha256(pixels.value).hexdigest(),
+        header_sha256=hashlib.sha256(json.dumps(copied).encode()).hexdigest(),
         date=date,
         time=time,
-        is_lossy=read_text(dataset, "LossyImageCompression").strip() == "01",
+        is_lossy=is_lossy,
         is_result=read_text(dataset, "Manufacturer").strip() == MANUFACTURER,
     )
 

@@ -43,11 +43,10 @@ class ResultNames:
 
 
 def name_results(film: Film, assessment: Assessment) -> ResultNames:
-    """Return the names for a film's instance and pixels under a model, operating point, prevalence and gate."""
+    """Return the names for a film's instance, header and pixels under a model, operating point, prevalence and gate."""
     prevalence = "" if assessment.prevalence is None else repr(assessment.prevalence)
-    return ResultNames(
-        (film.uid, film.pixel_sha256, assessment.model_sha256, assessment.point, prevalence, assessment.gate)
-    )
+    of_film = film.uid, film.header_sha256, film.pixel_sha256
+    return ResultNames((*of_film, assessment.model_sha256, assessment.point, prevalence, assessment.gate))
 
 
 def derive_uid(*fields: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -10,16 +11,19 @@ from gateway.outbox import Entry, Outbox
 
 
 def print_status(outbox: Outbox, output: Callable[[str], None]) -> bool:
-    """Print the counts by state, then each failed film; return whether none failed."""
+    """Print the counts by state, why films wait, then each failed film; return whether none failed."""
     failed = outbox.in_state("failed")
     output(json.dumps(outbox.counts()))
+    waiting = [*outbox.in_state("received"), *outbox.in_state("written")]
+    for reason, count in Counter(entry.reason for entry in waiting if entry.reason).most_common():
+        output(json.dumps({"waiting": count, "reason": reason}, ensure_ascii=False))
     for entry in failed:
         output(json.dumps(_describe(entry), ensure_ascii=False))
     return not failed
 
 
 def print_film(outbox: Outbox, uid: str, output: Callable[[str], None]) -> bool:
-    """Print what is known of a film, once for each version of its pixels; return whether anything is."""
+    """Print what is known of a film, once for each version of its header and pixels; return whether anything is."""
     found = outbox.find(uid)
     for entry in found:
         output(json.dumps(_describe(entry), ensure_ascii=False))

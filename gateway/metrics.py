@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from gateway.outbox import Outbox
+from gateway.polling import Poller
+from gateway.receiver import Receiver
 from gateway.worker import Worker
 
 
 class _Counts(Collector):
-    def __init__(self, outbox: Outbox, worker: Worker, ignored: Callable[[], int]) -> None:
-        self._outbox, self._worker, self._ignored = outbox, worker, ignored
+    def __init__(self, outbox: Outbox, worker: Worker, source: Receiver | Poller) -> None:
+        self._outbox, self._worker, self._source = outbox, worker, source
 
     def collect(self) -> Iterable[Metric]:
         films = GaugeMetricFamily("pneumoserve_gateway_films", "Films of the outbox", labels=["state"])
@@ -27,16 +29,18 @@ class _Counts(Collector):
         yield GaugeMetricFamily(
             "pneumoserve_gateway_oldest_waiting_seconds", "How long the oldest film waits in its state", value=waiting
         )
+        skipped = self._source.skipped if isinstance(self._source, Poller) else 0
         for name, text, value in (
             ("delivered", "Results that arrived", self._worker.delivered),
             ("errors", "Answers that were errors, of service and destination", self._worker.errors),
-            ("ignored", "Objects that are no films, own results included", self._ignored()),
+            ("ignored", "Objects that are no films, own results included", self._source.ignored),
+            ("skipped", "Films that Orthanc did not give", skipped),
         ):
             yield CounterMetricFamily(f"pneumoserve_gateway_{name}", text, value=value)
 
 
-def gateway_registry(outbox: Outbox, worker: Worker, ignored: Callable[[], int]) -> CollectorRegistry:
+def gateway_registry(outbox: Outbox, worker: Worker, source: Receiver | Poller) -> CollectorRegistry:
     """Return what `/metrics` shows."""
     registry = CollectorRegistry()
-    registry.register(_Counts(outbox, worker, ignored))
+    registry.register(_Counts(outbox, worker, source))
     return registry

@@ -6,16 +6,26 @@ https://orthanc.uclouvain.be/book/users/rest.html#tracking-changes
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import requests
 
-from gateway.errors import Failed, Unavailable, WrongSettings
+from gateway.errors import Failed, Unavailable, UnusableFilm, WrongSettings
 from gateway.film import FILM_CLASSES
 from gateway.results import Result
 from gateway.web_session import check_status, open_session
 
 _CHANGES_A_CALL = 100
+_PART_BYTES = 2**16
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An instance that came, and the number of the change that says so."""
+
+    number: int
+    instance: str
 
 
 class Orthanc:
@@ -31,16 +41,31 @@ class Orthanc:
         """Return the number of the newest change."""
         return int(self._get("/changes?last")["Last"])
 
-    def new_films(self, since: int) -> tuple[list[str], int, bool]:
-        """Return instances that came after a change and may be films, the last change read, and whether it is all."""
+    def arrivals(self, since: int) -> tuple[list[Arrival], int, bool]:
+        """Return the next instances that came after a change, the last change read, and whether it is all."""
         page = self._get(f"/changes?since={since}&limit={_CHANGES_A_CALL}")
-        instances = [str(change["ID"]) for change in page["Changes"] if change["ChangeType"] == "NewInstance"]
-        return [each for each in instances if self._is_film(each)], int(page["Last"]), bool(page["Done"])
+        changes = [change for change in page["Changes"] if change["ChangeType"] == "NewInstance"]
+        arrivals = [Arrival(int(change["Seq"]), str(change["ID"])) for change in changes]
+        return arrivals, int(page["Last"]), bool(page["Done"])
 
-    def download(self, instance: str) -> bytes | None:
-        """Return an instance as a DICOM file; None where it is gone."""
-        response = self._request("GET", f"/instances/{instance}/file")
-        return None if response.status_code == 404 else _checked(response).content
+    def download(self, instance: str, most_bytes: int) -> bytes | None:
+        """Return an instance as a DICOM file; None where it is gone.
+
+        Raises:
+            UnusableFilm: over so many bytes; no more are read.
+        """
+        with self._request("GET", f"/instances/{instance}/file", streams=True) as response:
+            if response.status_code == 404:
+                return None
+            data = bytearray()
+            try:
+                for part in _checked(response).iter_content(_PART_BYTES):
+                    data += part
+                    if len(data) > most_bytes:
+                        raise UnusableFilm(f"Expected a film of at most {most_bytes} bytes. Received a larger one.")
+            except requests.RequestException as error:
+                raise Failed(f"Orthanc's answer broke off ({type(error).__name__}).") from None
+        return bytes(data)
 
     def send(self, result: Result) -> None:
         """Post a result; see `Destination`."""
@@ -50,7 +75,8 @@ class Orthanc:
         """Close idle connections."""
         self._session.close()
 
-    def _is_film(self, instance: str) -> bool:
+    def is_film(self, instance: str) -> bool:
+        """Return whether an instance is a film by its class, or may be one."""
         response = self._request("GET", f"/instances/{instance}/metadata/SopClassUid")
         if response.status_code == 404:  # the instance is gone, or of a time that did not note classes
             return True
@@ -65,9 +91,11 @@ class Orthanc:
             raise Failed("Expected JSON of an Orthanc. Received another answer.")
         return value
 
-    def _request(self, method: Literal["GET", "POST"], path: str, data: bytes | None = None) -> requests.Response:
+    def _request(
+        self, method: Literal["GET", "POST"], path: str, data: bytes | None = None, *, streams: bool = False
+    ) -> requests.Response:
         try:
-            return self._session.request(method, self._base + path, data=data, allow_redirects=False)
+            return self._session.request(method, self._base + path, data=data, allow_redirects=False, stream=streams)
         except requests.RequestException as error:
             raise Unavailable(f"Orthanc does not answer ({type(error).__name__}).") from None
 

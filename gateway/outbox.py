@@ -102,11 +102,13 @@ class Outbox:
     def receive(self, film: Film, now: float | None = None) -> None:
         """Take a film; when this returns, it is on the disk.
 
-        A film that waits already stays as it is. One that is done or failed begins again, under its first date.
+        A film that waits already stays as it is. One that is done or failed begins again, under its first date. With
+        another header or other pixels it is another film.
         """
         now = time.time() if now is None else now
         moment = time.strftime("%Y%m%d%H%M%S", time.localtime(now))
-        film_key, uid_key = self._hash("film", film.uid, film.pixel_sha256), self._hash("uid", film.uid)
+        film_key = self._hash("film", film.uid, film.header_sha256, film.pixel_sha256)
+        uid_key = self._hash("uid", film.uid)
         with self._transaction() as database:
             row = database.execute("SELECT id, state FROM films WHERE film_key = ?", (film_key,)).fetchone()
             if row is None:

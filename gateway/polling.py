@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Callable
 
 from gateway.errors import Failed, Unavailable, UnusableFilm
-from gateway.orthanc import Orthanc
+from gateway.orthanc import Arrival, Orthanc
 from gateway.outbox import Outbox
 from gateway.receiver import take
+from gateway.settings import GatewaySettings
 
 _LONGEST_WAIT = 10.0
 
@@ -17,16 +19,21 @@ _log = logging.getLogger("pneumoserve.gateway")
 
 
 class Poller:
-    """Reads an Orthanc's changes until it is stopped; how far is kept in the outbox."""
+    """Reads an Orthanc's changes until it is stopped; how far is kept in the outbox.
+
+    `received` is called after each film that is in the outbox.
+    """
 
     def __init__(
-        self, orthanc: Orthanc, outbox: Outbox, received: Callable[[], None], *, seconds: float, from_start: bool
+        self, settings: GatewaySettings, orthanc: Orthanc, outbox: Outbox, received: Callable[[], None]
     ) -> None:
-        self._orthanc, self._outbox, self._received = orthanc, outbox, received
-        self._seconds, self._from_start = seconds, from_start
+        self._settings, self._orthanc, self._outbox, self._received = settings, orthanc, outbox, received
+        self._seconds = settings.poll_seconds
+        self._errors = 0  # of the next instance, which is the only one that is asked for
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self.run, name="poller", daemon=True)
         self.ignored = 0
+        self.skipped = 0
 
     def start(self) -> None:
         """Poll in a thread of its own."""
@@ -44,7 +51,7 @@ class Poller:
             try:
                 is_all = self.read_changes()
             except (Unavailable, Failed) as error:
-                wait = min(2 * wait, max(_LONGEST_WAIT, self._seconds))
+                wait = max(self._seconds, min(2 * wait, _LONGEST_WAIT))
                 _log.warning("orthanc not read", extra={"fields": {"reason": str(error)}})
             except Exception as error:  # the outbox's disk, above all: it may be free again
                 wait = max(_LONGEST_WAIT, self._seconds)
@@ -57,28 +64,51 @@ class Poller:
     def read_changes(self) -> bool:
         """Take the next new films; return whether that was all.
 
+        The place is noted after each, so that none is taken again for another's sake.
+
         Raises:
-            Unavailable, Failed: of Orthanc; what was not read is read next time.
+            Unavailable, Failed: of Orthanc; what was not read is read next time. An instance with more errors than
+                a film may have is skipped.
         """
         since = self._outbox.place(self._orthanc.name)
         newest = self._orthanc.last_change()
         if since is None:
-            since = 0 if self._from_start else newest
+            since = 0 if self._settings.orthanc_since == "start" else newest
             self._outbox.note_place(self._orthanc.name, since)
         elif newest < since:
             since = 0  # another database under the same address
-        films, last, is_all = self._orthanc.new_films(since)
-        for instance in films:
-            self._take(instance)
+        arrivals, last, is_all = self._orthanc.arrivals(since)
+        for arrival in arrivals:
+            if self._stopping.is_set():
+                return False
+            self._try(arrival)
+            self._outbox.note_place(self._orthanc.name, arrival.number)
         if last != since:
             self._outbox.note_place(self._orthanc.name, last)
         return is_all
 
-    def _take(self, instance: str) -> None:
-        data = self._orthanc.download(instance)
-        if data is None:
-            return
+    def _try(self, arrival: Arrival) -> None:
+        """Take an instance, or skip it where Orthanc answered with an error too often."""
         try:
+            self._take(arrival.instance)
+        except Failed as error:
+            self._errors += 1
+            if self._errors < self._settings.max_errors:
+                raise
+            self.skipped += 1
+            fields = {"change": arrival.number, "reason": str(error)}
+            _log.error("film skipped", extra={"fields": fields})
+        self._errors = 0
+
+    def _take(self, instance: str) -> None:
+        if not self._orthanc.is_film(instance):
+            return
+        if shutil.disk_usage(self._settings.folder).free < self._settings.min_free_bytes:
+            raise Unavailable("The disk is nearly full.")
+        try:
+            data = self._orthanc.download(instance, self._settings.max_film_bytes)
+            if data is None:
+                return
             if take(data, self._outbox):
                 self._received()
                 return

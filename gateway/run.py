@@ -54,7 +54,7 @@ def run_gateway(settings: GatewaySettings, api_key: str | None) -> int:
             start_http_server(
                 settings.metrics_port,
                 settings.metrics_host,
-                gateway_registry(outbox, worker, lambda: source.ignored),
+                gateway_registry(outbox, worker, source),
             )
         except OSError as error:
             raise WrongSettings(f"PNEUMOSERVE_GATEWAY_METRICS_PORT: {error.strerror}. Choose another.") from None
@@ -73,13 +73,7 @@ def run_gateway(settings: GatewaySettings, api_key: str | None) -> int:
 def _open_source(settings: GatewaySettings, outbox: Outbox, worker: Worker) -> Receiver | Poller:
     if settings.orthanc is None:
         return Receiver(settings, outbox, worker.wake)
-    poller = Poller(
-        Orthanc(settings.orthanc),
-        outbox,
-        worker.wake,
-        seconds=settings.poll_seconds,
-        from_start=settings.orthanc_since == "start",
-    )
+    poller = Poller(settings, Orthanc(settings.orthanc), outbox, worker.wake)
     poller.start()
     return poller
 

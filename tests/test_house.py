@@ -59,6 +59,9 @@ ARROWS = {
         "app.environment",
         "app.errors",
         "app.version",
+        # Hostile files have one bounded parser.
+        "app.imaging.dicom.attributes",
+        "app.imaging.dicom.elements",
         *(f"batch.{module}" for module in ("answer", "client", "errors", "service")),
     },
     "training": {"app.cli", "app.errors", "app.names", "app.notice", "app.version", "app.imaging", "app.inference"},

@@ -218,6 +218,13 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         Service(url)
 
 
+@pytest.mark.parametrize("url", ["http://user:secret@h", "http://user:sec/ret@h", "http://secret@h:x"])
+def test_a_password_in_an_address_is_not_repeated(url: str) -> None:
+    with pytest.raises(WrongAddress, match=r"@h(:x)?$") as raised:
+        Service(url)
+    assert "sec" not in str(raised.value)
+
+
 def test_a_key_that_would_break_the_header_is_refused() -> None:
     with pytest.raises(WrongAddress, match="API key"):
         Service("http://host", api_key="a\r\nb")

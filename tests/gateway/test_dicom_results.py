@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 
 from gateway.assessment import Assessment
 from gateway.contour import trace
+from gateway.files import write_files
 from gateway.film import read_film
 from gateway.identity import Moment
 from gateway.panel import MAX_PIXELS, draw_panel
@@ -120,6 +121,13 @@ def test_a_date_as_acr_nema_wrote_it_is_kept() -> None:
     assert read_film(dicom_film(StudyDate=b"2024.05.06")).study.StudyDate == "20240506"
 
 
+def test_a_date_before_the_year_1000_is_kept() -> None:
+    """Such as archives write where none is known."""
+    film = dicom_film(PatientBirthDate="00010101", StudyDate="00010101", ContentDate="00010101")
+    assert {opened(result).PatientBirthDate for result in results(film).values()} == {"00010101"}
+    assert read_film(film).date == "00010101"
+
+
 @pytest.mark.parametrize(
     ("keyword", "value"), [("PatientName", "Yamada^Tarou=山田\u3000^太郎=やまだ^たろう"), ("PatientID", "MÜ-7")]
 )
@@ -157,6 +165,18 @@ def test_the_same_film_makes_the_same_bytes() -> None:
 def test_another_setting_has_other_uids(changes: dict[str, object]) -> None:
     """Instances and series."""
     one, other = results(dicom_film()), results(dicom_film(), **changes)
+    assert all(one[kind].uid != other[kind].uid for kind in one)
+    assert opened(one["report"]).SeriesInstanceUID != opened(other["report"]).SeriesInstanceUID
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"PatientID": "P2"}, {"PatientBirthDate": "19800102"}, {"study": 2}, {"SeriesInstanceUID": f"{ROOT}.3.9"}],
+    ids=str,
+)
+def test_another_header_under_the_same_uid_has_other_uids(header: dict[str, object]) -> None:
+    """Instances and series; for the objects are others."""
+    one, other = results(dicom_film()), results(dicom_film(**header))  # type: ignore[arg-type]
     assert all(one[kind].uid != other[kind].uid for kind in one)
     assert opened(one["report"]).SeriesInstanceUID != opened(other["report"]).SeriesInstanceUID
 
@@ -238,6 +258,30 @@ def test_the_command_writes_the_results_of_each_film_and_says_which_failed(tmp_p
     assert "Expected a DICOM f" in lines[1]["error"]
     assert again.returncode == 0, again.stderr
     assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == first
+
+
+class BrokenAt:
+    """Answers about films, and has an unexpected error at one."""
+
+    def __init__(self, film: bytes) -> None:
+        self._film = film
+
+    def ask(self, film: bytes) -> tuple[Assessment, bytes]:
+        if film == self._film:
+            raise LookupError("Drawn^Film")
+        return assessment(), PICTURE
+
+
+def test_an_unexpected_error_of_one_film_names_nobody_and_the_others_go_on(tmp_path: Path) -> None:
+    paths = [tmp_path / "1.dcm", tmp_path / "2.dcm"]
+    for number, path in enumerate(paths):
+        path.write_bytes(dicom_film(number))
+    said: list[str] = []
+    asker = BrokenAt(paths[0].read_bytes())
+    failed = write_files(paths, asker, tmp_path / "out", contour=False, output=said.append)  # type: ignore[arg-type]
+    assert failed == 1
+    assert json.loads(said[0])["error"] == "Unexpected LookupError."
+    assert len(json.loads(said[1])["results"]) == 2
 
 
 def test_a_film_that_the_service_refuses_has_no_results(tmp_path: Path) -> None:

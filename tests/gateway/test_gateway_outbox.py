@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.film import read_film
+from gateway.listing import print_status
 from gateway.outbox import DATABASE, Outbox
 from gateway.results import Result
 from tests.gateway.dicom_films import ROOT, dicom_film
@@ -86,6 +88,14 @@ def test_each_result_waits_until_it_is_acknowledged(folder: Path) -> None:
     assert outbox.counts()["delivered"] == 1
 
 
+@pytest.mark.parametrize("change", [{"PatientName": "Other^Film"}, {"study": 9}], ids=str)
+def test_a_film_that_comes_again_with_another_header_is_another_film(folder: Path, change: dict[str, object]) -> None:
+    """Under the same UID and with the same pixels."""
+    outbox, _ = received(folder)
+    outbox.receive(read_film(dicom_film(**change)))  # type: ignore[arg-type]
+    assert len(outbox.find(f"{ROOT}.1.1")) == outbox.counts()["received"] == 2
+
+
 @pytest.mark.parametrize("end", ["delivered", "refused"])
 def test_nothing_of_a_finished_film_is_left_on_the_disk(folder: Path, end: str) -> None:
     """Neither names, UIDs nor pixels, in no file of the folder; only that its UID can be asked for."""
@@ -125,6 +135,16 @@ def test_a_postponed_film_is_due_later_and_others_are_not_held_up(folder: Path) 
     assert found.id != entry
     later = outbox.next_due("received", now=time.time() + 61)
     assert later is not None
+
+
+def test_the_status_says_why_films_wait(folder: Path) -> None:
+    """Once a reason; a film that waits has not failed."""
+    outbox, entry = received(folder)
+    outbox.receive(read_film(dicom_film(2)))
+    outbox.postpone(entry, "invalid-parameter: no such point", time.time() + 60, is_error=False)
+    said: list[str] = []
+    assert print_status(outbox, said.append)
+    assert [json.loads(line) for line in said[1:]] == [{"waiting": 1, "reason": "invalid-parameter: no such point"}]
 
 
 @pytest.mark.parametrize("written", [False, True])

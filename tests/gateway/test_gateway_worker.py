@@ -94,20 +94,37 @@ def test_the_same_film_sent_again_has_the_same_results(tmp_path: Path) -> None:
         assert gateway.shelf.results[:2] == gateway.shelf.results[2:]
 
 
-def test_a_film_that_the_service_refuses_has_no_results_and_says_why(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "problem", [(422, "unsuitable-image"), (422, "undecodable-image"), (413, "too-many-pixels")], ids=str
+)
+def test_a_film_that_the_service_refuses_has_no_results_and_says_why(tmp_path: Path, problem: tuple[int, str]) -> None:
     with running(tmp_path / "box") as gateway:
-        gateway.service.problem = 422, "unsuitable-image"
+        gateway.service.problem = problem
         gateway.send()
         gateway.wait("refused")
-        assert [entry.reason for entry in gateway.outbox.in_state("refused")] == ["unsuitable-image"]
+        assert [entry.reason for entry in gateway.outbox.in_state("refused")] == [problem[1]]
         assert gateway.shelf.results == []
 
 
-@pytest.mark.parametrize("status", [401, 429, 503])
-def test_a_film_waits_for_a_service_that_takes_none(tmp_path: Path, status: int) -> None:
-    """Longer than errors would be borne."""
+@pytest.mark.parametrize(
+    "problem",
+    [
+        (401, "unauthorized"),
+        (429, "too-busy"),
+        (503, "not-ready"),
+        (422, "invalid-parameter"),
+        (415, "unsupported-format"),
+        (413, "too-many-bytes"),
+        (400, "bad-request"),
+        (413, ""),
+        (502, ""),
+    ],
+    ids=str,
+)
+def test_a_film_waits_for_a_service_that_takes_none(tmp_path: Path, problem: tuple[int, str]) -> None:
+    """Longer than errors would be borne; wrong settings and proxies are no fault of the film."""
     with running(tmp_path / "box", max_errors=1) as gateway:
-        gateway.service.problem = status, "not-ready"
+        gateway.service.problem = problem
         gateway.send()
         wait_until(lambda: gateway.service.asked >= 2, 20)
         assert gateway.outbox.counts()["received"] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from dataclasses import dataclass
+from functools import cache
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
@@ -44,17 +45,19 @@ class Elements:
     syntax: Syntax
 
 
-def read_elements(data: bytes, *, pixel_bytes: int | None = None) -> Elements:
+def read_elements(data: bytes, *, pixel_bytes: int | None = None, keywords: tuple[str, ...] = _KEYWORDS) -> Elements:
     """Read what is needed of a data set; without `pixel_bytes`, up to the pixels.
 
     Args:
         data: the file, with or without preamble.
-        pixel_bytes: how many the pixels may have; None: they are left out.
+        pixel_bytes: how many the pixels may have once inflated, behind which they are cut; None: they are left out.
+        keywords: of the attributes that are needed.
 
     Raises:
         UnsupportedFormat: another transfer syntax.
         UndecodableImage: broken, or over the bounds of this module.
     """
+    tags = _find_tags(keywords)
     file = _CountedReads(data)
     start = _PREAMBLE_BYTES if data[128:_PREAMBLE_BYTES] == b"DICM" else 0
     try:
@@ -68,8 +71,8 @@ def read_elements(data: bytes, *, pixel_bytes: int | None = None) -> Elements:
             file,
             syntax.is_implicit,
             syntax.is_little_endian,
-            stop_when=_Guard(stops_before_pixels=pixel_bytes is None),
-            specific_tags=_TAGS,
+            stop_when=_Guard(frozenset(tags), stops_before_pixels=pixel_bytes is None),
+            specific_tags=tags,
         )
     except ImageError:
         raise
@@ -85,8 +88,9 @@ def read_elements(data: bytes, *, pixel_bytes: int | None = None) -> Elements:
     return Elements(dataset, syntax)
 
 
-_TAGS: list[BaseTag | int] = [tag for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
-_WANTED = frozenset(_TAGS)
+@cache
+def _find_tags(keywords: tuple[str, ...]) -> list[BaseTag | int]:
+    return [tag for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None]
 
 
 class _CountedReads(io.BytesIO):
@@ -104,7 +108,8 @@ class _CountedReads(io.BytesIO):
 class _Guard:
     """Ends the reading of a data set before or behind its pixels, and refuses long values among those that are kept."""
 
-    def __init__(self, *, stops_before_pixels: bool) -> None:
+    def __init__(self, wanted: frozenset[BaseTag | int], *, stops_before_pixels: bool) -> None:
+        self._wanted = wanted
         self._stops_before_pixels = stops_before_pixels
         self._is_done = False
 
@@ -114,6 +119,6 @@ class _Guard:
         if tag == PIXEL_DATA:
             self._is_done = True
             return self._stops_before_pixels
-        if tag in _WANTED and MAX_VALUE_BYTES < length != _UNDEFINED:
+        if tag in self._wanted and MAX_VALUE_BYTES < length != _UNDEFINED:
             raise UndecodableImage(f"Expected values of at most {MAX_VALUE_BYTES} bytes. Received one of {length}.")
         return False
