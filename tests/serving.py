@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,8 +63,9 @@ def served(*arguments: str, cwd: Path = ROOT, **variables: object) -> Iterator[S
                 break
         else:
             pytest.fail(f"It ended: {lines}")
+        # Else the service would wait, once its log has filled the pipe.
+        threading.Thread(target=process.stderr.read, daemon=True).start()
         yield Served(process, lines)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.stderr.close()
         process.wait(30)

@@ -116,7 +116,7 @@ def test_a_pinned_model_never_changes(store: Path) -> None:
 
 @pytest.mark.long
 def test_memory_is_flat_over_fifty_swaps(store: Path) -> None:
-    """Within 5 % of that after five."""
+    """Within 5 % of that after six: the same network's."""
     from tests.serving import served
 
     def resident(pid: int) -> int:
@@ -132,4 +132,4 @@ def test_memory_is_flat_over_fifty_swaps(store: Path) -> None:
             wait_until(lambda name=name: model_of(client) == name, 30)  # type: ignore[misc]
             client.post("/predict?activation_maps=all", content=FILM)
             sizes.append(resident(process.process.pid))
-    assert sizes[-1] <= 1.05 * sizes[4], [size >> 20 for size in sizes]
+    assert sizes[-1] <= 1.05 * sizes[5], [size >> 20 for size in sizes]
