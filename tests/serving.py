@@ -55,6 +55,7 @@ def served(*arguments: str, cwd: Path = ROOT, **variables: object) -> Iterator[S
         env=environment(**({"PORT": 0, "DRAIN_GRACE_SECONDS": 0} | variables)),
     )
     assert process.stderr is not None
+    reading = threading.Thread(target=process.stderr.read, daemon=True)
     try:
         lines = []
         for line in process.stderr:
@@ -64,8 +65,11 @@ def served(*arguments: str, cwd: Path = ROOT, **variables: object) -> Iterator[S
         else:
             pytest.fail(f"It ended: {lines}")
         # Else the service would wait, once its log has filled the pipe.
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+        reading.start()
         yield Served(process, lines)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
+        if reading.ident is not None:
+            reading.join(10)
+        process.stderr.close()
