@@ -18,8 +18,8 @@ from pydicom import uid
 
 from app.errors import DeadlineExceeded, UndecodableImage
 from app.imaging.dicom.pool import DecoderPool
+from app.imaging.large_films import LARGE_FILM_BYTES
 from app.imaging.preprocess import inspect_film, read_film
-from app.inference.predictor import LARGE_FILM_BYTES
 from tests.conftest import film_pixels
 from tests.imaging.dicom.made import compressed, make_film
 
