@@ -119,6 +119,7 @@ def is_capture(series: dict[str, dict[str, str]]) -> bool:
     return series["MainDicomTags"]["Modality"] == "OT"
 
 
+@pytest.mark.long
 def test_results_wait_for_an_orthanc_that_is_stopped(tmp_path: Path, service: FilmService) -> None:
     """And what they wait for is listed."""
     need("storescu", "Orthanc")
@@ -154,6 +155,7 @@ def test_a_gateway_that_is_killed_goes_on_where_it_was(tmp_path: Path, service: 
     assert len(hashes(archive)) == 10
 
 
+@pytest.mark.long
 def test_a_failed_film_is_listed_and_tried_again(tmp_path: Path, service: FilmService) -> None:
     """By the commands beside the running gateway."""
     need("storescu", "storescp")

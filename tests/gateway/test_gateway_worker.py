@@ -111,13 +111,18 @@ def test_a_film_that_the_service_refuses_has_no_results_and_says_why(tmp_path: P
     [
         (401, "unauthorized"),
         (429, "too-busy"),
-        (503, "not-ready"),
         (422, "invalid-parameter"),
-        (415, "unsupported-format"),
-        (413, "too-many-bytes"),
-        (400, "bad-request"),
-        (413, ""),
         (502, ""),
+        *(
+            pytest.param(problem, marks=pytest.mark.long)
+            for problem in (
+                (503, "not-ready"),
+                (415, "unsupported-format"),
+                (413, "too-many-bytes"),
+                (400, "bad-request"),
+                (413, ""),
+            )
+        ),
     ],
     ids=str,
 )
