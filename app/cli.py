@@ -35,13 +35,17 @@ OperatingPointOption = Annotated[
 
 
 @contextmanager
-def errors_in_one_line() -> Iterator[None]:
-    """End the command with status 2 and an error's one line on standard error."""
+def errors_in_one_line(*others: type[Exception], install: str = "install-train") -> Iterator[None]:
+    """End the command with status 2 and an error's one line on standard error.
+
+    `others`: errors beside the project's own; `install`: the target of make that installs what may be missing.
+    """
+    told: tuple[type[Exception], ...] = (PneumoServeError, *others)
     try:
         yield
     except ModuleNotFoundError as error:
-        typer.echo(f"This needs {error.name}, which is not installed: run `make install-train`.", err=True)
+        typer.echo(f"This needs {error.name}, which is not installed: run `make {install}`.", err=True)
         raise typer.Exit(2) from None
-    except PneumoServeError as error:
+    except told as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

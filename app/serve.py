@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from app.environment import PREFIX, find_unknown
 from app.errors import is_out_of_memory
 from app.listening import is_loopback, listen
+from app.own_settings import describe_wrong
 from app.settings import Settings
 
 _log = logging.getLogger("pneumoserve")
@@ -81,8 +82,4 @@ def _read_settings(given: dict[str, Any]) -> tuple[Settings | None, list[str]]:
     try:
         return Settings(**given), []
     except ValidationError as error:
-        return None, [
-            f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: "
-            f"{problem['msg'].removeprefix('Value error, ')}."
-            for problem in error.errors()
-        ]
+        return None, describe_wrong(error, PREFIX)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
-from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from app.environment import DEFAULT_HOST, DEFAULT_PORT, PREFIX, own_variables
+from app.environment import DEFAULT_HOST, DEFAULT_PORT, PREFIX
 from app.imaging.formats import DEFAULT_MAX_PIXELS
 from app.keys import ApiKey, read_keys
 from app.names import DEFAULT_ENGINE, EngineName, GateMode
+from app.own_settings import OwnSettings
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
@@ -52,7 +52,7 @@ def _read_api_keys(value: Any) -> Any:
     return read_keys(value) if isinstance(value, str) else value
 
 
-class Settings(BaseSettings):
+class Settings(OwnSettings):
     """Byte counts are of bodies as sent; times are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
@@ -122,17 +122,3 @@ class Settings(BaseSettings):
     def variables(cls) -> list[str]:
         """Return the names of all variables, without the prefix."""
         return [name.upper() for name in cls.model_fields]
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment without what Kubernetes injects into it."""
-        own = EnvSettingsSource(settings_cls)
-        own.env_vars = {f"{PREFIX}{name}".lower(): value for name, value in own_variables(os.environ).items()}
-        return init_settings, own

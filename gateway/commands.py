@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import OperatingPointOption
+from app.cli import OperatingPointOption, errors_in_one_line
+from batch.errors import CallError
 
 if TYPE_CHECKING:
     from gateway.outbox import Outbox
@@ -36,7 +35,7 @@ def dicom(
 
     One JSON line a film. Status 1 where one failed.
     """
-    with _errors_in_one_line():
+    with errors_in_one_line(CallError, install="install-gateway"):
         from batch.client import RetryPolicy
         from batch.service import Service
         from gateway.asking import Asker
@@ -86,7 +85,7 @@ def gateway(
     """Run until a signal. Everything else is set by PNEUMOSERVE_GATEWAY_… variables: see docs/gateway.md."""
     if context.invoked_subcommand is not None:
         return
-    with _errors_in_one_line():
+    with errors_in_one_line(CallError, install="install-gateway"):
         from gateway.run import run_gateway
         from gateway.settings import read_settings
 
@@ -104,7 +103,7 @@ def status(
 
     Status 1 where a film failed, or none has that UID.
     """
-    with _errors_in_one_line():
+    with errors_in_one_line(CallError, install="install-gateway"):
         from gateway.listing import print_film, print_status
 
         outbox = _open_outbox(folder)
@@ -120,7 +119,7 @@ def retry(
     folder: FolderOption = None,
 ) -> None:
     """Let failed films go on where they failed."""
-    with _errors_in_one_line():
+    with errors_in_one_line(CallError, install="install-gateway"):
         typer.echo(f"{_open_outbox(folder).retry(films or None)} films are tried again.")
 
 
@@ -130,7 +129,7 @@ def discard(
     folder: FolderOption = None,
 ) -> None:
     """Delete failed films for good."""
-    with _errors_in_one_line():
+    with errors_in_one_line(CallError, install="install-gateway"):
         typer.echo(f"{_open_outbox(folder).discard(films)} films are deleted.")
 
 
@@ -143,18 +142,3 @@ def _open_outbox(folder: Path | None) -> Outbox:
     if not (folder / DATABASE).exists():
         raise WrongSettings("Expected the folder of a gateway's outbox (--folder). Received another.")
     return Outbox(folder)
-
-
-@contextmanager
-def _errors_in_one_line() -> Iterator[None]:
-    from app.errors import PneumoServeError
-    from batch.errors import CallError
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        typer.echo(f"This needs {error.name}, which is not installed: run `make install-gateway`.", err=True)
-        raise typer.Exit(2) from None
-    except (PneumoServeError, CallError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None

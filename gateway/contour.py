@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import cv2
 import numpy as np
 from highdicom import PresentationLUTTransformation
@@ -20,10 +18,10 @@ from pydicom.dataset import Dataset
 
 from app.imaging.dicom.elements import read_elements
 from gateway.assessment import NOT_FOR_DIAGNOSIS, Assessment
-from gateway.dicom_objects import MODEL_NAME, stamp
+from gateway.dicom_objects import MODEL_NAME, describe_source, stamp
 from gateway.display import read_display
 from gateway.film import MANUFACTURER, Film
-from gateway.identity import Moment, ResultNames, derive_uid
+from gateway.identity import Moment, ResultNames
 
 SERIES_NUMBER = 9003
 _TRACED_SIDE = 512  # pixels of the longer side in which outlines are traced
@@ -93,8 +91,6 @@ def trace(assessment: Assessment, rows: int, columns: int) -> list[NDArray[np.fl
 
 
 def _reference(film: Film) -> Dataset:
-    reference = deepcopy(film.study)
-    reference.SOPClassUID, reference.SOPInstanceUID = film.sop_class, film.uid
-    reference.SeriesInstanceUID = film.series or derive_uid("no series", film.uid)
+    reference = describe_source(film)
     reference.Rows, reference.Columns, reference.SamplesPerPixel = film.rows, film.columns, 1
     return reference

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from io import BytesIO
 
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from gateway.film import MANUFACTURER
+from gateway.film import MANUFACTURER, Film
 from gateway.identity import Moment, derive_uid
 
 MODEL_NAME = "PneumoServe gateway"
@@ -48,3 +49,12 @@ def refer_to(sop_class: str, uid: str) -> Dataset:
     item.ReferencedSOPClassUID = sop_class
     item.ReferencedSOPInstanceUID = uid
     return item
+
+
+def describe_source(film: Film) -> Dataset:
+    """Return a film's patient, study, series and instance: what results refer to as their evidence."""
+    source = deepcopy(film.study)
+    source.SOPClassUID, source.SOPInstanceUID = film.sop_class, film.uid
+    # A film without a valid series is still evidence, which must name one.
+    source.SeriesInstanceUID = film.series or derive_uid("no series", film.uid)
+    return source

@@ -9,54 +9,17 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-from pydicom.uid import (
-    HTJ2K,
-    JPEG2000,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    RLELossless,
-)
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from pynetdicom.transport import AssociationSocket
 
+from app.imaging.dicom.syntaxes import SYNTAXES
 from gateway.errors import UnusableFilm, WrongSettings
 from gateway.film import FILM_CLASSES, read_film
 from gateway.outbox import Outbox
 from gateway.peers import may_send
 from gateway.settings import GatewaySettings
-
-TRANSFER_SYNTAXES = (
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    JPEG2000Lossless,
-    JPEG2000,
-    RLELossless,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-    HTJ2K,
-)
-"""Those that the service reads."""
 
 # PS3.4 section B.2.3.
 _STORED, _OUT_OF_RESOURCES, _CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
@@ -102,7 +65,7 @@ class Receiver:
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _IDLE_SECONDS
         entity.add_supported_context(Verification)
         for sop_class in FILM_CLASSES:
-            entity.add_supported_context(sop_class, list(TRANSFER_SYNTAXES))
+            entity.add_supported_context(sop_class, list(SYNTAXES))
         try:
             self._server = entity.start_server(
                 (settings.host, settings.port),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -10,9 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from app.environment import GATEWAY_PREFIX, PREFIX, own_variables
+from app.listening import is_loopback
+from app.own_settings import OwnSettings, describe_wrong
 from gateway.errors import WrongSettings
 from gateway.peers import LOOPBACK, Peer, is_title, read_peers
 
@@ -29,7 +30,7 @@ def _read_title(value: Any) -> Any:
     return value
 
 
-class GatewaySettings(BaseSettings):
+class GatewaySettings(OwnSettings):
     """Times are in the unit that a name ends with."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, env_ignore_empty=True, extra="forbid")
@@ -79,20 +80,6 @@ class GatewaySettings(BaseSettings):
         """Return the names of all variables, without the project's prefix."""
         return [GATEWAY_PREFIX + name.upper() for name in cls.model_fields]
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment without what Kubernetes injects into it."""
-        own = EnvSettingsSource(settings_cls)
-        own.env_vars = {f"{PREFIX}{name}".lower(): value for name, value in own_variables(os.environ).items()}
-        return init_settings, own
-
 
 def read_settings(given: Mapping[str, Any], *, runs: bool = True) -> GatewaySettings:
     """Return the settings; `given`, from the command line, goes before the environment.
@@ -112,11 +99,7 @@ def read_settings(given: Mapping[str, Any], *, runs: bool = True) -> GatewaySett
     try:
         settings = GatewaySettings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        wrong += [
-            f"{_PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: "
-            f"{problem['msg'].removeprefix('Value error, ')}."
-            for problem in error.errors()
-        ]
+        wrong += describe_wrong(error, _PREFIX)
     else:
         wrong += _check(settings) if runs else []
     if wrong:
@@ -127,13 +110,6 @@ def read_settings(given: Mapping[str, Any], *, runs: bool = True) -> GatewaySett
 def _check(settings: GatewaySettings) -> list[str]:
     if (settings.orthanc is None) == (settings.destination is None):
         return ["Expected either a destination (PNEUMOSERVE_GATEWAY_DESTINATION) or an Orthanc (--orthanc)."]
-    if settings.orthanc is None and settings.peers == LOOPBACK and not _is_loopback(settings.host):
+    if settings.orthanc is None and settings.peers == LOOPBACK and not is_loopback(settings.host):
         return ["PNEUMOSERVE_GATEWAY_PEERS: expected the nodes that may send, since the port is open to the network."]
     return []
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -23,7 +21,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from gateway.assessment import NOT_FOR_DIAGNOSIS, Assessment
-from gateway.dicom_objects import MODEL_NAME, stamp
+from gateway.dicom_objects import MODEL_NAME, describe_source, stamp
 from gateway.film import MANUFACTURER, Film
 from gateway.identity import Moment, ResultNames, derive_uid
 
@@ -53,12 +51,8 @@ _LONGEST_MEANING = 64
 
 def write_report(film: Film, assessment: Assessment, names: ResultNames, moment: Moment) -> Dataset:
     """Return a Comprehensive SR in the film's study, unverified."""
-    evidence = deepcopy(film.study)
-    evidence.SOPClassUID, evidence.SOPInstanceUID = film.sop_class, film.uid
-    # A film without a valid series is still evidence, which must name one.
-    evidence.SeriesInstanceUID = film.series or derive_uid("no series", film.uid)
     report = ComprehensiveSR(
-        evidence=[evidence],
+        evidence=[describe_source(film)],
         content=_report_content(film, assessment, names),
         series_instance_uid=names.series("report"),
         series_number=SERIES_NUMBER,

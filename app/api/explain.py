@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.film_request import NO_STORE, PlainRoute, authorize, process_film
+from app.api.film_request import PlainRoute, authorize, process_film
 from app.api.parameters import EXPLAIN, MAX_LEVEL, ON_OFF, choose, describe_request, read_parameters
-from app.api.problems import INTERNAL_ERROR, PROBLEMS, document
+from app.api.problems import INTERNAL_ERROR, NO_STORE, PROBLEMS, document
 from app.api.service import Service
 from app.api.upload import Upload
 from app.errors import InvalidParameter

@@ -15,9 +15,6 @@ from app.api.upload import Upload, find_upload
 from app.errors import Unauthorized, UnsuitableImage
 from app.keys import find_name
 
-NO_STORE = {"Cache-Control": "no-store"}
-
-
 _KEY_HEADER = "x-api-key"
 
 

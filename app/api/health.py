@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from app.api.metrics import CONTENT_TYPE
-from app.api.problems import PROBLEMS, document
+from app.api.problems import NO_STORE, PROBLEMS, document
 from app.api.schemas import Health, ModelIdentity, ProbeResult, Refused, identify
 from app.api.service import ServiceDep
 from app.errors import NotReady
@@ -13,7 +13,6 @@ from app.errors import NotReady
 router = APIRouter(tags=["monitoring"])
 
 _NOT_READY = document(PROBLEMS[NotReady])
-_NO_STORE = {"Cache-Control": "no-store"}
 
 # Async: a plain function's thread would wait behind busy workers.
 
@@ -29,7 +28,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 async def get_health(service: ServiceDep, response: Response) -> Health:
     """Report that a golden prediction has passed, with which model and engine."""
     predictor = service.ready()
-    response.headers.update(_NO_STORE)
+    response.headers.update(NO_STORE)
     return Health(
         status="ok",
         model=ModelIdentity(**identify(predictor.manifest)),
@@ -43,7 +42,7 @@ async def get_health(service: ServiceDep, response: Response) -> Health:
 @router.get("/livez", summary="Probe liveness", response_description="The process answers.")
 async def get_livez(response: Response) -> ProbeResult:
     """Report that the process answers."""
-    response.headers.update(_NO_STORE)
+    response.headers.update(NO_STORE)
     return ProbeResult(status="ok")
 
 
@@ -52,7 +51,7 @@ async def get_livez(response: Response) -> ProbeResult:
 async def get_readyz(service: ServiceDep, response: Response) -> ProbeResult:
     """Report that films can be sent."""
     service.ready()
-    response.headers.update(_NO_STORE)
+    response.headers.update(NO_STORE)
     return ProbeResult(status="ok")
 
 
@@ -65,4 +64,4 @@ async def get_readyz(service: ServiceDep, response: Response) -> ProbeResult:
 )
 async def get_metrics(service: ServiceDep) -> Response:
     """Return the metrics for Prometheus."""
-    return Response(service.metrics.expose(), media_type=CONTENT_TYPE, headers=_NO_STORE)
+    return Response(service.metrics.expose(), media_type=CONTENT_TYPE, headers=NO_STORE)

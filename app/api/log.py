@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
-
-class _JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-        }
-        return json.dumps(line | getattr(record, "fields", {}), ensure_ascii=False)
+from app.json_lines import JsonLines, time_of
 
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{key}={value}" for key, value in getattr(record, "fields", {}).items())
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        return f"{time} {record.levelname.lower():7} {record.getMessage()} {fields}".rstrip()
+        return f"{time_of(record)} {record.levelname.lower():7} {record.getMessage()} {fields}".rstrip()
 
 
 def configure_logging(style: Literal["json", "text"]) -> None:
@@ -32,7 +21,7 @@ def configure_logging(style: Literal["json", "text"]) -> None:
     The server's warnings only repeat clients' mistakes: they are left out.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
+    handler.setFormatter(JsonLines() if style == "json" else _TextFormatter())
     for name, level in (("pneumoserve", logging.INFO), (None, logging.ERROR)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False

@@ -46,14 +46,16 @@ class ModelChoice:
         # Only the main thread of a process may handle signals; tests run in others.
         with suppress(ValueError, RuntimeError, NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._asked.set)
-        while True:
+        while self._settings.model is None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), _POLL_SECONDS)
+            # Cleared before the look, or a signal that comes meanwhile would be lost.
+            is_asked = self._asked.is_set()
+            self._asked.clear()
             choice = await asyncio.to_thread(self._read)
-            if self._settings.model is None and (choice != self._choice or self._asked.is_set()):
+            if is_asked or choice != self._choice:
                 self._choice = choice
                 await self._swap(choice)
-            self._asked.clear()
 
     async def _swap(self, choice: str | None) -> None:
         service = self._service

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.film_request import NO_STORE, PlainRoute, authorize, process_film
+from app.api.film_request import PlainRoute, authorize, process_film
 from app.api.parameters import ON_OFF, PREDICT, choose, describe_request, read_parameters
-from app.api.problems import INTERNAL_ERROR, PROBLEMS, document, respond
+from app.api.problems import INTERNAL_ERROR, NO_STORE, PROBLEMS, document, respond
 from app.api.schemas import Prediction, encode_prediction
 from app.api.service import Service
 from app.api.upload import Upload

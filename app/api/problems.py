@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
+NO_STORE = {"Cache-Control": "no-store"}
 RETRY_AFTER_SECONDS = 1
 DISCARD_BYTES = 8 * 2**20
 DISCARD_SECONDS = 2.0
@@ -116,7 +117,7 @@ class ProblemResponse(Response):
     media_type = MEDIA_TYPE
 
     def __init__(self, problem: Problem, detail: str, request_id: str, headers: dict[str, str] | None = None) -> None:
-        headers = {"Cache-Control": "no-store", **(headers or {})}
+        headers = {**NO_STORE, **(headers or {})}
         if problem.retry:
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         if problem.challenge:

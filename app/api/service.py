@@ -41,7 +41,7 @@ class Service:
         return monotonic() - self._started
 
     def serve(self, predictor: Predictor) -> None:
-        """Answer with this model from now on; requests that began keep the one they have."""
+        """Use this model for the requests that begin from now on."""
         self.predictor, self.refusal = predictor, None
         self.metrics.name_model(predictor.entry)
 

@@ -14,7 +14,8 @@ FEWEST_FILMS = 200
 """Films below which no index is given: by chance alone it would be large."""
 
 _BINS = 10
-_SCORES_FILE = "validation_scores.json"
+SCORES_FILE = "validation_scores.json"
+"""In an entry: logits and labels of its unperturbed validation films."""
 
 
 class ScoreDrift:
@@ -31,7 +32,7 @@ class ScoreDrift:
         self._window: deque[int] = deque()
         if reference is not None and reference.size >= FEWEST_FILMS:
             self._edges = np.quantile(reference, np.linspace(0, 1, _BINS + 1)[1:-1])
-            self._expected = _proportions(np.bincount(np.searchsorted(self._edges, reference), minlength=_BINS))
+            self._expected = proportions(np.bincount(np.searchsorted(self._edges, reference), minlength=_BINS))
 
     def observe(self, logit: float) -> None:
         """Take a film into the window, and the oldest out of a full one."""
@@ -47,20 +48,24 @@ class ScoreDrift:
         """Return the index, 0 or more; NaN without reference, or under `FEWEST_FILMS` films."""
         if self._expected is None or len(self._window) < FEWEST_FILMS:
             return float("nan")
-        found = _proportions(self._counts)
-        return float(np.sum((found - self._expected) * np.log(found / self._expected)))
+        return stability_index(self._expected, proportions(self._counts))
 
 
 def read_reference(folder: Path) -> NDArray[np.float64] | None:
     """Return the logits of an entry's validation films, float64 (films,); None where it holds none."""
     try:
-        logits = np.array(json.loads((folder / _SCORES_FILE).read_bytes())["logits"], np.float64)
+        logits = np.array(json.loads((folder / SCORES_FILE).read_bytes())["logits"], np.float64)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return logits if logits.ndim == 1 and np.isfinite(logits).all() else None
 
 
-def _proportions(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    # Half a film in every bin: else an empty one makes the index infinite.
-    proportions: NDArray[np.float64] = (counts + 0.5) / (counts.sum() + _BINS / 2)
-    return proportions
+def proportions(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the proportions of films in bins, with half a film more in each: an empty bin would be infinitely far."""
+    found: NDArray[np.float64] = (counts + 0.5) / (counts.sum() + len(counts) / 2)
+    return found
+
+
+def stability_index(expected: NDArray[np.float64], found: NDArray[np.float64]) -> float:
+    """Return the population stability index of two distributions over the same bins, 0 or more (Siddiqi 2006)."""
+    return float(np.sum((found - expected) * np.log(found / expected)))

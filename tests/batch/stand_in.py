@@ -7,8 +7,10 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
+
+from tests.local_server import LocalServer
 
 SHA256 = "ab" * 32
 
@@ -43,15 +45,12 @@ class StandIn:
     def start(self, port: int = 0) -> None:
         """Listen, on a free port or on this one."""
         handler = type("Handler", (_Handler,), {"standin": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server = LocalServer(handler, port)
 
     def stop(self) -> None:
         """Close the port."""
         self.release()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def release(self) -> None:
         """Send the held answers, and hold no more."""
@@ -61,12 +60,12 @@ class StandIn:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return self._server.server_address[1]
+        return self._server.port
 
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self.port}"
+        return self._server.url
 
     def next_step(self, film: bytes, path: str, headers: Message) -> Step:
         """Note what came; return what shall happen to it."""

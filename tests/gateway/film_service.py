@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 
 from tests.conftest import encode
+from tests.local_server import LocalServer, QuietHandler
 
 SHA256 = "ab" * 32
 
@@ -26,16 +25,11 @@ class FilmService:
         self.headers: list[dict[str, str]] = []
         service = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
+        class Handler(QuietHandler):
+            def do_GET(self) -> None:  # noqa: N802 - named by http.server
                 self.reply(200, json.dumps({"sha256": service.sha256}).encode())
 
-            def do_POST(self) -> None:
+            def do_POST(self) -> None:  # noqa: N802 - named by http.server
                 self.rfile.read(int(self.headers["Content-Length"]))
                 service.headers.append(dict(self.headers))
                 service.asked += 1
@@ -48,24 +42,8 @@ class FilmService:
                 else:
                     self.reply(200, json.dumps(service.answer("activation_maps=cam" in self.path)).encode())
 
-            def reply(self, status: int, body: bytes, kind: str = "application/json") -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server = LocalServer(Handler)
+        self.url, self.stop = self._server.url, self._server.stop
 
     def answer(self, with_map: bool) -> dict[str, Any]:
         cam = {"kind": "cam", "values": [[-0.2, 0.1], [0.3, 0.9]], "scale": 0.5, "png": ""}

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +17,7 @@ from gateway.polling import Poller
 from gateway.results import Result
 from gateway.settings import GatewaySettings
 from tests.gateway.dicom_films import ROOT, dicom_film
+from tests.local_server import LocalServer, QuietHandler
 
 FILMS = {"a": dicom_film(1), "b": dicom_film(2), "c": dicom_film(3)}
 CLASS = read_film(FILMS["a"]).sop_class
@@ -33,24 +31,13 @@ class OrthancStandIn:
         self.asked: list[str] = []
         stand_in = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
+        class Handler(QuietHandler):
+            def do_GET(self) -> None:  # noqa: N802 - named by http.server
                 stand_in.asked.append(self.path)
-                body = stand_in.body(self.path)
-                self.send_response(500 if self.path in stand_in.broken else 200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.reply(500 if self.path in stand_in.broken else 200, stand_in.body(self.path))
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._server = LocalServer(Handler)
+        self.url, self.stop = self._server.url, self._server.stop
 
     def body(self, path: str) -> bytes:
         if path == "/changes?last":
@@ -60,10 +47,6 @@ class OrthancStandIn:
             every = [{"Seq": number, "ID": name, "ChangeType": "NewInstance"} for number, name in enumerate(FILMS, 1)]
             return json.dumps({"Changes": every[since:], "Last": len(every), "Done": True}).encode()
         return FILMS[path.split("/")[2]] if path.endswith("/file") else CLASS.encode()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture

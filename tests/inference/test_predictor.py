@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from app.imaging.preprocess import Film, read_film
 from app.inference import predictor
 from app.inference.artifact import find_entry, open_verified
 from app.inference.predictor import MAP_KINDS, Predictor, open_predictor
+from tests.concurrency import Decoding
 from tests.conftest import encode, film_pixels
 from training.audit.head_bias import compute_head_biases
 
@@ -151,19 +150,10 @@ def test_the_largest_films_are_decoded_one_at_a_time(tiny_store: Path, monkeypat
     """From however many threads; small ones pass beside them."""
     opened = open_predictor(tiny_store, None)
     monkeypatch.setattr(large_films, "LARGE_FILM_BYTES", 20_000)
-    load, lock = predictor.load_film, threading.Lock()
-    now, most = {"large": 0, "all": 0}, {"large": 0, "all": 0}
+    load, decoding = predictor.load_film, Decoding(large=20_000)
 
     def load_and_count(data: bytes, header: ImageHeader, **size: int) -> Film:
-        kinds = ("large", "all") if header.decoded_bytes > 20_000 else ("all",)
-        with lock:
-            for kind in kinds:
-                now[kind] += 1
-                most[kind] = max(most[kind], now[kind])
-        time.sleep(0.02)
-        with lock:
-            for kind in kinds:
-                now[kind] -= 1
+        decoding.hold(header)
         return load(data, header, **size)
 
     monkeypatch.setattr(predictor, "load_film", load_and_count)
@@ -171,8 +161,8 @@ def test_the_largest_films_are_decoded_one_at_a_time(tiny_store: Path, monkeypat
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda film: opened.predict(film, operating_point="half"), films))
 
-    assert most["large"] == 1
-    assert most["all"] > 1
+    assert decoding.most["large"] == 1
+    assert decoding.most["all"] > 1
 
 
 def test_the_models_notices_stand_in_every_answer(tiny_store: Path, tmp_path: Path) -> None:

@@ -10,10 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.inference.score_drift import SCORES_FILE, proportions, stability_index
 from app.names import LABELS
-
-SCORES_FILE = "validation_scores.json"
-"""In an entry: logits and labels of its unperturbed validation films."""
 
 FEWEST_PATIENTS = 20
 """Patients of a class below which no drift is reported."""
@@ -144,6 +142,4 @@ def _of_class(scores: Scores, number: int) -> Scores:
 def _stability_index(training: Floats, here: Floats, bins: int) -> float:
     edges = np.quantile(training, np.linspace(0, 1, bins + 1)[1:-1])
     counts = [np.bincount(np.searchsorted(edges, scores), minlength=bins) for scores in (training, here)]
-    # Half a film in every bin: else an empty one makes the index infinite.
-    expected, found = ((count + 0.5) / (count.sum() + bins / 2) for count in counts)
-    return float(np.sum((found - expected) * np.log(found / expected)))
+    return stability_index(*map(proportions, counts))

@@ -33,7 +33,9 @@ _KEYWORDS = (
     "VOILUTFunction", "ModalityLUTSequence", "VOILUTSequence", "ViewCodeSequence", "PresentationLUTShape", "PixelData",
 )  # fmt: skip
 _PREAMBLE_BYTES = 132
-_UNDEFINED = 0xFFFFFFFF
+UNDEFINED_LENGTH = 0xFFFFFFFF
+"""Of a value that ends with a delimiter, as encapsulated pixels do."""
+
 _BROKEN = "Expected a DICOM file whose elements can be read. Received a broken one."
 
 
@@ -119,6 +121,6 @@ class _Guard:
         if tag == PIXEL_DATA:
             self._is_done = True
             return self._stops_before_pixels
-        if tag in self._wanted and MAX_VALUE_BYTES < length != _UNDEFINED:
+        if tag in self._wanted and MAX_VALUE_BYTES < length != UNDEFINED_LENGTH:
             raise UndecodableImage(f"Expected values of at most {MAX_VALUE_BYTES} bytes. Received one of {length}.")
         return False

@@ -15,14 +15,12 @@ from app.errors import UndecodableImage
 from app.imaging.colour import Gray, Samples, turn_gray
 from app.imaging.dicom.attributes import raw_element
 from app.imaging.dicom.codecs import decode_frame
-from app.imaging.dicom.elements import Elements, read_elements
+from app.imaging.dicom.elements import UNDEFINED_LENGTH, Elements, read_elements
 from app.imaging.dicom.grayscale import Rendered, render_gray
 from app.imaging.dicom.pixel_format import MONOCHROME, PixelFormat, read_pixel_format
 from app.imaging.dicom.record import DicomFilm, DicomHeader, DicomReport
 from app.imaging.dicom.suitability import judge
 from app.notice import Notice
-
-_UNDEFINED = 0xFFFFFFFF
 
 
 def read_header(data: bytes) -> DicomHeader:
@@ -87,7 +85,7 @@ def _find_frame(elements: Elements, form: PixelFormat) -> bytes:
     element = raw_element(elements.dataset, "PixelData")
     if not isinstance(element, RawDataElement) or not element.value:
         raise UndecodableImage("Expected a DICOM file with pixels. Received one without.")
-    is_encapsulated = element.length == _UNDEFINED
+    is_encapsulated = element.length == UNDEFINED_LENGTH
     if is_encapsulated is (elements.syntax.codec == "native"):
         raise UndecodableImage(f"Expected pixels written as {elements.syntax.name}. Received them otherwise.")
     if not is_encapsulated:

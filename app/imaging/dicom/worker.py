@@ -22,7 +22,7 @@ SAMPLE_BYTES = 32
 
 
 def main() -> None:
-    """Answer requests until the parent closes the connection."""
+    """Decode what the parent sends, until it closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's
     warnings.simplefilter("ignore")  # pydicom quotes the header
     connection = Connection(int(sys.argv[1]))

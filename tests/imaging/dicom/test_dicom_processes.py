@@ -49,6 +49,18 @@ def read(data: bytes) -> np.ndarray:
     return read_film(data, width=150, height=150).pixels
 
 
+def run_alone(code: str) -> subprocess.CompletedProcess[bytes]:
+    """Run code in a fresh interpreter."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        timeout=60,
+        check=False,
+        capture_output=True,
+    )
+
+
 def children() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if "app.imaging.dicom.worker" in child.cmdline()]
 
@@ -134,14 +146,7 @@ def test_limits_stay_under_the_systems() -> None:
         _allow_seconds(2000)
         print(below, all(resource.getrlimit(kind) == (hard, hard) for kind, hard in kinds))
     """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
-        timeout=60,
-        check=False,
-        capture_output=True,
-    )
+    done = run_alone(code)
     assert done.stdout == b"[True, True] True\n"
 
 
@@ -160,9 +165,7 @@ def test_a_process_that_computes_too_long_is_ended_by_the_kernel() -> None:
         while True:
             pass
     """
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, timeout=60, check=False
-    )
+    done = run_alone(code)
     assert done.returncode == -signal.SIGXCPU
 
 
@@ -176,14 +179,7 @@ def test_a_process_gets_no_more_memory_than_it_was_allowed() -> None:
         except MemoryError:
             print("refused")
     """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
-        timeout=60,
-        check=False,
-        capture_output=True,
-    )
+    done = run_alone(code)
     assert done.stdout == b"refused\n"
 
 

@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 
 import pneumoserve
 from app.inference.artifact import find_entry, open_verified
+from app.inference.score_drift import SCORES_FILE
 from app.names import LABELS
 from tests.drawn import write_kaggle_layout
 from training.data.films import read_films
 from training.data.listing import list_films
 from training.evaluate import report_site
 from training.evaluation.drift import (
-    SCORES_FILE,
     Scores,
     measure_drift,
     read_validation_scores,

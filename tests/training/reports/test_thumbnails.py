@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 
 from app.imaging import large_films
 from app.imaging.formats import ImageHeader
+from tests.concurrency import Decoding
 from tests.conftest import encode, film_pixels
 from training.reports import thumbnails
 
@@ -19,19 +18,10 @@ def test_the_largest_films_are_decoded_one_at_a_time(tmp_path: Path, monkeypatch
     """On however many cores; small ones pass beside them."""
     monkeypatch.setattr(large_films, "LARGE_FILM_BYTES", 20_000)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    render, lock = thumbnails.render_film, threading.Lock()
-    now, most = {"large": 0, "all": 0}, {"large": 0, "all": 0}
+    render, decoding = thumbnails.render_film, Decoding(large=20_000)
 
     def render_and_count(data: bytes, header: ImageHeader, *, max_side: int) -> np.ndarray:
-        kinds = ("large", "all") if header.decoded_bytes > 20_000 else ("all",)
-        with lock:
-            for kind in kinds:
-                now[kind] += 1
-                most[kind] = max(most[kind], now[kind])
-        time.sleep(0.02)
-        with lock:
-            for kind in kinds:
-                now[kind] -= 1
+        decoding.hold(header)
         return render(data, header, max_side=max_side)
 
     monkeypatch.setattr(thumbnails, "render_film", render_and_count)
@@ -42,5 +32,5 @@ def test_the_largest_films_are_decoded_one_at_a_time(tmp_path: Path, monkeypatch
     made = thumbnails.make_thumbnails([str(file) for file in files], 64)
 
     assert [thumbnail.reason for thumbnail in made] == [None] * 16
-    assert most["large"] == 1
-    assert most["all"] > 1
+    assert decoding.most["large"] == 1
+    assert decoding.most["all"] > 1
