@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from tests.conftest import encode, film_pixels
 from tests.drawn import draw_film
+from tests.imaging.dicom.made import make_film
 from tests.running import Running, running
 from tests.web.conftest import STORE, answered, drop, film
 
@@ -221,10 +222,12 @@ def test_a_picture_that_is_saved_says_what_it_is(page: Page) -> None:
     assert picture[512:].max() == 255
 
 
-def test_a_film_of_16_bits_is_shown_as_the_service_renders_it(page: Page) -> None:
-    """12 of its bits in use, which a browser shows nearly black."""
-    deep = encode(film_pixels().astype(np.uint16) * 16, ".png")
-    drop(page, {"name": "deep.png", "mimeType": "image/png", "buffer": deep})
+@pytest.mark.parametrize(("name", "kind"), [("deep.png", "image/png"), ("film.dcm", "application/dicom")])
+def test_what_no_browser_can_show_is_shown_as_the_service_renders_it(page: Page, name: str, kind: str) -> None:
+    """A DICOM film, and a PNG with 12 of its 16 bits in use, which a browser shows nearly black."""
+    deep = film_pixels().astype(np.uint16) * 16
+    data = encode(deep, ".png") if name == "deep.png" else make_film(deep, 12)
+    drop(page, {"name": name, "mimeType": kind, "buffer": data})
     answered(page)
     expect(page.locator("#readout")).to_contain_text("as the service renders it")
     brightest = page.evaluate(
