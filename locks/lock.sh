@@ -22,6 +22,8 @@ compile locks/serve.txt pyproject.toml --extra build -c locks/test.txt "$@"
 compile locks/dicom.txt pyproject.toml --extra build --extra dicom -c locks/test.txt "$@"
 compile locks/gateway.txt pyproject.toml --extra build --extra gateway -c locks/test.txt "$@"
 compile locks/train.txt pyproject.toml --extra build --extra train -c locks/test.txt "$@"
+compile locks/archive.txt pyproject.toml --extra build --extra dicom --extra archive -c locks/test.txt "$@"
+compile locks/ray.txt pyproject.toml --extra build --extra dicom --extra ray -c locks/test.txt "$@"
 compile locks/tools.txt locks/tools.in "$@"
 if grep -n '://' locks/*.txt; then
     echo "An address stands in the locks (above); they must name packages only." >&2
