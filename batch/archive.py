@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
+from itertools import chain, groupby, islice
 from typing import NamedTuple
 
-from batch.addresses import is_url
 from batch.errors import NothingNamed
 from batch.manifests import is_manifest, read_manifest
 from batch.paths import find_films
@@ -37,32 +35,46 @@ class Plan:
         """Return the digest of the whole archive's addresses."""
         return hashlib.sha256("".join(self.digests).encode()).hexdigest()
 
+    def size(self, number: int) -> int:
+        """Return how many films a slice has."""
+        return min(self.part_films, self.films - number * self.part_films)
+
 
 class Archive:
     """The films of manifests, folders, files and URLs, in their order; iterating again reads manifests again."""
 
     def __init__(self, sources: Sequence[str]) -> None:
+        """Walk the folders, once: one that grows meanwhile would move the borders of the slices.
+
+        Raises:
+            NothingNamed: no folder or file exists, or none holds a film.
+        """
         self._sources = sources
+        self._groups: list[str | list[str]] = []  # a manifest, or films
+        for are_manifests, group in groupby(sources, is_manifest):
+            if are_manifests:
+                self._groups += group
+            else:
+                self._groups.append([film.path for film in find_films(list(group)).films])
 
     def __iter__(self) -> Iterator[str]:
         """Yield addresses: a manifest's as it holds them, others as they are named.
 
         Raises:
-            NothingNamed: a source is no file, or a folder without films.
             WrongList, CallError: see `read_manifest`.
         """
-        for source in self._sources:
-            yield from read_manifest(source) if is_manifest(source) else self._found[source]
+        return chain.from_iterable(read_manifest(group) if isinstance(group, str) else group for group in self._groups)
 
     def slices(self, films: int) -> Iterator[Slice]:
         """Yield the slices of `films` films each, the last one shorter."""
-        return _slices(self, films)
+        return _cut(self, films)
 
-    def plan(self, part_films: int) -> Plan:
+    def plan(self, part_films: int = DEFAULT_PART_FILMS) -> Plan:
         """Read everything once, and return how it is cut.
 
         Raises:
-            NothingNamed: it holds no film; else as `__iter__`.
+            NothingNamed: it holds no film.
+            WrongList, CallError: see `read_manifest`.
         """
         digests, films = [], 0
         for _, addresses in self.slices(part_films):
@@ -73,17 +85,8 @@ class Archive:
             raise NothingNamed(f"Expected films in {', '.join(self._sources[:3])}. Received none.")
         return Plan(films, part_films, tuple(digests))
 
-    @cached_property
-    def _found(self) -> dict[str, list[str]]:
-        # Walked once: a folder that grows meanwhile would move the borders of the slices.
-        return {
-            source: [source] if is_url(source) else [film.path for film in find_films([source]).films]
-            for source in self._sources
-            if not is_manifest(source)
-        }
 
-
-def _slices(addresses: Iterable[str], films: int) -> Iterator[Slice]:
+def _cut(addresses: Iterable[str], films: int) -> Iterator[Slice]:
     following, number = iter(addresses), 0
     while part := list(islice(following, films)):
         yield Slice(number, part)

@@ -9,7 +9,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from batch.addresses import is_url, local_path, open_store
-from batch.errors import UnusableResult
+from batch.errors import StoreFailed, UnusableResult
 from batch.paths import printable, reason
 from batch.results import sync_folder
 
@@ -112,14 +112,14 @@ class ObjectPrefix:
         """See `Destination`.
 
         Raises:
-            UnusableResult: the store cannot be reached, or does not let us list it.
+            StoreFailed: the store cannot be reached, or does not let us list it.
         """
         try:
             listed = self._system.ls(self._prefix, detail=False, refresh=True)
         except FileNotFoundError:
             return set()
         except Exception as error:
-            raise self._unusable(error) from error
+            raise self._failed(error) from error
         return {str(path).rpartition("/")[2] for path in listed}
 
     def read(self, name: str) -> bytes | None:
@@ -129,7 +129,7 @@ class ObjectPrefix:
         except FileNotFoundError:
             return None
         except Exception as error:
-            raise self._unusable(error) from error
+            raise self._failed(error) from error
 
     def create(self, name: str, data: bytes) -> bool:
         """See `Destination` and `names`.
@@ -147,9 +147,9 @@ class ObjectPrefix:
             if name in self.names():
                 return False
             if getattr(error, "errno", None) != errno.ENOSYS:  # S3's NotImplemented
-                raise self._unusable(error) from error
+                raise self._failed(error) from error
             self._system.pipe_file(path, data)
         return True
 
-    def _unusable(self, error: Exception) -> UnusableResult:
-        return UnusableResult(f"Expected --out to be a prefix that can be read and written. Received: {reason(error)}.")
+    def _failed(self, error: Exception) -> StoreFailed:
+        return StoreFailed(f"Expected --out to be a prefix that can be read and written. Received: {reason(error)}.")

@@ -10,7 +10,8 @@
     │   └── WrongKey
     └── ServiceError           exit status 1
         ├── ServiceGone
-        └── ModelChanged
+        ├── ModelChanged
+        └── StoreFailed
 
 A message says what was expected, what came and what to do.
 """
@@ -58,3 +59,7 @@ class ServiceGone(ServiceError):
 
 class ModelChanged(ServiceError):
     """The service's model differs from the journal's."""
+
+
+class StoreFailed(ServiceError):
+    """The films, or the parts written, can no longer be reached."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +16,14 @@ from app.errors import CapacityError, PneumoServeError, TooManyBytes, is_out_of_
 from app.inference.predictor import open_predictor
 from app.names import DEFAULT_ENGINE, EngineName, GateMode
 from batch.answer import Answer, row_from
+from batch.client import Liveness
 from batch.fingerprint import UnreadableFilm, read_film_bytes
 from batch.journal_format import Run
 from batch.results import Row
 
 MAX_UPLOAD_BYTES = 64 * 2**20
 """The service's default: what it refuses over HTTP is refused here."""
+UNREADABLE = "unreadable-file"
 _ATTEMPTS = 3
 
 
@@ -57,28 +60,17 @@ class FilmScorer:
     @property
     def run(self) -> Run:
         """What all its rows have in common."""
-        return Run(self._point, self._predictor.entry.label, self._predictor.manifest.sha256.model_keras)
+        options, manifest = self.options, self._predictor.manifest
+        gate = None if options.gate == "refuse" else options.gate
+        return Run(self._point, options.model, manifest.sha256.model_keras, prevalence=options.prevalence, gate=gate)
 
     def warm(self) -> None:
         """Compute what the calling thread's first film would wait for."""
         self._predictor.warm(self.options.gate)
 
     def score(self, address: str) -> Row:
-        """Return the row of the film at a path or URL; a film that fails is a row with its error.
-
-        The columns are those of a film sent to `POST /predict` of a service with the same options: `http_status` is the
-        status that it would have answered, None where the film could not be read; `seconds` includes the reading.
-
-        Raises:
-            CallError: the library for its scheme is missing.
-        """
-        started = time.perf_counter()
-        try:
-            film = read_film_bytes(address)
-        except UnreadableFilm as error:
-            return Row(address, error="unreadable-file", error_detail=str(error))
-        answer = self.answer(film)
-        return row_from(answer, address, time.perf_counter() - started)
+        """Return the row of the film at a path or URL; see `score_film`."""
+        return score_film(address, self.answer)
 
     def answer(self, film: bytes) -> Answer:
         """Return the answer of `POST /predict` to a film's bytes."""
@@ -86,13 +78,13 @@ class FilmScorer:
             try:
                 return Answer(200, self._predict(film))
             except PneumoServeError as error:
-                refused = _refusal(problem_of(error), str(error))
+                refused = _refuse(problem_of(error), str(error))
                 if not isinstance(error, CapacityError):
                     break
             except Exception as error:  # a defect fails this film, not the archive
                 if is_out_of_memory(error):
                     raise
-                return _refusal(INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+                return _refuse(INTERNAL_ERROR, f"{type(error).__name__}: {error}")
         return refused
 
     def _predict(self, film: bytes) -> bytes:
@@ -104,21 +96,62 @@ class FilmScorer:
         return encode_prediction(prediction, predictor.manifest, filename=None, prevalence=options.prevalence)
 
 
-class InProcessClient:
-    """Stands in for a thread's connection to a service: its films are computed by the threads of `pool`."""
+def score_film(address: str, answer: Callable[[bytes], Answer]) -> Row:
+    """Return the row of the film at a path or URL, answered by `answer`; a film that fails is a row with its error.
 
-    def __init__(self, scorer: FilmScorer, pool: ThreadPoolExecutor) -> None:
+    The columns are those of a film sent to `POST /predict` of a service with the same options: `http_status` is the
+    status that it would have answered, None where the film could not be read; `seconds` includes the reading.
+
+    Raises:
+        CallError: the library for its scheme is missing.
+    """
+    started = time.perf_counter()
+    try:
+        film = read_film_bytes(address)
+    except UnreadableFilm as error:
+        return Row(address, error=UNREADABLE, error_detail=str(error))
+    return row_from(answer(film), address, time.perf_counter() - started)
+
+
+class InProcess:
+    """A model whose films are computed by `threads` threads, however many threads read them."""
+
+    def __init__(self, scorer: FilmScorer, threads: int) -> None:
+        # A thread that computes keeps a compiled model of its own: readers have none.
+        self._pool = ThreadPoolExecutor(threads, "film", scorer.warm)
         self._scorer = scorer
-        self._pool = pool
+
+    def find_run(self) -> Run:
+        """Return what all rows have in common."""
+        return self._scorer.run
+
+    def connect(self, _: Liveness) -> Connection:
+        """Return what answers one thread's films."""
+        return Connection(self.predict)
 
     def predict(self, film: bytes) -> Answer:
-        """Return the answer to a film, once a thread of the pool has computed it."""
+        """Return the answer to a film, once a thread has computed it."""
         return self._pool.submit(self._scorer.answer, film).result()
 
+    def score(self, address: str) -> Row:
+        """Return the row of the film at a path or URL; see `score_film`."""
+        return score_film(address, self.predict)
+
     def close(self) -> None:
-        """Close nothing: the pool is the caller's."""
+        """Begin no further film."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _refusal(problem: Problem, detail: str) -> Answer:
+class Connection:
+    """What one thread's films are answered by: here `InProcess.predict`, which all threads share."""
+
+    def __init__(self, predict: Callable[[bytes], Answer]) -> None:
+        self.predict = predict
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+def _refuse(problem: Problem, detail: str) -> Answer:
     body = {"type": f"/problems/{problem.slug}", "title": problem.title, "detail": detail}
     return Answer(problem.status, json.dumps(body).encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -43,6 +43,11 @@ def read_manifest(source: str) -> Iterator[str]:
         raise
     except Exception as error:  # each store's library has errors of its own
         raise WrongList(f"Expected a manifest at {source} that can be read. Received: {reason(error)}.") from error
+
+
+def read_manifests(sources: Sequence[str]) -> list[str]:
+    """Return sources with the addresses of each manifest in its place; see `read_manifest`."""
+    return [address for source in sources for address in (read_manifest(source) if is_manifest(source) else [source])]
 
 
 @contextmanager

@@ -54,12 +54,12 @@ class Parts:
 
         Raises:
             JournalRefused: another run stands there.
-            UnusableResult: the destination cannot be read or written.
+            StoreFailed: the destination cannot be read or written.
         """
         self._destination = destination
         text = json.dumps(run, indent=1) + "\n"
         if not destination.create(RUN_FILE, text.encode()):
-            _check_same(json.loads(destination.read(RUN_FILE) or b"{}"), run)
+            _check_same(destination.read(RUN_FILE) or b"", run)
         settings = hashlib.sha256(text.encode())
         self._names = []
         for number, digest in enumerate(plan.digests):
@@ -79,7 +79,7 @@ class Parts:
         """Return the numbers of the parts that are not written yet.
 
         Raises:
-            UnusableResult: the destination cannot be read.
+            StoreFailed: the destination cannot be read.
         """
         there = self._destination.names()
         return [number for number, name in enumerate(self._names) if name not in there]
@@ -88,12 +88,16 @@ class Parts:
         """Write a part's rows, in the order of its films; return False where another process was first.
 
         Raises:
-            UnusableResult: the destination cannot be written.
+            StoreFailed: the destination cannot be written.
         """
         return self._destination.create(self._names[number], encode_parquet(rows))
 
 
-def _check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
+def _check_same(written: bytes, now: dict[str, Any]) -> None:
+    try:
+        before = dict(json.loads(written))
+    except (ValueError, TypeError):
+        raise JournalRefused(f"Expected {RUN_FILE} of this command in --out. Received another file.") from None
     for part in dict.fromkeys([*now, *before]):
         if before.get(part) != now.get(part):
             raise JournalRefused(

@@ -8,17 +8,28 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from batch.answer import must_be_sent, row_from
-from batch.client import Client, Liveness, RetryPolicy
+from batch.answer import Answer, must_be_sent, row_from
+from batch.client import Liveness
 from batch.errors import ModelChanged, WrongKey
 from batch.fingerprint import Fingerprint, UnreadableFilm, read_film
 from batch.journal import Journal
 from batch.journal_format import JournalEntry
 from batch.paths import Film
 from batch.results import Row
-from batch.service import Service
+
+
+class FilmClient(Protocol):
+    """What answers a thread's films: a connection to a service, or a model in this process."""
+
+    def predict(self, film: bytes) -> Answer:
+        """Return the answer of `POST /predict`."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,7 @@ class FilmTask:
             return False
         return before.fingerprint is None or not before.fingerprint.matches_stat(status)
 
-    def run(self, client: Client, film: Film) -> Outcome:
+    def run(self, client: FilmClient, film: Film) -> Outcome:
         """Read a film; send it unless these bytes were answered before. Thread-safe.
 
         Raises:
@@ -93,9 +104,8 @@ class Workers:
     def __init__(
         self,
         films: Sequence[Film],
-        task: Callable[[Client, Film], Outcome],
-        service: Service,
-        policy: RetryPolicy,
+        task: Callable[[FilmClient, Film], Outcome],
+        connect: Callable[[Liveness], FilmClient],
         concurrency: int,
     ) -> None:
         self.outcomes: deque[Outcome] = deque()
@@ -108,14 +118,14 @@ class Workers:
         self._running = max(1, min(concurrency, len(films)))
         # Daemons: films in flight at an interruption are sent again at the next start.
         for _ in range(self._running):
-            client = Client(service, policy, self._liveness)
+            client = connect(self._liveness)
             threading.Thread(target=self._work, args=(client,), daemon=True).start()
 
     def stop(self) -> None:
         """Take no further film."""
         self._liveness.stopped.set()
 
-    def _work(self, client: Client) -> None:
+    def _work(self, client: FilmClient) -> None:
         try:
             while not self._liveness.stopped.is_set():
                 with self._lock:
