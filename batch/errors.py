@@ -7,11 +7,13 @@
     │   ├── UnusableResult
     │   ├── JournalRefused
     │   ├── WrongAddress
-    │   └── WrongKey
+    │   ├── WrongKey
+    │   └── NoCluster
     └── ServiceError           exit status 1
         ├── ServiceGone
         ├── ModelChanged
-        └── StoreFailed
+        ├── StoreFailed
+        └── JobFailed
 
 A message says what was expected, what came and what to do.
 """
@@ -63,3 +65,11 @@ class ModelChanged(ServiceError):
 
 class StoreFailed(ServiceError):
     """The films, or the parts written, can no longer be reached."""
+
+
+class NoCluster(CallError):
+    """No Ray cluster is at the address, or none of its CPUs is free."""
+
+
+class JobFailed(ServiceError):
+    """The Ray cluster failed the whole run."""

@@ -24,6 +24,8 @@ from batch.results import Row
 MAX_UPLOAD_BYTES = 64 * 2**20
 """The service's default: what it refuses over HTTP is refused here."""
 UNREADABLE = "unreadable-file"
+READERS_A_CORE = 4
+"""Threads that read films: an object store answers after some 30 ms, a core scores a film in 10."""
 _ATTEMPTS = 3
 
 

@@ -84,6 +84,7 @@ PLACES = {
     ("pydicom",): ["app/imaging/dicom", "gateway"],
     ("imagecodecs", "openjpeg", "rle"): ["app/imaging/dicom"],
     ("dicomweb_client", "highdicom", "pynetdicom"): ["gateway"],
+    ("ray",): ["batch/ray_archive.py", "batch/ray_cluster.py"],
 }
 # A room of training imports only rooms that are listed before it.
 ROOMS = ["data", "augmentation", "networks", "fitting", "evaluation", "audit", "reports", "publishing"]

@@ -1,0 +1,181 @@
+"""`pneumoserve score --on ray`: an archive into parts, resumably, over the actors of a Ray cluster."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from batch.archive import DEFAULT_PART_FILMS, Archive, Slice
+from batch.console import ScoringProgress, print_err, print_out
+from batch.destinations import open_destination
+from batch.errors import CallError, JobFailed, ScoreError
+from batch.in_process import FilmScorer, ScoringOptions
+from batch.parts import Parts, describe_run
+from batch.ray_actor import Job, PartReport, PartScorer, decode_reports, encode_slice
+from batch.ray_cluster import parse_address, ray_actors
+
+PASSES = 3
+_SECONDS_TO_START, _SECONDS_A_FILM = 600.0, 2.0
+_AGAIN = "Start the same command again to go on."
+
+
+def score_on_ray(
+    name_sources: Callable[[], Sequence[str]],
+    options: ScoringOptions,
+    *,
+    on: str,
+    out: str,
+    part_films: int = DEFAULT_PART_FILMS,
+    deadline: float | None = None,
+) -> int:
+    """Score the films of an archive on a Ray cluster; write a Parquet part for every `part_films` of them.
+
+    The same call resumes: parts that are there stay as they are. Every machine needs the model store, the films and
+    `out` under the same names.
+
+    Args:
+        name_sources: returns manifests, folders, files and URLs; see `Archive`.
+        options: which model scores, and how.
+        on: see `parse_address`.
+        out: a folder, or a prefix of an object store; see `open_destination`.
+        part_films: films a part, at least 1.
+        deadline: seconds without a finished part after which the job ends; None: 10 minutes and 2 seconds a film of a
+            part.
+
+    Returns:
+        the exit status: 0 all films of this start scored, 1 one failed or the cluster did, 2 wrong call, 130
+        interrupted.
+
+    Raises:
+        ModelError, InvalidParameter: see `FilmScorer`.
+    """
+    began = time.perf_counter()
+    failures: Counter[str] = Counter()
+    scored = 0
+    try:
+        address = parse_address(on)
+        archive = Archive(name_sources())
+        plan = archive.plan(part_films)
+        scorer = FilmScorer(options)
+        parts = Parts(open_destination(out), plan, describe_run(scorer, plan))
+        job = Job(scorer.options, out, plan)
+        missing = parts.missing()
+        if len(missing) < len(parts):
+            print_err(f"{len(parts) - len(missing)} of {len(parts)} parts were written by an earlier start.")
+        if missing:
+            already = plan.films - sum(map(plan.size, missing))
+            with (
+                ray_actors(address) as actors,
+                ScoringProgress(Console(stderr=True), plan.films, already) as progress,
+            ):
+                print_err(f"Ray: {actors} actors of one CPU each; one CPU stays free.")
+                for report in _score(archive, job, parts, actors, deadline or _deadline(part_films)):
+                    scored += report.films
+                    failures.update(report.failures)
+                    progress.show(already + scored, failures.total(), scored)
+        failed = failures.total()
+        print_out(f"{scored - failed} films scored, {failed} failed.")
+        print_out(*(f"  {slug}: {count}" for slug, count in sorted(failures.items())))
+        if scored:
+            seconds = time.perf_counter() - began
+            print_out(f"{scored} scored in {seconds:.1f} s, Ray's start included: {scored / seconds:.0f} films/s.")
+        print_out(f"Result: {len(parts)} parts in {out}")
+    except (ScoreError, OSError) as error:
+        print_err(str(error))
+        return 2 if isinstance(error, CallError) else 1
+    except KeyboardInterrupt:
+        print_out(f"Interrupted. {_AGAIN} The parts that are written stay.")
+        return 130
+    return 1 if failures else 0
+
+
+def _deadline(part_films: int) -> float:
+    return _SECONDS_TO_START + _SECONDS_A_FILM * part_films
+
+
+def _score(archive: Archive, job: Job, parts: Parts, actors: int, deadline: float) -> Iterator[PartReport]:
+    """Yield a report of each missing part, once it is written.
+
+    A part whose actor or machine died is given out again once all others are done, `PASSES` times in all.
+
+    Raises:
+        JobFailed: a machine cannot score, nothing was finished for `deadline` seconds, or parts are missing at the end.
+    """
+    for _ in range(PASSES):
+        missing = set(parts.missing())
+        if not missing:
+            return
+        slices = (part for part in archive.slices(job.plan.part_films) if part.number in missing)
+        yield from _run_pass(slices, job, min(actors, len(missing)), deadline)
+    if missing := set(parts.missing()):
+        raise JobFailed(
+            f"{len(missing)} of {len(parts)} parts were not written: {PASSES} times their actors died, or wrote them "
+            f"elsewhere ({parts.name(min(missing))}). Ray's log says why; it is memory most often. {_AGAIN}"
+        )
+
+
+def _run_pass(slices: Iterator[Slice], job: Job, actors: int, deadline: float) -> Iterator[PartReport]:
+    import pyarrow as pa
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    # A part that is lost with its actor neither ends the pass nor waits for its machine.
+    context.max_errored_blocks = -1
+    # One by one into the object store, which moves to the disk what it cannot hold.
+    rows = [ray.put(pa.table(encode_slice(part))) for part in slices]
+    with warnings.catch_warnings():
+        # Until Ray 2.64 a task's retries are limited in no other way.
+        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
+        dataset = ray.data.from_arrow_refs(rows).map_batches(
+            PartScorer,
+            fn_constructor_args=(job,),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
+            num_cpus=1,
+            max_task_retries=0,
+        )
+    for batch in _within(deadline, dataset.iter_batches(batch_size=None, prefetch_batches=0)):
+        for report in decode_reports(batch):
+            if report.problem:
+                raise JobFailed(f"{report.problem} Mend that, and start the same command again to go on.")
+            yield report
+
+
+def _within(deadline: float, batches: Iterator[Any]) -> Iterator[Any]:
+    """Yield batches from a thread of their own: waiting for Ray's iterator has no limit, and may not be interrupted.
+
+    Raises:
+        JobFailed: none came for `deadline` seconds, or Ray ended the job.
+    """
+    end = object()
+    taken: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def take() -> None:
+        try:
+            for batch in batches:
+                taken.put(batch)
+            taken.put(end)
+        except BaseException as error:  # it must reach the caller's thread
+            taken.put(error)
+
+    threading.Thread(target=take, daemon=True).start()
+    while True:
+        try:
+            item = taken.get(timeout=deadline)
+        except queue.Empty:
+            raise JobFailed(
+                f"No part was finished for {deadline:.0f} s. `ray status` and Ray's log say why. {_AGAIN}"
+            ) from None
+        if item is end:
+            return
+        if isinstance(item, BaseException):
+            raise JobFailed(f"Ray ended the job: {type(item).__name__}: {item}. {_AGAIN}") from item
+        yield item
