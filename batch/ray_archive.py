@@ -22,8 +22,9 @@ from batch.ray_actor import Job, PartReport, PartScorer, decode_reports, encode_
 from batch.ray_cluster import parse_address, ray_actors
 
 PASSES = 3
-_SECONDS_TO_START, _SECONDS_A_FILM = 600.0, 2.0
+_SECONDS_TO_START, _SECONDS_A_FILM = 600.0, 1.0
 _AGAIN = "Start the same command again to go on."
+_LOG = "ray-data.log in Ray's folder (/tmp/ray/session_latest/logs/ray-data) says why"
 
 
 def score_on_ray(
@@ -46,7 +47,7 @@ def score_on_ray(
         on: see `parse_address`.
         out: a folder, or a prefix of an object store; see `open_destination`.
         part_films: films a part, at least 1.
-        deadline: seconds without a finished part after which the job ends; None: 10 minutes and 2 seconds a film of a
+        deadline: seconds without a finished part after which the job ends; None: 10 minutes and 1 second a film of a
             part.
 
     Returns:
@@ -117,7 +118,7 @@ def _score(archive: Archive, job: Job, parts: Parts, actors: int, deadline: floa
     if missing := set(parts.missing()):
         raise JobFailed(
             f"{len(missing)} of {len(parts)} parts were not written: {PASSES} times their actors died, or wrote them "
-            f"elsewhere ({parts.name(min(missing))}). Ray's log says why; it is memory most often. {_AGAIN}"
+            f"elsewhere ({parts.name(min(missing))}). {_LOG}; it is memory most often. {_AGAIN}"
         )
 
 
@@ -171,9 +172,7 @@ def _within(deadline: float, batches: Iterator[Any]) -> Iterator[Any]:
         try:
             item = taken.get(timeout=deadline)
         except queue.Empty:
-            raise JobFailed(
-                f"No part was finished for {deadline:.0f} s. `ray status` and Ray's log say why. {_AGAIN}"
-            ) from None
+            raise JobFailed(f"No part was finished for {deadline:.0f} s. {_LOG}. {_AGAIN}") from None
         if item is end:
             return
         if isinstance(item, BaseException):

@@ -18,7 +18,7 @@ _SECONDS_FOR_CPUS = 10.0
 """So long an earlier driver's actors hold their CPUs after its end."""
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent home
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # on standard error; Ray's own log files have the rest
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # else a line on standard error for every actor; what failed is in ray-data.log
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning
 }
 
@@ -60,18 +60,10 @@ def ray_actors(address: str | None) -> Iterator[int]:
     _log_to_files()
     try:
         if address is None:
-            cpus = granted_cores() + 1
-            ray.init(
-                "local",
-                num_cpus=cpus,
-                object_store_memory=_OBJECT_STORE_BYTES,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
+            cpus = _start()
         else:
             _connect(address)
-            cpus = _free_cpus()
+            cpus = _count_free()
         yield cpus - 1
     finally:
         ray.shutdown()
@@ -84,6 +76,27 @@ def _log_to_files() -> None:
             handler.setLevel(logging.CRITICAL)
 
 
+def _start() -> int:
+    """Start a cluster of this machine alone; return its CPUs."""
+    import ray
+
+    cpus = granted_cores() + 1
+    try:
+        ray.init(
+            "local",
+            num_cpus=cpus,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
+    except Exception as error:  # of many kinds: no time, no memory, no disk
+        raise NoCluster(
+            f"Expected Ray to start on this machine. Received: {error} Without --on the same command needs no Ray."
+        ) from error
+    return cpus
+
+
 def _connect(address: str) -> None:
     import ray
 
@@ -92,8 +105,8 @@ def _connect(address: str) -> None:
         ray.init(address, log_to_driver=False, logging_level="ERROR")
     except Exception as error:  # of many kinds: another version, a wrong token, a machine that is no part of it
         raise NoCluster(
-            f"Expected a Ray cluster at {address} that this machine is part of. Received: {error} "
-            "Start one with `ray start --head`, join it from each machine with `ray start --address=HOST:PORT`."
+            f"Expected a Ray cluster at {address} that this machine belongs to. Received: {error} "
+            "Start one with `ray start --head`, and join it with `ray start --address=HOST:PORT`."
         ) from error
 
 
@@ -111,7 +124,8 @@ def _check_answers(address: str) -> None:
         ) from None
 
 
-def _free_cpus() -> int:
+def _count_free() -> int:
+    """Return the CPUs that are free, once those of an earlier start are."""
     import ray
 
     wait_until = time.monotonic() + _SECONDS_FOR_CPUS

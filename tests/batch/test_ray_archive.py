@@ -54,7 +54,7 @@ def starts(s3: str, tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) 
     # Ray's sockets lie below it, and their paths may have 107 bytes.
     home = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    environment |= {"HOME": str(home), "RAY_TMPDIR": str(home)}
+    environment |= {"HOME": str(home), "RAY_TMPDIR": str(home), "RAY_worker_niceness": "0"}
     environment |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     assert environment["AWS_ENDPOINT_URL"] == s3
     yield Starts(environment, tiny_store, manifest, f"{folder}/parts/")
