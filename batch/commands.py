@@ -24,7 +24,7 @@ from batch.errors import ScoreError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 _OF_A_SERVICE = ("url", "patience", "api_key", "api_key_file")
-_IN_PROCESS = ("model", "store", "engine", "prevalence", "gate", "part_films", "shard", "on")
+_IN_PROCESS = ("model", "store", "engine", "prevalence", "gate")
 _OF_PARTS = ("part_films", "shard", "on")
 _NOT_ON_RAY = ("shard", "concurrency")
 _OF_A_FILE = ("labels", "html", "restart", "retry_failed", "root")
