@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pyarrow.parquet as pq
 
 from batch.destinations import open_destination
+from tests.batch.archives import rows_of
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 600.0  # for what takes 20 s on a quiet machine
@@ -80,18 +80,9 @@ class Starts:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, text=True, **pipes)
 
-    def parts(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rows of every part that is written, by its name."""
-        import io
-
-        there = open_destination(self.out)
-        names = sorted(name for name in there.names() if name.endswith(".parquet"))
-        return {name: pq.read_table(io.BytesIO(there.read(name) or b"")).to_pylist() for name in names}
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return all rows in the parts' order, without `seconds`."""
-        rows = [row for part in self.parts().values() for row in part]
-        return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+    def results(self) -> list[dict[str, Any]]:
+        """Return the rows of all parts, without the time that each film took."""
+        return [row | {"seconds": None} for row in rows_of(self.out)]
 
     def wait_for_parts(self, number: int, command: subprocess.Popen[str]) -> None:
         """Wait until so many parts are written; fail where the command ends before."""

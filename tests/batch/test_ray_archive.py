@@ -8,71 +8,54 @@ import shutil
 import signal
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from batch.destinations import open_destination
+from tests.batch.archives import draw_archive, parts_of, paths_of
+from tests.batch.object_store import object_store
 from tests.batch.ray_starts import ROOT, SECONDS, Starts, assert_gone, family, kill
-from tests.conftest import encode, film_pixels
 
 pytestmark = pytest.mark.long
 FILMS = 300
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """An S3 with the bucket `archive`, at this address."""
-    import boto3
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in {"ENDPOINT_URL": address, "ACCESS_KEY_ID": "t", "SECRET_ACCESS_KEY": "t"}.items():
-            environment.setenv(f"AWS_{name}", value)
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        boto3.client("s3").create_bucket(Bucket="archive")
-        yield address
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def starts(s3: str, tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starts]:
-    """300 films, of which one is broken and one missing."""
+def starts(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starts]:
+    """300 films, of which one is broken and one missing, and a store for the results."""
     folder = tmp_path_factory.mktemp("ray")
-    drawn = [encode(film_pixels(seed)) for seed in range(6)]
-    films = [folder / f"{number:03d}.jpeg" for number in range(FILMS)]
-    for number, film in enumerate(films[:-1]):
-        film.write_bytes(drawn[number % 6] if number != 100 else b"no film")
-    manifest = folder / "films.txt"
-    manifest.write_text("".join(f"{film}\n" for film in films))
+    films = draw_archive(folder / "films", FILMS)
+    Path(films[100]).write_bytes(b"no film")
+    Path(films[-1]).unlink()
     # Ray's sockets lie below it, and their paths may have 107 bytes.
     home = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    environment |= {"HOME": str(home), "RAY_TMPDIR": str(home), "RAY_worker_niceness": "0"}
-    environment |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    assert environment["AWS_ENDPOINT_URL"] == s3
-    yield Starts(environment, tiny_store, manifest, f"{folder}/parts/")
+    with object_store():
+        environment = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "PATH"))}
+        environment |= {"HOME": str(home), "RAY_TMPDIR": str(home), "RAY_worker_niceness": "0", "PYTHONPATH": str(ROOT)}
+        yield Starts(environment, tiny_store, folder / "films.txt", f"{folder}/parts/")
     shutil.rmtree(home, ignore_errors=True)
+
+
+def assert_complete(starts: Starts) -> None:
+    """Fail unless every film is there once."""
+    assert paths_of(starts.out) == starts.manifest.read_text().split()
 
 
 def test_the_result_is_the_one_of_this_process_alone_and_nothing_of_ray_is_left(starts: Starts, tmp_path: Path) -> None:
     """Broken and missing films are rows."""
     alone = replace(starts, out=f"{tmp_path}/alone/")
     assert alone.ended("--part-films", "40")[0] == 1
-    on_ray = replace(starts, out="s3://archive/equal/")
+    on_ray = replace(starts, out="s3://films/equal/")
     command = on_ray.start("--part-films", "40", "--on", "ray")
     on_ray.wait_for_parts(1, command)
     processes = family(command)
     printed, warned = command.communicate(timeout=SECONDS)
     assert command.returncode == 1, warned
-    assert on_ray.rows() == alone.rows()
-    assert list(on_ray.parts()) == list(alone.parts())
+    assert on_ray.results() == alone.results()
+    assert list(parts_of(on_ray.out)) == list(parts_of(alone.out))
     assert printed.startswith("298 films scored, 2 failed.\n  unreadable-file: 1\n  unsupported-format: 1\n")
     assert "Traceback" not in warned
     assert len(processes) > 5
@@ -81,7 +64,7 @@ def test_the_result_is_the_one_of_this_process_alone_and_nothing_of_ray_is_left(
 
 def test_killed_ten_times_at_random_moments_every_film_is_scored_once(starts: Starts) -> None:
     """The command alone dies; the cluster lives on, and its results are in S3."""
-    killed = replace(starts, out="s3://archive/killed/")
+    killed = replace(starts, out="s3://films/killed/")
     chance = random.Random(19)  # noqa: S311
     counts = []
     with killed.cluster(3) as (address, _):
@@ -90,14 +73,13 @@ def test_killed_ten_times_at_random_moments_every_film_is_scored_once(starts: St
             killed.wait_for_parts(counts[-1] + chance.randint(0, 4) if counts else 0, command)
             time.sleep(chance.random() / 2)
             kill(command)
-            counts.append(len(killed.parts()))
+            counts.append(len(parts_of(killed.out)))
         status, printed, warned = killed.ended("--part-films", "2", "--on", f"ray:{address}")
     assert status in (0, 1), warned
     assert counts[-1] < FILMS / 2, "no start was left to be killed"
     assert len(set(counts)) > 5
-    assert len(killed.parts()) == FILMS / 2, printed
-    paths = Counter(row["path"] for row in killed.rows())
-    assert paths == Counter(killed.manifest.read_text().split())
+    print(f"parts at each kill: {counts} of {FILMS // 2}", printed)
+    assert_complete(killed)
 
 
 def test_killed_with_its_own_cluster_it_resumes_in_a_folder(starts: Starts, tmp_path: Path) -> None:
@@ -108,13 +90,13 @@ def test_killed_with_its_own_cluster_it_resumes_in_a_folder(starts: Starts, tmp_
     processes = family(command)
     kill(command)
     assert_gone(processes[1:])
-    before = folder.parts()
+    before = parts_of(folder.out)
     assert len(before) < FILMS / 2
     status, _, warned = folder.ended("--part-films", "2", "--on", "ray")
     assert status == 1, warned
     assert "parts were written by an earlier start." in warned
-    assert folder.parts().items() >= before.items()
-    assert Counter(row["path"] for row in folder.rows()) == Counter(folder.manifest.read_text().split())
+    assert parts_of(folder.out).items() >= before.items()
+    assert_complete(folder)
 
 
 def test_interrupted_it_ends_with_130_and_says_how_to_go_on(starts: Starts, tmp_path: Path) -> None:
@@ -132,7 +114,7 @@ def test_interrupted_it_ends_with_130_and_says_how_to_go_on(starts: Starts, tmp_
 
 def test_an_actor_that_is_killed_costs_no_film(starts: Starts) -> None:
     """Its parts are given out again once the others are done."""
-    out = replace(starts, out="s3://archive/actor/")
+    out = replace(starts, out="s3://films/actor/")
     command = out.start("--part-films", "2", "--on", "ray")
     out.wait_for_parts(5, command)
     actors = [child for child in family(command) if "MapWorker" in " ".join(child.cmdline())]
@@ -141,12 +123,12 @@ def test_an_actor_that_is_killed_costs_no_film(starts: Starts) -> None:
         actor.kill()
     _, warned = command.communicate(timeout=SECONDS)
     assert command.returncode == 1, warned
-    assert Counter(row["path"] for row in out.rows()) == Counter(out.manifest.read_text().split())
+    assert_complete(out)
 
 
 def test_a_machine_that_is_lost_costs_no_film(starts: Starts) -> None:
     """Nor does the job wait for it."""
-    out = replace(starts, out="s3://archive/machine/")
+    out = replace(starts, out="s3://films/machine/")
     with out.cluster(2, 3) as (address, lose):
         command = out.start("--part-films", "2", "--on", f"ray:{address}")
         out.wait_for_parts(5, command)
@@ -154,7 +136,7 @@ def test_a_machine_that_is_lost_costs_no_film(starts: Starts) -> None:
         _, warned = command.communicate(timeout=SECONDS)
         assert command.returncode == 1, warned
         assert "Ray: 4 actors of one CPU each; one CPU stays free." in warned
-    assert Counter(row["path"] for row in out.rows()) == Counter(out.manifest.read_text().split())
+    assert_complete(out)
 
 
 def test_a_cluster_with_one_cpu_is_refused(starts: Starts, tmp_path: Path) -> None:
