@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,11 +30,12 @@ class Job:
 
 
 class PartReport(NamedTuple):
-    """What an actor tells of a part: its number of films, how many failed by slug; or why it could not be written."""
+    """What an actor tells of a part: its films, how many failed by slug, CPU time; or why it could not be written."""
 
     number: int
     films: int
     failures: dict[str, int]
+    cpu_seconds: float
     problem: str | None
 
 
@@ -70,6 +72,7 @@ class PartScorer:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
         """Score and write the part that `encode_slice` made a row."""
+        began = time.process_time()
         number, addresses = json.loads(batch["part"][0])
         failures: Counter[str] = Counter()
         problem = self._problem
@@ -80,7 +83,8 @@ class PartScorer:
                 failures.update(row.error for row in rows if row.error is not None)
             except (ScoreError, OSError) as error:
                 problem = f"{socket.gethostname()}: {error}"
-        return {"report": [json.dumps(PartReport(number, len(addresses), failures, problem))]}
+        report = PartReport(number, len(addresses), failures, time.process_time() - began, problem)
+        return {"report": [json.dumps(report)]}
 
 
 def _check_shared(destination: Destination, out: str) -> None:

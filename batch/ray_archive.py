@@ -8,6 +8,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +24,7 @@ from batch.ray_cluster import parse_address, ray_actors
 
 PASSES = 3
 _SECONDS_TO_START, _SECONDS_A_FILM = 600.0, 1.0
+"""After which time without a finished part the job ends: so long, and so long for each film of a part."""
 _AGAIN = "Start the same command again to go on."
 _LOG = "ray-data.log in Ray's folder (/tmp/ray/session_latest/logs/ray-data) says why"
 
@@ -34,7 +36,6 @@ def score_on_ray(
     on: str,
     out: str,
     part_films: int = DEFAULT_PART_FILMS,
-    deadline: float | None = None,
 ) -> int:
     """Score the films of an archive on a Ray cluster; write a Parquet part for every `part_films` of them.
 
@@ -47,8 +48,6 @@ def score_on_ray(
         on: see `parse_address`.
         out: a folder, or a prefix of an object store; see `open_destination`.
         part_films: films a part, at least 1.
-        deadline: seconds without a finished part after which the job ends; None: 10 minutes and 1 second a film of a
-            part.
 
     Returns:
         the exit status: 0 all films of this start scored, 1 one failed or the cluster did, 2 wrong call, 130
@@ -57,36 +56,22 @@ def score_on_ray(
     Raises:
         ModelError, InvalidParameter: see `FilmScorer`.
     """
-    began = time.perf_counter()
-    failures: Counter[str] = Counter()
-    scored = 0
+    scored = _Scored()
     try:
         address = parse_address(on)
         archive = Archive(name_sources())
         plan = archive.plan(part_films)
         scorer = FilmScorer(options)
         parts = Parts(open_destination(out), plan, describe_run(scorer, plan))
-        job = Job(scorer.options, out, plan)
-        missing = parts.missing()
-        if len(missing) < len(parts):
-            print_err(f"{len(parts) - len(missing)} of {len(parts)} parts were written by an earlier start.")
-        if missing:
+        if missing := parts.missing():
+            if len(missing) < len(parts):
+                print_err(f"{len(parts) - len(missing)} of {len(parts)} parts were written by an earlier start.")
             already = plan.films - sum(map(plan.size, missing))
-            with (
-                ray_actors(address) as actors,
-                ScoringProgress(Console(stderr=True), plan.films, already) as progress,
-            ):
+            with ray_actors(address) as actors:
                 print_err(f"Ray: {actors} actors of one CPU each; one CPU stays free.")
-                for report in _score(archive, job, parts, actors, deadline or _deadline(part_films)):
-                    scored += report.films
-                    failures.update(report.failures)
-                    progress.show(already + scored, failures.total(), scored)
-        failed = failures.total()
-        print_out(f"{scored - failed} films scored, {failed} failed.")
-        print_out(*(f"  {slug}: {count}" for slug, count in sorted(failures.items())))
-        if scored:
-            seconds = time.perf_counter() - began
-            print_out(f"{scored} scored in {seconds:.1f} s, Ray's start included: {scored / seconds:.0f} films/s.")
+                reports = _score(archive, Job(scorer.options, out, plan), parts, actors)
+                scored.follow(reports, plan.films, already)
+        scored.print_summary()
         print_out(f"Result: {len(parts)} parts in {out}")
     except (ScoreError, OSError) as error:
         print_err(str(error))
@@ -94,21 +79,50 @@ def score_on_ray(
     except KeyboardInterrupt:
         print_out(f"Interrupted. {_AGAIN} The parts that are written stay.")
         return 130
-    return 1 if failures else 0
+    return 1 if scored.failures else 0
 
 
-def _deadline(part_films: int) -> float:
-    return _SECONDS_TO_START + _SECONDS_A_FILM * part_films
+@dataclass
+class _Scored:
+    """Counts of this start."""
+
+    films: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def follow(self, reports: Iterator[PartReport], total: int, already: int) -> None:
+        """Count reports as they come; show the progress, of `total` films with `already` scored by earlier starts."""
+        began = time.perf_counter()
+        with ScoringProgress(Console(stderr=True), total, already) as progress:
+            for report in reports:
+                self.films += report.films
+                self.failures.update(report.failures)
+                self.cpu_seconds += report.cpu_seconds
+                progress.show(already + self.films, self.failures.total(), self.films)
+        self.seconds = time.perf_counter() - began
+
+    def print_summary(self) -> None:
+        """Print the counts; the time begins when the cluster stands, and includes opening the model in each actor."""
+        failed = self.failures.total()
+        print_out(f"{self.films - failed} films scored, {failed} failed.")
+        print_out(*(f"  {slug}: {count}" for slug, count in sorted(self.failures.items())))
+        if self.films:
+            rate, cpu = self.films / self.seconds, 1000 * self.cpu_seconds / self.films
+            print_out(
+                f"{self.films} scored in {self.seconds:.1f} s: {rate:.0f} films/s, {cpu:.2f} ms of CPU time a film."
+            )
 
 
-def _score(archive: Archive, job: Job, parts: Parts, actors: int, deadline: float) -> Iterator[PartReport]:
+def _score(archive: Archive, job: Job, parts: Parts, actors: int) -> Iterator[PartReport]:
     """Yield a report of each missing part, once it is written.
 
     A part whose actor or machine died is given out again once all others are done, `PASSES` times in all.
 
     Raises:
-        JobFailed: a machine cannot score, nothing was finished for `deadline` seconds, or parts are missing at the end.
+        JobFailed: a machine cannot score, no part was finished for too long, or parts are missing at the end.
     """
+    deadline = _SECONDS_TO_START + _SECONDS_A_FILM * job.plan.part_films
     for _ in range(PASSES):
         missing = set(parts.missing())
         if not missing:
