@@ -6,13 +6,14 @@ Beside the parts stands `_run.json`: what all of them have in common. Another ru
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Iterable
 from typing import Any
 
 from batch.archive import Plan
 from batch.destinations import Destination
-from batch.errors import JournalRefused
+from batch.errors import JournalRefused, UnusableResult
 from batch.in_process import FilmScorer
 from batch.results import Row, encode_parquet
 
@@ -53,9 +54,12 @@ class Parts:
             run: see `describe_run`.
 
         Raises:
+            UnusableResult: pyarrow is missing.
             JournalRefused: another run stands there.
             StoreFailed: the destination cannot be read or written.
         """
+        if importlib.util.find_spec("pyarrow") is None:
+            raise UnusableResult("Parts are Parquet, which needs pyarrow. Run `make install-archive`.")
         self._destination = destination
         text = json.dumps(run, indent=1) + "\n"
         if not destination.create(RUN_FILE, text.encode()):
