@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import tempfile
@@ -57,6 +58,7 @@ def test_the_result_is_the_one_of_this_process_alone_and_nothing_of_ray_is_left(
     assert on_ray.results() == alone.results()
     assert list(parts_of(on_ray.out)) == list(parts_of(alone.out))
     assert printed.startswith("298 films scored, 2 failed.\n  unreadable-file: 1\n  unsupported-format: 1\n")
+    assert re.search(r"^300 scored in [0-9.]+ s: \d+ films/s, [0-9.]+ ms of CPU time a film\.$", printed, re.MULTILINE)
     assert "Traceback" not in warned
     assert len(processes) > 5
     assert_gone(processes)
@@ -74,11 +76,11 @@ def test_killed_ten_times_at_random_moments_every_film_is_scored_once(starts: St
             time.sleep(chance.random() / 2)
             kill(command)
             counts.append(len(parts_of(killed.out)))
-        status, printed, warned = killed.ended("--part-films", "2", "--on", f"ray:{address}")
+        status, _, warned = killed.ended("--part-films", "2", "--on", f"ray:{address}")
     assert status in (0, 1), warned
     assert counts[-1] < FILMS / 2, "no start was left to be killed"
     assert len(set(counts)) > 5
-    print(f"parts at each kill: {counts} of {FILMS // 2}", printed)
+    print(f"parts at each kill: {counts} of {FILMS // 2}")
     assert_complete(killed)
 
 
