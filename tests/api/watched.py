@@ -21,7 +21,7 @@ NAME = "DoeJane"
 """In whatever is sent; nowhere in the log."""
 
 MAX_UPLOAD_BYTES = 1 << 20
-MAX_GROWTH_BYTES = 100 << 20
+MAX_GROWTH_BYTES = 48 << 20
 BEHIND = b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-ID: behind\r\nConnection: close\r\n\r\n"
 
 
