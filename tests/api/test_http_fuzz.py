@@ -31,13 +31,13 @@ def test_no_bytes_make_it_fail(server: Running, tally: Tally, caplog: pytest.Log
     """Each on a connection of its own, in one piece or two, most of them hung up on at once."""
     rng, failures = seeded(), failures_of(server)
     with caplog.at_level(logging.ERROR):
-        for number in range(400 * TIMES):
+        for number in range(250 * TIMES):
             sent = mutate(rng, SEEDS, [*HTTP_PIECES, *PIECES], 150)
             with shown(sent), tally.one():
                 answers = exchange(server, sent, rng)
                 assert [status for status in re.findall(rb"HTTP/1.1 (\d+)", answers) if status >= b"500"] == []
                 assert [(record.name, record.getMessage()) for record in caplog.records] == []
-            if number % 100 == 0:
+            if number % 125 == 0:
                 assert server.client.post("/predict", content=FILM).status_code == 200
     admission = server.service.admission
     wait_until(lambda: (admission.reading, admission.bytes_held, admission.in_flight) == (0, 0, 0))
