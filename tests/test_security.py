@@ -58,7 +58,11 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield server
 
 
-@pytest.mark.parametrize("lock", sorted((ROOT / "locks").glob("*.txt")), ids=lambda path: path.stem)
+# The list of ARM64's wheels is not installed from.
+LOCKS = sorted(path for path in (ROOT / "locks").glob("*.txt") if path.stem != "aarch64")
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
 def test_every_package_of_the_locks_has_its_hashes(lock: Path) -> None:
     """The installation asks for them."""
     packages = re.findall(
