@@ -22,6 +22,8 @@ _log = logging.getLogger("pneumoserve")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # One a process: the same id has the same hash until it ends, and nobody can try ids afterwards.
 _LOG_KEY = secrets.token_bytes(32)
+# Another could be any text.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _FILM_PATHS = frozenset({"/predict", "/explain"})
 _KNOWN_PATHS = _FILM_PATHS | {"/health", "/livez", "/readyz", "/model", "/metrics", "/docs", "/openapi.json"}
 
@@ -114,7 +116,7 @@ class Account:
         if path in _FILM_PATHS:
             self._service.metrics.count_request(outcome, self.seconds)
         fields = {
-            "method": self._method if self._method.isalpha() else "other",
+            "method": self._method if self._method in _METHODS else "other",
             "path": path,
             "status": self.status,
             "outcome": outcome,
