@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from batch.client import Client
+from batch.retry import ONCE
 from tests.batch.stand_in import StandIn
 
 
@@ -29,7 +30,7 @@ def test_a_closed_client_opens_another_connection(service: StandIn) -> None:
 
 def test_a_connection_that_was_interrupted_is_not_used_again(service: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer to the film at hand may still come over it."""
-    with Client(service.url) as client:
+    with Client(service.url, retries=ONCE) as client:
         client.predict(b"film")
 
         def interrupt(*_: object) -> None:

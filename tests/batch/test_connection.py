@@ -10,10 +10,11 @@ import pytest
 
 from batch.connection import Connection, Liveness, has_ended
 from batch.errors import ServiceGone, WrongAddress
-from batch.retry import RetryPolicy
+from batch.retry import ONCE, RetryPolicy
 from batch.service import Service
 from tests.batch.fake_liveness import FakeLiveness
 from tests.batch.stand_in import StandIn, Step
+from tests.running import wait_until
 
 POLICY = RetryPolicy(attempts=4, patience=30.0, refused=3.0, shortest=0.1, longest=0.5)
 
@@ -181,13 +182,15 @@ def test_a_service_that_never_answers_is_a_timeout(liveness: FakeLiveness, monke
 def test_a_connection_that_the_service_closed_while_idle_costs_no_film(
     service: StandIn, liveness: FakeLiveness
 ) -> None:
-    """Noticed in time or not, the film goes on another."""
+    """Nor a retry: another is opened."""
     service.plan[b"a"] = ["ok, then close"]
-    one = connect(service.url, liveness)
+    one = connect(service.url, liveness, ONCE)
+    one.predict(b"a")
+    wait_until(lambda: has_ended(one._connection.sock))
 
-    assert [one.predict(film).status for film in (b"a", b"b")] == [200, 200]
-    assert service.received == [b"a", b"b"]
-    assert len(liveness.waits) <= 1
+    assert one.predict(b"b").status == 200
+    first, second = service.connections
+    assert first != second
 
 
 def test_a_connection_has_ended_once_the_other_side_closed_it() -> None:
