@@ -25,6 +25,7 @@ compile locks/train.txt pyproject.toml --extra build --extra train -c locks/test
 compile locks/archive.txt pyproject.toml --extra build --extra dicom --extra archive -c locks/test.txt "$@"
 compile locks/ray.txt pyproject.toml --extra build --extra dicom --extra ray -c locks/test.txt "$@"
 compile locks/tools.txt locks/tools.in "$@"
+compile locks/kserve.txt locks/kserve.in "$@"
 if grep -n '://' locks/*.txt; then
     echo "An address stands in the locks (above); they must name packages only." >&2
     exit 1
