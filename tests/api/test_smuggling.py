@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.api.watched import BEHIND, FILM, NAME, Watched, request, statuses
+from tests.running import wait_until
 
 POST = "POST /predict HTTP/1.1"
 CHUNKED = b"Transfer-Encoding: chunked"
@@ -162,6 +163,7 @@ def test_another_method_is_405_and_logged_as_other(target: Watched, method: str)
     """It could be a name."""
     seen = len(target.served.later)
     assert statuses(target.exchange(request(f"{method} /livez HTTP/1.1"), BEHIND)) == [405, 200]
+    wait_until(lambda: len(target.served.later) > seen)
     assert '"method": "other"' in target.served.later[seen]
 
 
