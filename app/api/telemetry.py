@@ -22,13 +22,9 @@ _log = logging.getLogger("pneumoserve")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # One a process: the same id has the same hash until it ends, and nobody can try ids afterwards.
 _LOG_KEY = secrets.token_bytes(32)
-<<<<<<< HEAD
 # Another could be any text.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_FILM_PATHS = frozenset({"/predict", "/explain"})
-=======
 _FILM_PATHS = frozenset({"/predict", "/explain", "/v2/models/infer"})
->>>>>>> d9c6653bb0588154a6f76c4ad845727659e2200e
 _KNOWN_PATHS = _FILM_PATHS | {"/health", "/livez", "/readyz", "/model", "/metrics", "/docs", "/openapi.json"}
 _INFER_PATH = re.compile(r"/v2/models/[^/]+(?:/versions/[^/]+)?/infer")
 
