@@ -23,9 +23,10 @@ _log = logging.getLogger("pneumoserve")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # One a process: the same id has the same hash until it ends, and nobody can try ids afterwards.
 _LOG_KEY = secrets.token_bytes(32)
+# Another could be any text.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _FILM_PATHS = frozenset({"/predict", "/explain"})
 _KNOWN_PATHS = _FILM_PATHS | {"/health", "/livez", "/readyz", "/model", "/metrics", "/docs", "/openapi.json"}
-_KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 # NORMAL is three letters shorter than PNEUMONIA: exact sizes of answers would tell the class.
 _SENT_STEP = 4096
 _HASH_DIGITS = 12
@@ -106,7 +107,7 @@ class Account:
         """Begin at `begun`, by `time.monotonic()`; an acceptable `X-Request-ID` is the request's id."""
         self._service, self._scope = service, scope
         method, path = scope["method"], scope["path"]
-        self.method = method if method in _KNOWN_METHODS else "other"
+        self.method = method if method in _METHODS else "other"
         self.path = path if path in _KNOWN_PATHS else "other"
         sent_id = self.header(b"x-request-id")
         self.request_id = _request_id(sent_id)
@@ -146,12 +147,14 @@ class Account:
         return headers
 
     def close(self, outcome: str) -> None:
-        """Count the request and write its log line."""
+        """Count the request, write its log line and, where they are asked for, its spans."""
         self.outcome = outcome
         self.seconds["total"] = monotonic() - self.begun
         if self.path in _FILM_PATHS:
             self._service.metrics.count_request(outcome, self.seconds)
         _log.info("request", extra={"fields": self._fields()})
+        if self._service.tracing is not None:
+            self._service.tracing.record(self)
 
     def _fields(self) -> dict[str, str | int | float]:
         """Return what the log says: nothing of the answer itself."""
