@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,16 @@ def test_a_film_s_line_has_sizes_phases_model_and_key(logging_server: Logging) -
     assert sum(line[phase] for phase in PHASES) <= line["milliseconds"] + 0.05
     told = ["MEIER", answer.json()["class"], str(answer.json()["probability"])]
     assert [part for part in told if part in json.dumps(line)] == []
+
+
+def test_every_field_is_documented(logging_server: Logging) -> None:
+    explained = logging_server.film()
+    explained.url = explained.url.copy_with(path="/explain")
+    _, lines = logging_server.lines_of(explained)
+    page = (Path(__file__).parents[2] / "docs" / "deployment.md").read_text()
+    cells = re.findall(r"^\| (`.+?) \|", page.partition("## The log")[2].partition("\n## ")[0], re.MULTILINE)
+    assert lines[0].keys() == ALWAYS | PHASES | {"explain_milliseconds", "model_sha256", "key"}
+    assert lines[0].keys() == {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
 
 def test_the_size_of_an_answer_does_not_tell_its_class(logging_server: Logging) -> None:
