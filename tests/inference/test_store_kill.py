@@ -112,7 +112,7 @@ def run_starts(store: Path, times: int) -> tuple[list[list[str]], list[str]]:
     """Return step, exit status and that of the check, for each start; and what each check found."""
     command = [sys.executable, "-c", STARTS, str(store), str(times)]
     ended = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=900, cwd=Path(__file__).parents[2]
+        command, capture_output=True, text=True, check=False, timeout=1800, cwd=Path(__file__).parents[2]
     )
     assert ended.returncode == 0, ended.stderr
     lines = [line.split("|") for line in ended.stdout.splitlines() if "|" in line]
