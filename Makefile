@@ -19,8 +19,7 @@ test: .venv/.test ## install what the tests need, then run them (ARGS="-k predic
 test-all: .venv/.test .venv/.kserve ## the long tests too: soaks, and the fuzz tests forty times over
 	$(BIN)/python -m pytest -m long $(ARGS)
 	FUZZ_TIMES=40 $(BIN)/python -m pytest tests/imaging/test_fuzz.py tests/imaging/dicom/test_dicom_fuzz.py \
-		tests/api/test_request_fuzz.py tests/api/test_http_fuzz.py tests/api/test_schema.py \
-		tests/api/test_v2_schema.py $(ARGS)
+		tests/api/test_request_fuzz.py tests/api/test_http_fuzz.py tests/api/test_schema.py tests/api/test_v2_schema.py $(ARGS)
 
 check: .venv/.test ## style, formatting and types
 	$(BIN)/ruff check .

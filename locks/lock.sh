@@ -20,6 +20,7 @@ compile() {
 compile locks/test.txt pyproject.toml --extra dev "$@"
 compile locks/serve.txt pyproject.toml --extra build -c locks/test.txt "$@"
 compile locks/dicom.txt pyproject.toml --extra build --extra dicom -c locks/test.txt "$@"
+compile locks/tracing.txt pyproject.toml --extra build --extra dicom --extra tracing -c locks/test.txt "$@"
 compile locks/gateway.txt pyproject.toml --extra build --extra gateway -c locks/test.txt "$@"
 compile locks/train.txt pyproject.toml --extra build --extra train -c locks/test.txt "$@"
 compile locks/archive.txt pyproject.toml --extra build --extra dicom --extra archive -c locks/test.txt "$@"

@@ -46,14 +46,16 @@ def environment(**variables: object) -> dict[str, str]:
 
 
 @contextmanager
-def served(*arguments: str, cwd: Path = ROOT, **variables: object) -> Iterator[Served]:
-    """Serve on a free port until the end of the block, with the named PNEUMOSERVE_… variables."""
+def served(
+    *arguments: str, cwd: Path = ROOT, foreign: dict[str, str] | None = None, **variables: object
+) -> Iterator[Served]:
+    """Serve on a free port until the end of the block, with the named PNEUMOSERVE_… variables, and `foreign` ones."""
     process = subprocess.Popen(
         [*SERVE, *arguments],
         stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
-        env=environment(**({"PORT": 0, "DRAIN_GRACE_SECONDS": 0} | variables)),
+        env=environment(**({"PORT": 0, "DRAIN_GRACE_SECONDS": 0} | variables)) | (foreign or {}),
     )
     assert process.stderr is not None
     later: list[str] = []

@@ -81,6 +81,7 @@ PLACES = {
     ("openvino",): ["app/inference/openvino_engine.py", "training/publishing/serving_form.py"],
     ("cv2",): ["app/imaging", "app/inference", "app/process.py", "gateway", "training"],
     ("simplejpeg",): ["app/imaging"],
+    ("opentelemetry",): ["app/api/tracing.py"],
     ("pydicom",): ["app/imaging/dicom", "gateway"],
     ("imagecodecs", "openjpeg", "rle"): ["app/imaging/dicom"],
     ("httpx",): ["batch/async_client.py"],

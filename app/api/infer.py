@@ -54,6 +54,7 @@ async def infer(request: Request) -> Response:
     service: Service = request.app.state.service
     authorize(request, service)
     predictor = check_model(request, service.ready())
+    request.state.account.model = predictor.manifest
     if request.scope["query_string"]:
         raise InvalidParameter("Expected no query: the JSON's field `parameters` has them. Received one.")
     call, predictions = await _predict_films(request, service, predictor)

@@ -89,7 +89,7 @@ def test_wanted_outputs_alone_are_answered(client: httpx.Client) -> None:
         ("undecodable-image", 422, "image[2]", as_request(*FILMS[:2], FILMS[2][:900])),
         ("missing-file", 400, "image[0]", as_request(b"")),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_bad_request_is_a_problem_that_says_what_was_expected(
     slug: str, status: int, word: str, fields: dict[str, Any], client: httpx.Client, server: Running
