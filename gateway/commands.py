@@ -36,14 +36,13 @@ def dicom(
     One JSON line a film. Status 1 where one failed.
     """
     with errors_in_one_line(CallError, install="install-gateway"):
-        from batch.client import RetryPolicy
-        from batch.service import Service
+        from batch.client import Client
         from gateway.asking import Asker
         from gateway.files import write_files
         from gateway.libraries import prepare_libraries
 
         prepare_libraries()
-        asker = Asker(Service(url, operating_point, api_key), policy=RetryPolicy(), with_map=contour)
+        asker = Asker(Client(url, api_key, operating_point=operating_point), with_map=contour)
         failed = write_files(files, asker, out, contour=contour, output=typer.echo)
     raise typer.Exit(1 if failed else 0)
 
