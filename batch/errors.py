@@ -45,7 +45,7 @@ class WrongAddress(CallError):
 
 
 class WrongKey(CallError):
-    """The service wants another API key."""
+    """The API key cannot be read, or the service wants another."""
 
 
 class ServiceError(ScoreError):

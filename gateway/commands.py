@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import OperatingPointOption, errors_in_one_line
+from app.cli import ApiKeyFileOption, ApiKeyOption, OperatingPointOption, errors_in_one_line
 from batch.errors import CallError
 
 if TYPE_CHECKING:
     from gateway.outbox import Outbox
 
 UrlOption = Annotated[str, typer.Option(help="The address of the service.")]
-ApiKeyOption = Annotated[
-    str | None,
-    typer.Option(envvar="PNEUMOSERVE_API_KEY", help="The service's API key; better set than typed. Default: none."),
-]
 ContourOption = Annotated[
     bool, typer.Option("--contour", help="Also write a presentation state that outlines strong evidence.")
 ]
@@ -30,12 +26,14 @@ def dicom(
     operating_point: OperatingPointOption = None,
     contour: ContourOption = False,
     api_key: ApiKeyOption = None,
+    api_key_file: ApiKeyFileOption = None,
 ) -> None:
     """Write the service's answers as DICOM: for each film a Secondary Capture and a structured report of its study.
 
     One JSON line a film. Status 1 where one failed.
     """
     with errors_in_one_line(CallError, install="install-gateway"):
+        from batch.api_key import read_api_key
         from batch.client import RetryPolicy
         from batch.service import Service
         from gateway.asking import Asker
@@ -43,7 +41,8 @@ def dicom(
         from gateway.libraries import prepare_libraries
 
         prepare_libraries()
-        asker = Asker(Service(url, operating_point, api_key), policy=RetryPolicy(), with_map=contour)
+        service = Service(url, operating_point, read_api_key(api_key, api_key_file))
+        asker = Asker(service, policy=RetryPolicy(), with_map=contour)
         failed = write_files(files, asker, out, contour=contour, output=typer.echo)
     raise typer.Exit(1 if failed else 0)
 
@@ -81,16 +80,18 @@ def gateway(
     ] = None,
     folder: FolderOption = None,
     api_key: ApiKeyOption = None,
+    api_key_file: ApiKeyFileOption = None,
 ) -> None:
     """Run until a signal. Everything else is set by PNEUMOSERVE_GATEWAY_… variables: see docs/gateway.md."""
     if context.invoked_subcommand is not None:
         return
     with errors_in_one_line(CallError, install="install-gateway"):
+        from batch.api_key import read_api_key
         from gateway.run import run_gateway
         from gateway.settings import read_settings
 
         given = {"url": url, "destination": destination, "orthanc": orthanc, "port": port, "folder": folder}
-        status = run_gateway(read_settings(given), api_key)
+        status = run_gateway(read_settings(given), read_api_key(api_key, api_key_file))
     raise typer.Exit(status)
 
 

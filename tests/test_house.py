@@ -69,7 +69,7 @@ ARROWS = {
         "app.imaging.dicom.attributes",
         "app.imaging.dicom.elements",
         "app.imaging.dicom.syntaxes",
-        *(f"batch.{module}" for module in ("answer", "client", "errors", "service")),
+        *(f"batch.{module}" for module in ("answer", "api_key", "client", "errors", "service")),
     },
     "training": {"app.cli", "app.errors", "app.names", "app.notice", "app.version", "app.imaging", "app.inference"},
 }

@@ -243,14 +243,17 @@ def run_dicom(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_writes_the_results_of_each_film_and_says_which_failed(tmp_path: Path) -> None:
-    """Twice the same files."""
-    film, other = tmp_path / "film.dcm", tmp_path / "other.dcm"
+    """Twice the same files. The API key may be a file's."""
+    film, other, key = tmp_path / "film.dcm", tmp_path / "other.dcm", tmp_path / "key.txt"
     film.write_bytes(dicom_film())
+    key.write_text("k3y\n")
     other.write_bytes(b"no DICOM")
     with film_service() as service:
         done = run_dicom(film, other, "--out", tmp_path / "out", "--url", service.url, "--contour")
         first = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-        again = run_dicom(film, "--out", tmp_path / "again", "--url", service.url, "--contour")
+        assert all("X-API-Key" not in headers for headers in service.headers)
+        again = run_dicom(film, "--out", tmp_path / "again", "--url", service.url, "--contour", "--api-key-file", key)
+        assert service.headers[-1]["X-API-Key"] == "k3y"
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1, done.stderr
     assert sorted(lines[0]["results"].values()) == sorted(first)
