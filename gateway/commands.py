@@ -136,7 +136,8 @@ def discard(
 
 def _open_outbox(folder: Path | None) -> Outbox:
     from gateway.errors import WrongSettings
-    from gateway.outbox import DATABASE, Outbox
+    from gateway.outbox import Outbox
+    from gateway.outbox_files import DATABASE
     from gateway.settings import read_settings
 
     folder = read_settings({"folder": folder}, runs=False).folder
