@@ -64,7 +64,7 @@ def gateway(
     destination: Annotated[
         str | None,
         typer.Option(
-            help="Where results go: dicom://AE_TITLE@host:port, or a DICOMweb server's address. "
+            help="Where results go: dicom://AE_TITLE@host:port, dicom-tls://…, or a DICOMweb server's address. "
             "By default PNEUMOSERVE_GATEWAY_DESTINATION."
         ),
     ] = None,

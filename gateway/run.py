@@ -42,11 +42,7 @@ def run_gateway(settings: GatewaySettings, api_key: str | None) -> int:
     lock = _lock_folder(settings.folder)
     asker = Asker(Service(settings.url, settings.operating_point, api_key), policy=ONCE, with_map=settings.contour)
     health = settings.health_file or settings.folder / "health"
-    destination: Destination = (
-        Orthanc(settings.orthanc)
-        if settings.orthanc
-        else open_destination(settings.destination or "", settings.ae_title)
-    )
+    destination: Destination = Orthanc(settings.orthanc) if settings.orthanc else open_destination(settings)
     worker = Worker(settings, outbox, asker, destination, health)
     source = _open_source(settings, outbox, worker)
     if settings.metrics_port:

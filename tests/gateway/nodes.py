@@ -124,12 +124,12 @@ def storescu(port: int, files: Sequence[Path], *, calling: str = "STORESCU", cal
 
 
 @contextmanager
-def storescp(folder: Path, port: int | None = None) -> Iterator[int]:
+def storescp(folder: Path, port: int | None = None, *options: str) -> Iterator[int]:
     """Run dcmtk's archive; files are named by SOP Instance UID, so that a repeated one replaces its like."""
     port = port or free_port()
     folder.mkdir(exist_ok=True)
     process = subprocess.Popen(
-        [find("storescp") or "", "--output-directory", str(folder), "--aetitle", "ARCHIVE", str(port)],
+        [find("storescp") or "", "--output-directory", str(folder), "--aetitle", "ARCHIVE", *options, str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
