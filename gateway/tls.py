@@ -52,7 +52,7 @@ def _load(context: ssl.SSLContext, settings: GatewaySettings) -> ssl.SSLContext:
             context.load_cert_chain(settings.tls_certificate, settings.tls_key, password=lambda: "")
     except OSError as error:  # ssl.SSLError is one
         raise WrongSettings(
-            "PNEUMOSERVE_GATEWAY_TLS_…: expected PEM files of a certificate, its key without a password, and an "
-            f"authority. Received others ({error.strerror or type(error).__name__})."
+            "PNEUMOSERVE_GATEWAY_TLS_CERTIFICATE, …_KEY, …_AUTHORITY: expected PEM files, of a key without password. "
+            f"Received others ({error.strerror or type(error).__name__})."
         ) from None
     return context
