@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,3 +165,23 @@ def test_no_film_is_read_onto_a_disk_that_is_nearly_full(tmp_path: Path, server:
     with polling(tmp_path, server, min_free_bytes=0) as (poller, outbox):
         poller.read_changes()
         assert known(outbox) == [1, 2, 3]
+
+
+def test_a_connection_that_orthanc_closed_meanwhile_is_no_failure() -> None:
+    """Its answer to the first request keeps the connection; the second one finds it closed."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"Last": 7}')
+                    connection.recv(4096)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        orthanc = Orthanc(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        assert [orthanc.last_change(), orthanc.last_change()] == [7, 7]
+        orthanc.close()
+        thread.join(10)
