@@ -16,9 +16,14 @@ test: .venv/.test ## install what the tests need, then run them (ARGS="-k predic
 	@command -v chromium >/dev/null || echo "chromium is not installed: the tests of the page (tests/web) skip."
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-all: .venv/.test ## the long tests too: soaks, and the fuzz tests forty times over
+test-all: .venv/.test .venv/.kserve ## the long tests too: soaks, and the fuzz tests forty times over
 	$(BIN)/python -m pytest -m long $(ARGS)
-	FUZZ_TIMES=40 $(BIN)/python -m pytest tests/imaging/test_fuzz.py tests/imaging/dicom/test_dicom_fuzz.py $(ARGS)
+	FUZZ_TIMES=40 $(BIN)/python -m pytest tests/imaging/test_fuzz.py tests/imaging/dicom/test_dicom_fuzz.py \
+<<<<<<< HEAD
+		tests/api/test_request_fuzz.py tests/api/test_http_fuzz.py tests/api/test_schema.py $(ARGS)
+=======
+		tests/api/test_v2_schema.py $(ARGS)
+>>>>>>> d9c6653bb0588154a6f76c4ad845727659e2200e
 
 check: .venv/.test ## style, formatting and types
 	$(BIN)/ruff check .
@@ -69,6 +74,11 @@ clean: ## remove .venv and every cache
 	@touch $@
 
 # Aside, since they have requirements of their own; gone with .venv.
+.venv/.kserve: locks/kserve.txt .venv/.test
+	$(BIN)/python -m venv --clear .venv/kserve
+	.venv/kserve/bin/python -m pip --disable-pip-version-check install -qq --require-hashes -r locks/kserve.txt
+	@touch $@
+
 .venv/.peers: benchmarks/peers.txt .venv/.test
 	$(BIN)/python -m venv --clear .venv/peers
 	.venv/peers/bin/python -m pip --disable-pip-version-check install -qq -r benchmarks/peers.txt

@@ -2,7 +2,7 @@
 
 PneumoServeError
   ImageError: UnsupportedFormat, TooManyPixels, UndecodableImage, UnsuitableImage
-  RequestError: MissingFile, MalformedForm, InvalidParameter, TooManyBytes, SlowBody, Unauthorized
+  RequestError: MissingFile, MalformedForm, InvalidParameter, TooManyBytes, SlowBody, Unauthorized, UnknownModel
   CapacityError: Overloaded, NotReady, DeadlineExceeded
   ModelError: ModelNotFound, ArtifactRefused
 
@@ -81,6 +81,10 @@ class SlowBody(RequestError):
 
 class Unauthorized(RequestError):
     """No API key came, or a wrong one."""
+
+
+class UnknownModel(RequestError):
+    """The address names another model than the one that runs."""
 
 
 class CapacityError(PneumoServeError):

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 
-from app.api import docs, explain, health, models, page, predict
+from app.api import docs, explain, health, infer, models, page, predict, v2
 from app.api.cors import CORS
 from app.api.model_choice import ModelChoice
 from app.api.openapi import DescribedApp
@@ -65,7 +65,7 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
         exception_handlers={PneumoServeError: _answer_error, HTTPException: _answer_http},
     )
     app.state.service = service
-    for part in (predict, explain, health, models, docs, page):
+    for part in (predict, explain, infer, v2, health, models, docs, page):
         app.include_router(part.router)
     # From the inside out.
     app.add_middleware(predict.DirectPredict)

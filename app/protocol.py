@@ -1,8 +1,9 @@
 """HTTP/1.1 by uvicorn's httptools while whole plain heads come, by its h11 from the first other one on.
 
 httptools loses the body of a request that offers `Upgrade: h2c`; neither limits a head's time. Used, but undocumented:
-`_unset_keepalive_if_required`, `app_state`, `config`, `conn`, `connections`, `cycle.body`, `cycle.response_complete`,
-`flow`, `loop`, `on_body`, `on_response_complete`, `send_400_response`, `server_state` and `transport` of its protocols.
+`_unset_keepalive_if_required`, `app_state`, `config`, `conn`, `connections`, `cycle.body`, `cycle.disconnected`,
+`cycle.response_complete`, `flow`, `loop`, `on_body`, `on_response_complete`, `send_400_response`, `server_state` and
+`transport` of its protocols.
 """
 
 from contextlib import suppress
@@ -49,6 +50,8 @@ class CarefulProtocol(_Timed, H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; where an answer has begun, only close."""
+        if self.cycle is not None:  # it must not answer behind this
+            self.cycle.disconnected = True
         with suppress(h11.LocalProtocolError):
             super().send_400_response(msg)
         self.transport.close()

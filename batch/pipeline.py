@@ -12,7 +12,6 @@ from pathlib import Path
 from rich.console import Console
 
 from batch.answer import is_settled
-from batch.client import RetryPolicy
 from batch.console import ScoringProgress, print_err, print_out
 from batch.errors import ModelChanged, ServiceGone, WrongKey
 from batch.fingerprint import fingerprint_file
@@ -22,6 +21,7 @@ from batch.labels import LabelledRows
 from batch.page import RunPage
 from batch.paths import Film, join_some
 from batch.results import Row, replace_result, write_part
+from batch.retry import RetryPolicy
 from batch.service import Service
 from batch.workers import FilmTask, Workers
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from batch.client import Client, Liveness, RetryPolicy
+from batch.connection import Connection, Liveness
 from batch.console import print_err, print_out
 from batch.errors import CallError, ScoreError, ServiceError, ServiceGone
 from batch.journal import Journal
@@ -23,6 +23,7 @@ from batch.path_lists import expand_sources
 from batch.paths import find_films
 from batch.pipeline import Pipeline
 from batch.results import check_writable
+from batch.retry import RetryPolicy
 from batch.service import Service
 
 _SECONDS_FOR_A_START = 10.0
@@ -101,13 +102,13 @@ def score(
 
 def _ask_for_model(service: Service, policy: RetryPolicy) -> Run:
     policy = replace(policy, refused=min(policy.refused, _SECONDS_FOR_A_START))
-    client = Client(service, policy, Liveness())
+    connection = Connection(service, policy, Liveness())
     try:
-        answer = client.model()
+        answer = connection.model()
     except ServiceGone as gone:
         raise _no_answer(service, str(gone)) from None
     finally:
-        client.close()
+        connection.close()
     model = answer.json()
     if answer.status == 401:
         raise CallError(f"{service.base} wants an API key: --api-key, or PNEUMOSERVE_API_KEY.")

@@ -34,15 +34,14 @@ def dicom(
     """
     with errors_in_one_line(CallError, install="install-gateway"):
         from batch.api_key import read_api_key
-        from batch.client import RetryPolicy
-        from batch.service import Service
+        from batch.client import Client
         from gateway.asking import Asker
         from gateway.files import write_files
         from gateway.libraries import prepare_libraries
 
         prepare_libraries()
-        service = Service(url, operating_point, read_api_key(api_key, api_key_file))
-        asker = Asker(service, policy=RetryPolicy(), with_map=contour)
+        client = Client(url, read_api_key(api_key, api_key_file), operating_point=operating_point)
+        asker = Asker(client, with_map=contour)
         failed = write_files(files, asker, out, contour=contour, output=typer.echo)
     raise typer.Exit(1 if failed else 0)
 

@@ -22,10 +22,11 @@ SERVE = [sys.executable, str(ROOT / "pneumoserve.py"), "serve"]
 
 @dataclass(frozen=True)
 class Served:
-    """A process, and the lines of its log up to `ready`."""
+    """A process, the lines of its log up to `ready`, and those that came later, as they are."""
 
     process: subprocess.Popen[str]
     lines: list[dict[str, Any]]
+    later: list[str]
 
     @property
     def url(self) -> str:
@@ -55,7 +56,8 @@ def served(*arguments: str, cwd: Path = ROOT, **variables: object) -> Iterator[S
         env=environment(**({"PORT": 0, "DRAIN_GRACE_SECONDS": 0} | variables)),
     )
     assert process.stderr is not None
-    reading = threading.Thread(target=process.stderr.read, daemon=True)
+    later: list[str] = []
+    reading = threading.Thread(target=later.extend, args=(process.stderr,), daemon=True)
     try:
         lines = []
         for line in process.stderr:
@@ -66,7 +68,7 @@ def served(*arguments: str, cwd: Path = ROOT, **variables: object) -> Iterator[S
             pytest.fail(f"It ended: {lines}")
         # Else the service would wait, once its log has filled the pipe.
         reading.start()
-        yield Served(process, lines)
+        yield Served(process, lines, later)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)

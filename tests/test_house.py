@@ -69,7 +69,8 @@ ARROWS = {
         "app.imaging.dicom.attributes",
         "app.imaging.dicom.elements",
         "app.imaging.dicom.syntaxes",
-        *(f"batch.{module}" for module in ("answer", "api_key", "client", "errors", "service")),
+        "app.api.schemas",
+        *(f"batch.{module}" for module in ("api_key", "client", "errors", "retry")),
     },
     "training": {"app.cli", "app.errors", "app.names", "app.notice", "app.version", "app.imaging", "app.inference"},
 }
@@ -82,6 +83,7 @@ PLACES = {
     ("simplejpeg",): ["app/imaging"],
     ("pydicom",): ["app/imaging/dicom", "gateway"],
     ("imagecodecs", "openjpeg", "rle"): ["app/imaging/dicom"],
+    ("httpx",): ["batch/async_client.py"],
     ("dicomweb_client", "highdicom", "pynetdicom"): ["gateway"],
 }
 # A room of training imports only rooms that are listed before it.

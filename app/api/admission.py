@@ -59,23 +59,24 @@ class Admission:
         finally:
             self.reading -= 1
 
-    def enter(self, body: HeldBody, decoded: int = 0) -> None:
-        """Count a body's film as in flight until the body is released.
+    def enter(self, body: HeldBody, decoded: int = 0, films: int = 1) -> None:
+        """Count a body's films as in flight until the body is released.
 
         Args:
             body: counts its bytes.
             decoded: how many more bytes the worker will decode out of the body.
+            films: how many there are, beside those counted before.
 
         Raises:
             Overloaded: too many films are in flight, or bytes held.
         """
-        self._check_room()
+        self._check_room(films)
         body.hold(decoded)
-        self.in_flight += 1
-        body.in_flight = True
+        self.in_flight += films
+        body.in_flight += films
 
-    def _check_room(self) -> None:
-        if self.in_flight >= self._settings.max_in_flight:
+    def _check_room(self, films: int = 1) -> None:
+        if self.in_flight + films > self._settings.max_in_flight:
             raise Overloaded(f"Expected at most {self._settings.max_in_flight} films in work at once. Try again soon.")
 
     async def _receive(self, body: HeldBody, receive: Receive, begun: float) -> bytes:
@@ -104,12 +105,12 @@ class Admission:
 
 
 class HeldBody:
-    """The bytes that one request holds in memory, and whether its film is in flight."""
+    """The bytes that one request holds in memory, and how many of its films are in flight."""
 
     def __init__(self, admission: Admission, settings: Settings) -> None:
         self._admission, self._settings = admission, settings
         self.size = 0
-        self.in_flight = False
+        self.in_flight = 0
 
     def grow(self, size: int) -> None:
         """Count more bytes of the body.
@@ -139,4 +140,4 @@ class HeldBody:
         """Count neither any longer; calling it again does nothing."""
         self._admission.bytes_held -= self.size
         self._admission.in_flight -= self.in_flight
-        self.size, self.in_flight = 0, False
+        self.size, self.in_flight = 0, 0

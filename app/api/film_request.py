@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from app.api import json_form
+from app.api.admission import HeldBody
 from app.api.service import Service
 from app.api.upload import Upload, find_upload
 from app.errors import Unauthorized, UnsuitableImage
@@ -61,14 +62,11 @@ async def process_film(request: Request, service: Service, work: Callable[[Uploa
     Raises:
         PneumoServeError: the body is refused, see `Admission` and `find_upload`; or of `work`.
     """
-    headers, account, admission = request.headers, request.state.account, service.admission
+    headers, admission = request.headers, service.admission
     content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
     body = admission.hold()
     try:
-        data = await admission.read_body(body, request.receive, _declared_length(request), account.begun)
-        now = monotonic()
-        account.seconds["read"] = now - account.begun
-        deadline = now + service.settings.deadline_seconds
+        data, deadline = await receive_body(request, service, body)
         decoded = json_form.decoded_bytes(data, content_type)
         held = [data]
         del data
@@ -87,8 +85,22 @@ async def process_film(request: Request, service: Service, work: Callable[[Uploa
         if error.reason is not None:
             service.metrics.count_gate("refused", error.reason)
         raise
-    account.seconds.update(wait=waited, **result.seconds)
+    request.state.account.seconds.update(wait=waited, **result.seconds)
     return result
+
+
+async def receive_body(request: Request, service: Service, body: HeldBody) -> tuple[bytes, float]:
+    """Return a request's body, counted in `body`, and the deadline of its answer, by `time.monotonic()`.
+
+    Raises:
+        PneumoServeError: the body is refused, see `Admission`.
+    """
+    account = request.state.account
+    data = await service.admission.read_body(body, request.receive, _declared_length(request), account.begun)
+    request.state.body_was_read = True
+    now = monotonic()
+    account.seconds["read"] = now - account.begun
+    return data, now + service.settings.deadline_seconds
 
 
 def _declared_length(request: Request) -> int | None:

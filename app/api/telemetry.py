@@ -22,8 +22,11 @@ _log = logging.getLogger("pneumoserve")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # One a process: the same id has the same hash until it ends, and nobody can try ids afterwards.
 _LOG_KEY = secrets.token_bytes(32)
-_FILM_PATHS = frozenset({"/predict", "/explain"})
+# Another could be any text.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_FILM_PATHS = frozenset({"/predict", "/explain", "/v2/models/infer"})
 _KNOWN_PATHS = _FILM_PATHS | {"/health", "/livez", "/readyz", "/model", "/metrics", "/docs", "/openapi.json"}
+_INFER_PATH = re.compile(r"/v2/models/[^/]+(?:/versions/[^/]+)?/infer")
 
 
 class Telemetry:
@@ -109,12 +112,13 @@ class Account:
 
     def close(self, outcome: str) -> None:
         """Count the request and write its log line."""
-        path = self._path if self._path in _KNOWN_PATHS else "other"
+        path = "/v2/models/infer" if _INFER_PATH.fullmatch(self._path) else self._path
+        path = path if path in _KNOWN_PATHS else "other"
         self.seconds["total"] = total = monotonic() - self.begun
         if path in _FILM_PATHS:
             self._service.metrics.count_request(outcome, self.seconds)
         fields = {
-            "method": self._method if self._method.isalpha() else "other",
+            "method": self._method if self._method in _METHODS else "other",
             "path": path,
             "status": self.status,
             "outcome": outcome,
