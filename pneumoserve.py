@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from app.cli import DEFAULT_STORE, EngineOption, ModelOption, OperatingPointOption, StoreOption, errors_in_one_line
+from app.cli import (
+    DEFAULT_STORE,
+    ApiKeyFileOption,
+    ApiKeyOption,
+    EngineOption,
+    ModelOption,
+    OperatingPointOption,
+    StoreOption,
+    errors_in_one_line,
+)
 from app.names import DEFAULT_ENGINE, GateMode
 from app.version import package_version
 from gateway import commands as gateway_commands
@@ -200,22 +209,8 @@ def score(
     operating_point: OperatingPointOption = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="How many films are sent at once.")] = 8,
     patience: Annotated[float, typer.Option(min=0, help="For how many seconds a film is tried again.")] = 120.0,
-    api_key: Annotated[
-        str | None,
-        typer.Option(
-            envvar="PNEUMOSERVE_API_KEY",
-            show_envvar=True,
-            help="The service's API key; better set than typed. Default: none.",
-        ),
-    ] = None,
-    api_key_file: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="PNEUMOSERVE_API_KEY_FILE",
-            show_envvar=True,
-            help="A file that holds the API key on its first line. Default: none.",
-        ),
-    ] = None,
+    api_key: ApiKeyOption = None,
+    api_key_file: ApiKeyFileOption = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget earlier starts, and replace OUT.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Send again all films that failed, whatever the reason.")
@@ -238,11 +233,13 @@ def score(
 
     Status 1 where a film failed.
     """
+    from batch.api_key import read_api_key
+    from batch.errors import CallError
     from batch.retry import RetryPolicy
     from batch.score import score as score_films
 
-    if api_key_file is not None:
-        api_key = _read_key(api_key_file, api_key)
+    with errors_in_one_line(CallError):
+        api_key = read_api_key(api_key, api_key_file)
 
     status = score_films(
         sources,
@@ -261,19 +258,6 @@ def score(
         policy=RetryPolicy(patience=patience, refused=patience),
     )
     raise typer.Exit(status)
-
-
-def _read_key(file: Path, given: str | None) -> str:
-    """Return a key from a file's first line; with a key given beside it, or no readable line, end with status 2."""
-    try:
-        key = next(iter(file.read_text("utf-8").splitlines()), "").strip()
-    except (OSError, UnicodeDecodeError):
-        key = ""
-    if not key or given is not None:
-        reason = "a key in --api-key or in --api-key-file, not both" if given else "--api-key-file to hold a key"
-        typer.echo(f"Expected {reason}.", err=True)
-        raise typer.Exit(2)
-    return key
 
 
 app.command()(gateway_commands.dicom)

@@ -90,7 +90,7 @@ class WrongAddress(CallError, ClientError):
 
 
 class WrongKey(CallError):
-    """The service wants another API key."""
+    """The API key cannot be read, or the service wants another."""
 
 
 class ServiceError(ScoreError):

@@ -44,11 +44,7 @@ def run_gateway(settings: GatewaySettings, api_key: str | None) -> int:
     client = Client(settings.url, api_key, retries=ONCE, operating_point=settings.operating_point)
     asker = Asker(client, with_map=settings.contour)
     health = settings.health_file or settings.folder / "health"
-    destination: Destination = (
-        Orthanc(settings.orthanc)
-        if settings.orthanc
-        else open_destination(settings.destination or "", settings.ae_title)
-    )
+    destination: Destination = Orthanc(settings.orthanc) if settings.orthanc else open_destination(settings)
     worker = Worker(settings, outbox, asker, destination, health)
     source = _open_source(settings, outbox, worker)
     if settings.metrics_port:

@@ -70,7 +70,7 @@ ARROWS = {
         "app.imaging.dicom.elements",
         "app.imaging.dicom.syntaxes",
         "app.api.schemas",
-        *(f"batch.{module}" for module in ("client", "errors", "retry")),
+        *(f"batch.{module}" for module in ("api_key", "client", "errors", "retry")),
     },
     "training": {"app.cli", "app.errors", "app.names", "app.notice", "app.version", "app.imaging", "app.inference"},
 }
