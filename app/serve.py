@@ -67,7 +67,7 @@ def serve(*, host: str | None = None, port: int | None = None, model_store: Path
         server.should_exit = True
 
     application = create_app(settings, refused=refuse)
-    server = make_server(application, settings, application.state.service.drain)
+    server = make_server(application, settings)
     try:
         server.run(sockets=sockets)
     except RuntimeError as error:

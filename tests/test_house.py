@@ -27,6 +27,7 @@ ARROWS = {
     "app/version.py": set(),
     "app/cli.py": {"app.errors", "app.names"},
     "app/notice.py": set(),
+    "app/discard.py": set(),
     "app/environment.py": set(),
     "app/healthcheck.py": {"app.environment"},
     "app/json_lines.py": set(),
@@ -37,6 +38,7 @@ ARROWS = {
     "app/imaging": {"app.errors", "app.notice"},
     "app/inference": {"app.errors", "app.names", "app.notice", "app.imaging"},
     "app/api": {
+        "app.discard",
         "app.errors",
         "app.json_lines",
         "app.keys",
@@ -48,8 +50,8 @@ ARROWS = {
     },
     "app/main.py": {"app"},
     "app/headers.py": set(),
-    "app/protocol.py": {"app.headers"},
-    "app/server.py": {"app.headers", "app.protocol", "app.settings"},
+    "app/protocol.py": {"app.discard", "app.headers"},
+    "app/server.py": {"app.api.early_refusal", "app.headers", "app.protocol", "app.settings"},
     "app/process.py": set(),
     "app/serve.py": {"app"},
     # Labelled films and their metrics have one home.

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from app.api import json_form
+from app.api.admission import ClientGone
 from app.api.service import Service
 from app.api.upload import Upload, find_upload
 from app.errors import Unauthorized, UnsuitableImage
 from app.keys import find_name
+
+if TYPE_CHECKING:
+    from starlette.types import Receive
 
 _KEY_HEADER = "x-api-key"
 
@@ -60,6 +65,7 @@ async def process_film(request: Request, service: Service, work: Callable[[Uploa
 
     Raises:
         PneumoServeError: the body is refused, see `Admission` and `find_upload`; or of `work`.
+        ClientGone: the client hung up; a film that was not begun is dropped.
     """
     headers, account, admission = request.headers, request.state.account, service.admission
     content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
@@ -79,16 +85,29 @@ async def process_film(request: Request, service: Service, work: Callable[[Uploa
 
     # Popped, so that a form is not held beside its film. From here the scheduler releases the body, when the worker is
     # done with it.
+    gone = asyncio.create_task(_watch(request.receive))
     try:
         result, waited = await service.scheduler.run(
-            lambda: work(find_upload(held.pop(), content_type, encoding)), deadline=deadline, done=body.release
+            lambda: work(find_upload(held.pop(), content_type, encoding)),
+            deadline=deadline,
+            done=body.release,
+            gone=gone,
         )
     except UnsuitableImage as error:
         if error.reason is not None:
             service.metrics.count_gate("refused", error.reason)
         raise
+    finally:
+        gone.cancel()
     account.seconds.update(wait=waited, **result.seconds)
     return result
+
+
+async def _watch(receive: Receive) -> None:
+    """Raise ClientGone when the client hangs up; the body must have been read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    raise ClientGone
 
 
 def _declared_length(request: Request) -> int | None:

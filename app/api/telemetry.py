@@ -10,7 +10,7 @@ from random import getrandbits
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from app.api.admission import BodyGone
+from app.api.admission import ClientGone
 from app.api.problems import INTERNAL_ERROR, ProblemResponse
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Telemetry:
 
         try:
             await self._app(scope, receive, send_with_headers)
-        except BodyGone:
+        except ClientGone:
             state["outcome"] = "client-gone"
         account.close(state["outcome"])
 
@@ -66,7 +66,7 @@ class Failures:
         """Turn our errors into a problem."""
         try:
             await self._app(scope, receive, send)
-        except BodyGone:
+        except ClientGone:
             raise
         except Exception as error:
             if scope["type"] != "http":
@@ -84,7 +84,7 @@ class Account:
     def __init__(self, service: Service, method: str, path: str, sent_id: bytes, begun: float) -> None:
         """Begin at `begun`, by `time.monotonic()`; an acceptable `sent_id` is the request's id."""
         self._service, self._method, self._path = service, method, path
-        self.request_id = _request_id(sent_id)
+        self.request_id = choose_request_id(sent_id)
         self.key_name: str | None = None
         # Callers put accession numbers into their ids.
         self._is_hidden = self.request_id == sent_id.decode("latin-1") and not service.settings.log_client_ids
@@ -139,7 +139,8 @@ class Account:
         return ProblemResponse(INTERNAL_ERROR, detail, self.request_id)
 
 
-def _request_id(sent: bytes) -> str:
+def choose_request_id(sent: bytes) -> str:
+    """Return the caller's own id where it is acceptable, else a new one."""
     if _REQUEST_ID.fullmatch(sent):
         return sent.decode()
     # Not secret; the system's random numbers cost a twelfth of a request.
