@@ -26,6 +26,7 @@ ARROWS = {
     "app/names.py": set(),
     "app/version.py": set(),
     "app/cli.py": {"app.errors", "app.names"},
+    "app/memory_limit.py": {"app.imaging.formats"},
     "app/notice.py": set(),
     "app/discard.py": set(),
     "app/environment.py": set(),
@@ -34,7 +35,7 @@ ARROWS = {
     "app/keys.py": set(),
     "app/listening.py": set(),
     "app/own_settings.py": {"app.environment"},
-    "app/settings.py": {"app.environment", "app.keys", "app.names", "app.imaging.formats", "app.own_settings"},
+    "app/settings.py": {"app.environment", "app.keys", "app.memory_limit", "app.names", "app.own_settings"},
     "app/imaging": {"app.errors", "app.notice"},
     "app/inference": {"app.errors", "app.names", "app.notice", "app.imaging"},
     "app/api": {
