@@ -93,4 +93,4 @@ def _write(refusal: Overloaded, request_id: str) -> bytes:
     response = respond(refusal, request_id)
     own = [(b"connection", b"close"), (b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
     lines = b"".join(b"%b: %b\r\n" % header for header in [*response.raw_headers, *own])
-    return b"HTTP/1.1 429 Too Many Requests\r\n%b\r\n%b" % (lines, response.body)
+    return b"HTTP/1.1 429 Too Many Requests\r\n%b\r\n" % lines + response.body
