@@ -10,10 +10,13 @@ from app.imaging.formats import DEFAULT_MAX_PIXELS
 MAX_UPLOAD_BYTES = 64 * 2**20
 MAX_BYTES_HELD = 256 * 2**20
 
-# A process without films takes 200 to 250 MB. Of 512 MB, 64 MB are left to bodies, and 160 to one large film, which
-# takes up to 10 bytes a pixel while it is decoded (a PNG of 16-bit colour).
-_HELD_PART = 8
-_BYTES_A_PIXEL = 32
+# Of a process that reads DICOM files, too, without films: 150 MB, and 100 MB of the process that decodes those.
+_OWN_BYTES = 256 * 2**20
+_LEAST_BYTES = 32 * 2**20
+# While a PNG is decoded it takes 3.5 bytes a pixel in 8-bit gray, 6.5 in 16-bit gray, 18 in 16-bit colour, 29 with
+# alpha.
+_BYTES_A_PIXEL = 26
+_HELD_PART = 5
 
 
 class Limits(NamedTuple):
@@ -41,9 +44,10 @@ def granted_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
 
 
 def fitting_limits(memory: int | None) -> Limits:
-    """Return the limits for so many bytes of memory: an eighth for bodies, half of it for one, 32 bytes a pixel."""
+    """Return the limits for so many bytes of memory: of what is over 256 MiB, a fifth for bodies, 26 bytes a pixel."""
     if memory is None:
         return Limits(MAX_UPLOAD_BYTES, MAX_BYTES_HELD, DEFAULT_MAX_PIXELS)
-    held = min(MAX_BYTES_HELD, memory // _HELD_PART)
-    # JSON counts with the film decoded from it.
-    return Limits(min(MAX_UPLOAD_BYTES, held // 2), held, min(DEFAULT_MAX_PIXELS, memory // _BYTES_A_PIXEL))
+    room = max(memory - _OWN_BYTES, _LEAST_BYTES)
+    held = min(MAX_BYTES_HELD, room // _HELD_PART)
+    # JSON counts with the film decoded from it, three quarters of its size; what could never be held is no overload.
+    return Limits(min(MAX_UPLOAD_BYTES, held * 4 // 7), held, min(DEFAULT_MAX_PIXELS, room // _BYTES_A_PIXEL))

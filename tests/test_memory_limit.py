@@ -34,11 +34,11 @@ def test_without_a_limit_the_defaults_are_as_documented() -> None:
 @pytest.mark.parametrize(
     ("memory", "expected"),
     [
-        (512 * MIB, (32 * MIB, 64 * MIB, 16_777_216)),
-        (1536 * MIB, (64 * MIB, 192 * MIB, 50_000_000)),
-        (4096 * MIB, (64 * MIB, 256 * MIB, 50_000_000)),
+        (512 * MIB, (30_678_337, 53_687_091, 10_324_440)),
+        (1536 * MIB, (64 * MIB, 256 * MIB, 50_000_000)),
+        (100 * MIB, (3_834_792, 6_710_886, 1_290_555)),
     ],
 )
 def test_the_defaults_follow_the_memory(memory: int, expected: tuple[int, int, int]) -> None:
-    """An eighth for bodies, half of that for one; a pixel for 32 bytes."""
+    """As much as compose grants is enough for all of them; where there is too little, they stay above zero."""
     assert fitting_limits(memory) == expected
