@@ -33,6 +33,12 @@ install-gateway: .venv/.gateway ## install what `pneumoserve dicom` and `pneumos
 bench: .venv/.test $(if $(PEERS),.venv/.peers) ## speed beside the bare loop and others (PEERS=1), or AGAINST=COMMIT
 	$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers .venv/peers/bin) $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
+bench-overload: .venv/.test ## ten times the load that it can serve; writes benchmarks/OVERLOAD.md
+	$(BIN)/python -m benchmarks.overload $(ARGS)
+
+soak: .venv/.test ## half an hour of full load, one request in twenty bad; writes docs/images/soak.png
+	$(BIN)/python -m benchmarks.soak --plot docs/images/soak.png $(ARGS)
+
 audit: .venv/.tools ## known vulnerabilities of what the serving image installs; without a network it says so
 	@sh locks/audit.sh locks/serve.txt
 
@@ -80,4 +86,4 @@ clean: ## remove .venv and every cache
 	.venv/peers/bin/python -m pip --disable-pip-version-check install -qq -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help serve test test-all check install-train install-gateway bench audit sbom lock clean
+.PHONY: help serve test test-all check install-train install-gateway bench bench-overload soak audit sbom lock clean

@@ -92,7 +92,11 @@ class CapacityError(PneumoServeError):
 
 
 class Overloaded(CapacityError):
-    """The service holds as much work as it takes."""
+    """The service holds as much work as it takes; in `retry_after` seconds there may be room."""
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotReady(CapacityError):

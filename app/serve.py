@@ -75,7 +75,7 @@ def serve(*, host: str | None = None, port: int | None = None, model_store: Path
         tracing = None
         _log.warning("no traces", extra={"fields": {"reason": str(error)}})
     application = create_app(settings, refused=refuse, tracing=tracing)
-    server = make_server(application, settings, application.state.service.drain)
+    server = make_server(application, settings)
     try:
         server.run(sockets=sockets)
     except RuntimeError as error:

@@ -6,6 +6,7 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from app.api.pace import Pace
 from app.errors import Overloaded, SlowBody, TooManyBytes
 from app.settings import Settings
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 _BYTES_A_SECOND = 64 * 1024
 
 
-class BodyGone(Exception):  # no error of ours: the client hung up
-    """The client closed the connection before its body ended; nobody waits for an answer."""
+class ClientGone(Exception):  # no error of ours: the client hung up
+    """The client closed the connection before its answer; nobody waits for it."""
 
 
 class Admission:
@@ -24,6 +25,7 @@ class Admission:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.pace = Pace()
         self.reading = 0
         self.bytes_held = 0
         self.in_flight = 0
@@ -45,7 +47,7 @@ class Admission:
             Overloaded: too many bodies are being read, bytes held or films in flight.
             TooManyBytes: over the limit, as declared or as received.
             SlowBody: slower than allowed.
-            BodyGone: the client hung up.
+            ClientGone: the client hung up.
         """
         settings = self._settings
         self._check_room()
@@ -72,12 +74,26 @@ class Admission:
         """
         self._check_room(films)
         body.hold(decoded)
+        if self.in_flight == 0:
+            self.pace.begin()
         self.in_flight += films
         body.in_flight += films
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many films are in flight as may be."""
+        return self.in_flight >= self._settings.max_in_flight
+
+    def refuse(self) -> Overloaded:
+        """Return the error of a film that came while the service was full."""
+        return Overloaded(
+            f"Expected at most {self._settings.max_in_flight} films in work at once. Try again soon.",
+            self.pace.promise(self.in_flight),
+        )
+
     def _check_room(self, films: int = 1) -> None:
         if self.in_flight + films > self._settings.max_in_flight:
-            raise Overloaded(f"Expected at most {self._settings.max_in_flight} films in work at once. Try again soon.")
+            raise self.refuse()
 
     async def _receive(self, body: HeldBody, receive: Receive, begun: float) -> bytes:
         seconds = self._settings.body_timeout_seconds
@@ -88,7 +104,7 @@ class Admission:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise BodyGone
+                        raise ClientGone
                     chunk = message.get("body", b"")
                     body.grow(len(chunk))
                     chunks.append(chunk)
@@ -139,5 +155,7 @@ class HeldBody:
     def release(self) -> None:
         """Count neither any longer; calling it again does nothing."""
         self._admission.bytes_held -= self.size
+        for _ in range(self.in_flight):
+            self._admission.pace.end()
         self._admission.in_flight -= self.in_flight
         self.size, self.in_flight = 0, 0

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.admission import HeldBody
 from app.api.compression import inflate, measure, read_encoding
-from app.api.film_request import PlainRoute, authorize, receive_body
+from app.api.film_request import PlainRoute, authorize, receive_body, watch_client
 from app.api.model_address import ADDRESSES, check_model, describe_parts, write_path
 from app.api.parameters import EXAMPLE_FILM
 from app.api.problems import INTERNAL_ERROR, NOT_FOUND, PROBLEMS, document
@@ -90,6 +90,7 @@ class _Films:
     predictor: Predictor
     body: HeldBody
     deadline: float
+    gone: asyncio.Future[None]
     _holders: int = 1
     waited: list[float] = field(default_factory=list)
 
@@ -97,7 +98,9 @@ class _Films:
         """Return what work returns, done by a worker."""
         self._holders += 1
         try:
-            result, waited = await self.service.scheduler.run(work, deadline=self.deadline, done=self.leave)
+            result, waited = await self.service.scheduler.run(
+                work, deadline=self.deadline, done=self.leave, gone=self.gone
+            )
         except UnsuitableImage as error:
             if error.reason is not None:
                 self.service.metrics.count_gate("refused", error.reason)
@@ -144,7 +147,6 @@ async def _predict_films(
     except BaseException:
         body.release()
         raise
-    films = _Films(service, predictor, body, deadline)
     held = [data]
     del data
 
@@ -157,20 +159,24 @@ async def _predict_films(
         )
         return call, films.predict(call, 0)
 
-    try:
-        if encoding:
-            size = await films.do(lambda: measure(held[0], encoding, settings.max_upload_bytes))
-            body.hold(2 * size)
-        call, first = await films.do(begin)
-        service.admission.enter(body, films=len(call.films) - 1)
-        others = [asyncio.ensure_future(films.do(_later(films, call, index))) for index in range(1, len(call.films))]
+    with watch_client(request) as gone:
+        films = _Films(service, predictor, body, deadline, gone)
         try:
-            predictions = [first, *await asyncio.gather(*others)]
+            if encoding:
+                size = await films.do(lambda: measure(held[0], encoding, settings.max_upload_bytes))
+                body.hold(2 * size)
+            call, first = await films.do(begin)
+            service.admission.enter(body, films=len(call.films) - 1)
+            others = [
+                asyncio.ensure_future(films.do(_later(films, call, index))) for index in range(1, len(call.films))
+            ]
+            try:
+                predictions = [first, *await asyncio.gather(*others)]
+            finally:
+                for job in others:
+                    job.cancel()
         finally:
-            for job in others:
-                job.cancel()
-    finally:
-        films.leave()
+            films.leave()
     _account(request, films, predictions)
     return call, predictions
 

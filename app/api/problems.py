@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from app import errors
+from app.discard import DISCARD_BYTES, DISCARD_SECONDS
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
 RETRY_AFTER_SECONDS = 1
-DISCARD_BYTES = 8 * 2**20
-DISCARD_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class ProblemResponse(Response):
     def __init__(self, problem: Problem, detail: str, request_id: str, headers: dict[str, str] | None = None) -> None:
         headers = {**NO_STORE, **(headers or {})}
         if problem.retry:
-            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+            headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
         if problem.challenge:
             headers["WWW-Authenticate"] = 'ApiKey realm="PneumoServe", header="X-API-Key"'
         self._fields = problem.body(detail, request_id)
@@ -172,4 +171,5 @@ def respond(error: errors.PneumoServeError, request_id: str) -> ProblemResponse:
     """Return the answer for a domain error."""
     problem = problem_of(error)
     detail = str(error) if problem is not INTERNAL_ERROR else "The service failed. Its log tells more."
-    return ProblemResponse(problem, detail, request_id)
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.Overloaded) else None
+    return ProblemResponse(problem, detail, request_id, headers)

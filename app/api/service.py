@@ -51,6 +51,11 @@ class Service:
         """Take no new work from now on; what was begun is finished."""
         self._is_draining = True
 
+    @property
+    def takes_films(self) -> bool:
+        """Whether `ready` returns a model."""
+        return self.predictor is not None and not self._is_draining
+
     def ready(self) -> Predictor:
         """Return the model, for a film.
 

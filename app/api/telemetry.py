@@ -10,7 +10,7 @@ from random import getrandbits
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from app.api.admission import BodyGone
+from app.api.admission import ClientGone
 from app.api.problems import INTERNAL_ERROR, ProblemResponse
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Telemetry:
 
         try:
             await self._app(scope, count_received, send_with_headers)
-        except BodyGone:
+        except ClientGone:
             state["outcome"] = "client-gone"
         account.close(state["outcome"])
 
@@ -79,7 +79,7 @@ class Failures:
         """Turn our errors into a problem."""
         try:
             await self._app(scope, receive, send)
-        except BodyGone:
+        except ClientGone:
             raise
         except Exception as error:
             if scope["type"] != "http":
@@ -112,7 +112,7 @@ class Account:
         path = "/v2/models/infer" if _INFER_PATH.fullmatch(path) else path
         self.path = path if path in _KNOWN_PATHS else "other"
         sent_id = self.header(b"x-request-id")
-        self.request_id = _request_id(sent_id)
+        self.request_id = choose_request_id(sent_id)
         # Callers put accession numbers into their ids.
         self._is_hidden = self.request_id == sent_id.decode("latin-1") and not service.settings.log_client_ids
         self.key_name: str | None = None
@@ -193,7 +193,8 @@ class Account:
         return ProblemResponse(INTERNAL_ERROR, detail, self.request_id)
 
 
-def _request_id(sent: bytes) -> str:
+def choose_request_id(sent: bytes) -> str:
+    """Return the caller's own id where it is acceptable, else a new one."""
     if _REQUEST_ID.fullmatch(sent):
         return sent.decode()
     # Not secret; the system's random numbers cost a twelfth of a request.
