@@ -13,9 +13,11 @@ RUN python -m compileall -q -j 0 -x '/(test|tests|idlelib|lib2to3|tkinter|turtle
     && useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin pneumoserve
 
 
-# What serving needs, DICOM with it, from the lock. Only a changed lock runs this again.
+# What serving needs, DICOM with it, from the lock; `--build-arg SERVE_LOCK=tracing` adds OpenTelemetry. Only a changed
+# lock runs this again.
 FROM base AS serve-packages
-COPY locks/dicom.txt /tmp/serve.txt
+ARG SERVE_LOCK=dicom
+COPY locks/${SERVE_LOCK}.txt /tmp/serve.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/serve.txt

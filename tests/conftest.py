@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.fuzzing import tally as tally
+
 # Before Keras is imported.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
