@@ -30,6 +30,8 @@ install-train: .venv/.train ## install what `pneumoserve train` and `evaluate` n
 
 install-gateway: .venv/.gateway ## install what `pneumoserve dicom` and `pneumoserve gateway` need
 
+install-archive: .venv/.archive ## install what `pneumoserve score` needs for object stores
+
 bench: .venv/.test $(if $(PEERS),.venv/.peers) ## speed beside the bare loop and others (PEERS=1), or AGAINST=COMMIT
 	$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers .venv/peers/bin) $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
@@ -66,9 +68,13 @@ clean: ## remove .venv and every cache
 	@sh locks/install.sh gateway
 	@touch .venv/.serve $@
 
+.venv/.archive: pyproject.toml locks/archive.txt locks/install.sh
+	@sh locks/install.sh archive
+	@touch .venv/.serve $@
+
 .venv/.test: pyproject.toml locks/test.txt locks/install.sh
 	@sh locks/install.sh test
-	@touch .venv/.serve .venv/.train .venv/.gateway $@
+	@touch .venv/.serve .venv/.train .venv/.gateway .venv/.archive $@
 
 .venv/.tools: locks/tools.txt .venv/.serve
 	$(BIN)/python -m venv --clear .venv/tools
@@ -86,4 +92,4 @@ clean: ## remove .venv and every cache
 	.venv/peers/bin/python -m pip --disable-pip-version-check install -qq -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help serve test test-all check install-train install-gateway bench bench-overload soak audit sbom lock clean
+.PHONY: help serve test test-all check install-train install-gateway install-archive bench bench-overload soak audit sbom lock clean

@@ -20,16 +20,17 @@ from typer.core import TyperGroup
 
 from app.cli import (
     DEFAULT_STORE,
-    ApiKeyFileOption,
-    ApiKeyOption,
     EngineOption,
+    GateOption,
     ModelOption,
     OperatingPointOption,
+    PrevalenceOption,
     StoreOption,
     errors_in_one_line,
 )
-from app.names import DEFAULT_ENGINE, GateMode
+from app.names import DEFAULT_ENGINE
 from app.version import package_version
+from batch import commands as batch_commands
 from gateway import commands as gateway_commands
 from training import commands, train_commands
 from training.publishing import commands as publishing
@@ -152,22 +153,8 @@ def predict(
     model: ModelOption = None,
     store: StoreOption = DEFAULT_STORE,
     engine: EngineOption = DEFAULT_ENGINE,
-    prevalence: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0001,
-            max=0.9999,
-            envvar="PNEUMOSERVE_PREVALENCE",
-            help="The proportion of pneumonia among your films. By default the one that the model was fitted at.",
-        ),
-    ] = None,
-    gate: Annotated[
-        GateMode,
-        typer.Option(
-            envvar="PNEUMOSERVE_GATE",
-            help="What becomes of a film outside the model's domain: refuse, flag (answered, with refer) or off.",
-        ),
-    ] = "refuse",
+    prevalence: PrevalenceOption = None,
+    gate: GateOption = "refuse",
 ) -> None:
     """Predict films without a server: the same answers, one JSON line a film. Status 1 where one failed."""
     with errors_in_one_line():
@@ -187,79 +174,7 @@ def predict(
     raise typer.Exit(1 if failed else 0)
 
 
-@app.command()
-def score(
-    sources: Annotated[
-        list[str],
-        typer.Argument(help="Folders, files, or - for paths on standard input, one a line.", metavar="FOLDER|FILE|-…"),
-    ],
-    out: Annotated[Path, typer.Option(help="The result, in the format of its ending: .csv, .jsonl or .parquet.")],
-    url: Annotated[str, typer.Option(help="The address of the service.")] = "http://127.0.0.1:8000",
-    labels: Annotated[
-        Literal["folders"] | None,
-        typer.Option(help="With `folders`, films lie in NORMAL and PNEUMONIA, and metrics come last. Default: none."),
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            help="Also write a page with the films: errors first, then by probability; with --labels, ROC, calibration "
-            "and the most confident mistakes, too. It holds X-ray images and names. By default none is written."
-        ),
-    ] = None,
-    operating_point: OperatingPointOption = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=64, help="How many films are sent at once.")] = 8,
-    patience: Annotated[float, typer.Option(min=0, help="For how many seconds a film is tried again.")] = 120.0,
-    api_key: ApiKeyOption = None,
-    api_key_file: ApiKeyFileOption = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget earlier starts, and replace OUT.")] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Send again all films that failed, whatever the reason.")
-    ] = False,
-    root: Annotated[
-        str | None,
-        typer.Option(
-            help="Identify films by their paths below this folder, wherever it is mounted. By default by absolute path."
-        ),
-    ] = None,
-    null: Annotated[
-        bool, typer.Option("--null", help="Paths on standard input end with NUL, as `find -print0` writes them.")
-    ] = False,
-    encoding: Annotated[
-        str | None,
-        typer.Option(help="The encoding of the list on standard input. By default UTF-8, or its byte-order mark's."),
-    ] = None,
-) -> None:
-    """Score many films over HTTP, one row a film. Started again, it sends what is new or changed.
-
-    Status 1 where a film failed.
-    """
-    from batch.api_key import read_api_key
-    from batch.errors import CallError
-    from batch.retry import RetryPolicy
-    from batch.score import score as score_films
-
-    with errors_in_one_line(CallError):
-        api_key = read_api_key(api_key, api_key_file)
-
-    status = score_films(
-        sources,
-        url=url,
-        out=out,
-        labels=labels,
-        operating_point=operating_point,
-        concurrency=concurrency,
-        api_key=api_key,
-        restart=restart,
-        null=null,
-        encoding=encoding,
-        retry_failed=retry_failed,
-        root=root,
-        html=html,
-        policy=RetryPolicy(patience=patience, refused=patience),
-    )
-    raise typer.Exit(status)
-
-
+app.command()(batch_commands.score)
 app.command()(gateway_commands.dicom)
 app.command()(train_commands.train)
 app.command()(train_commands.train_lungs)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from app.errors import PneumoServeError
-from app.names import EngineName
+from app.names import EngineName, GateMode
 
 DEFAULT_STORE = Path("model_store")
 StoreOption = Annotated[
@@ -24,6 +24,22 @@ ModelOption = Annotated[
     ),
 ]
 EngineOption = Annotated[EngineName, typer.Option(envvar="PNEUMOSERVE_ENGINE", help="The library that computes.")]
+PrevalenceOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0001,
+        max=0.9999,
+        envvar="PNEUMOSERVE_PREVALENCE",
+        help="The proportion of pneumonia among your films. By default the one that the model was fitted at.",
+    ),
+]
+GateOption = Annotated[
+    GateMode,
+    typer.Option(
+        envvar="PNEUMOSERVE_GATE",
+        help="What becomes of a film outside the model's domain: refuse, flag (answered, with refer) or off.",
+    ),
+]
 PatientsOption = Annotated[
     Path | None,
     typer.Option(help="A CSV with the columns path and patient. By default patients are known from file names."),

@@ -10,7 +10,8 @@
     │   └── WrongKey
     └── ServiceError           exit status 1
         ├── ServiceGone
-        └── ModelChanged
+        ├── ModelChanged
+        └── StoreFailed
 
     ClientError
     ├── Problem                the service's own, with its slug and status
@@ -107,3 +108,7 @@ class ServiceGone(ServiceError):
 
 class ModelChanged(ServiceError):
     """The service's model differs from the journal's."""
+
+
+class StoreFailed(ServiceError):
+    """The films, or the parts written, can no longer be reached."""

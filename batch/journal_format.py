@@ -21,13 +21,16 @@ class Run:
     """What a journal's rows have in common.
 
     `operating_point` is never "the default"; `model` is name/version, `model_sha256` of its weights; `relative` names
-    films below `--root`.
+    films below `--root`. `prevalence` and `gate` are given in-process, where they are not as by default: a service has
+    its own.
     """
 
     operating_point: str | None
     model: str | None
     model_sha256: str | None
     relative: bool = False
+    prevalence: float | None = None
+    gate: str | None = None
 
     def encode(self, results: Iterable[Fingerprint]) -> bytes:
         """Return the first line, with the fingerprints of the results written."""
@@ -51,7 +54,7 @@ class Run:
                 f"{name} was begun {way} --root. Start {way} it again, name another --out, "
                 "or start over with --restart."
             )
-        for part in ("operating_point", "model", "model_sha256"):
+        for part in ("operating_point", "model", "model_sha256", "prevalence", "gate"):
             before, now = header.get(part), getattr(self, part)
             if before != now:
                 raise JournalRefused(

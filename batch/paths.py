@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from batch.addresses import is_url
 from batch.errors import NothingNamed
 from batch.path_lists import exists
 from training.data.kinds import (
@@ -28,7 +29,7 @@ from training.data.kinds import (
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 _HALF_PAIRS = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # no undecodable byte
 _MOST_LISTED = 3
-_NO_FILE = "Expected a file. Received a device, a pipe or a socket."
+NO_FILE = "Expected a file. Received a device, a pipe or a socket."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,20 @@ def find_films(named: Sequence[str]) -> Found:
     """Return the films of all paths in their order, each once.
 
     Folders are walked once, by name: loops of links end. A film has one of `FILM_ENDINGS`, a film's first bytes, or was
-    named itself. Hidden entries, systems' folders and other files are skipped. An inaccessible path is a film with a
-    problem.
+    named itself; so has a URL. Hidden entries, systems' folders and other files are skipped. An inaccessible path is a
+    film with a problem.
 
     Raises:
         NothingNamed: nothing named exists or holds a film.
     """
-    if not any(map(exists, named)):
+    if not any(is_url(path) or exists(path) for path in named):
         raise NothingNamed(f"Expected folders or files that exist. Received: {', '.join(named[:3])}.")
     walk = _Walk()
     films: dict[str, Film] = {}
     for path in named:
+        if is_url(path):
+            films.setdefault(path, Film(path, path))
+            continue
         base = _absolute(path)
         for found, problem in walk.find(path):
             key = os.path.join(base, found[len(path) :].lstrip("/")) if found != path else base
@@ -103,7 +107,7 @@ class _Walk:
         if stat.S_ISDIR(mode):
             yield from self._films_below(path)
         else:
-            yield path, None if stat.S_ISREG(mode) else _NO_FILE
+            yield path, None if stat.S_ISREG(mode) else NO_FILE
 
     def _films_below(self, folder: str) -> Iterator[tuple[str, str | None]]:
         # Deeper than Python recurses.
@@ -142,7 +146,7 @@ class _Walk:
         # For a broken link, stat raises the reason.
         if not entry.is_file() and not stat.S_ISREG(os.stat(entry.path).st_mode):
             if has_ending:
-                yield entry.path, _NO_FILE
+                yield entry.path, NO_FILE
             else:
                 self.skipped["device, pipe or socket"] += 1
         elif has_ending or begins_like_film(beginning := read_beginning(entry.path)):

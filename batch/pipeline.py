@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
 from batch.answer import is_settled
+from batch.connection import Liveness
 from batch.console import ScoringProgress, print_err, print_out
 from batch.errors import ModelChanged, ServiceGone, WrongKey
 from batch.fingerprint import fingerprint_file
@@ -21,9 +23,7 @@ from batch.labels import LabelledRows
 from batch.page import RunPage
 from batch.paths import Film, join_some
 from batch.results import Row, replace_result, write_part
-from batch.retry import RetryPolicy
-from batch.service import Service
-from batch.workers import FilmTask, Workers
+from batch.workers import FilmClient, FilmTask, Workers
 
 _SECONDS_BETWEEN_SYNCS = 0.2
 
@@ -33,7 +33,7 @@ class Pipeline:
     """One start of the scoring.
 
     `cpu_began`: `time.process_time()` at the call's beginning. The CPU time printed includes walking folders and
-    writing the result, not the interpreter's start.
+    writing the result, not the interpreter's start. `verb`: what is done to films, for the summary.
     """
 
     films: Sequence[Film]
@@ -43,12 +43,13 @@ class Pipeline:
     cpu_began: float
     retry_failed: bool = False
     page: RunPage | None = None
+    verb: Literal["sent", "scored"] = "sent"
     failures: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     unsettled: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
-    def run(self, service: Service, policy: RetryPolicy, concurrency: int, console: Console) -> int:
-        """Score the films, write the result, print the summary; return the exit status.
+    def run(self, connect: Callable[[Liveness], FilmClient], concurrency: int, console: Console) -> int:
+        """Score the films by clients that `connect` makes, write the result, print the summary; return the exit status.
 
         Raises:
             WrongKey, ModelChanged: the service ended the work.
@@ -64,7 +65,7 @@ class Pipeline:
         gone = None
         if pending:
             self.journal.prepare()
-            workers = Workers(pending, task.run, service, policy, concurrency)
+            workers = Workers(pending, task.run, connect, concurrency)
             try:
                 self._follow(workers, finished, console)
             except KeyboardInterrupt:
@@ -140,21 +141,21 @@ class Pipeline:
 
     def _print_summary(self, seconds: float, gone: Exception | None, *, is_replaced: bool) -> None:
         failed = sum(map(len, self.failures.values()))
-        counts, total = self.counts, len(self.films)
+        counts, total, verb = self.counts, len(self.films), self.verb
         print_out(f"{total - failed} films scored, {failed} failed.")
         for slug, paths in sorted(self.failures.items()):
             print_out(f"  {slug}: {len(paths)}: {join_some(paths)}")
         if counts["changed"]:
-            print_out(f"{counts['changed']} of {total} films changed since an earlier start, and were sent again.")
+            print_out(f"{counts['changed']} of {total} films changed since an earlier start, and were {verb} again.")
         if counts["same"]:
-            print_out(f"{counts['same']} of {total} films have another time but the same bytes, and were not sent.")
+            print_out(f"{counts['same']} of {total} films have another time but the same bytes, and were not {verb}.")
         if counts["unread"]:
-            print_out(f"{counts['unread']} of {total} films could not be read, and were not sent.")
+            print_out(f"{counts['unread']} of {total} films could not be read, and were not {verb}.")
         if sent := counts["sent"]:
             cpu = time.process_time() - self.cpu_began
             processed = counts.total() - counts["changed"]  # unread films cost time too
             per_film = f"{1000 * cpu / processed:.2f} ms of this command's own CPU time a film"
-            print_out(f"{sent} sent in {seconds:.1f} s: {sent / seconds:.0f} films/s, {per_film}.")
+            print_out(f"{sent} {verb} in {seconds:.1f} s: {sent / seconds:.0f} films/s, {per_film}.")
         print_out(f"Result: {self.out}" if is_replaced else f"Nothing changed. Result, as it was: {self.out}")
         if gone is not None:
             print_out(f"The service stopped answering ({gone}).")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -91,6 +92,13 @@ def write_part(out: Path, rows: Iterable[Row]) -> Path:
     return part
 
 
+def encode_parquet(rows: Iterable[Row]) -> bytes:
+    """Return the rows as a Parquet file, as `write_part` writes them."""
+    file = io.BytesIO()
+    _write_parquet(file, map(_printable_columns, rows))
+    return file.getvalue()
+
+
 def replace_result(part: Path, out: Path) -> None:
     """Replace the result atomically and durably."""
     part.replace(out)
@@ -133,7 +141,7 @@ def _write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+def _write_parquet(file: Path | IO[bytes], rows: Iterable[dict[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -146,7 +154,7 @@ def _write_parquet(path: Path, rows: Iterable[dict[str, Any]]) -> None:
         "seconds": pa.float64(),
     }
     schema = pa.schema(list(types.items()))
-    with pq.ParquetWriter(path, schema) as writer:
+    with pq.ParquetWriter(file, schema) as writer:
         group: list[dict[str, Any]] = []
         for row in rows:
             group.append(row)

@@ -8,18 +8,28 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from batch.answer import must_be_sent, row_from
-from batch.connection import Connection, Liveness
+from batch.answer import Answer, must_be_sent, row_from
+from batch.connection import Liveness
 from batch.errors import ModelChanged, WrongKey
 from batch.fingerprint import Fingerprint, UnreadableFilm, read_film
 from batch.journal import Journal
 from batch.journal_format import JournalEntry
 from batch.paths import Film
 from batch.results import Row
-from batch.retry import RetryPolicy
-from batch.service import Service
+
+
+class FilmClient(Protocol):
+    """What answers a thread's films: a connection to a service, or a model in this process."""
+
+    def predict(self, film: bytes) -> Answer:
+        """Return the answer of `POST /predict`."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ class FilmTask:
             return False
         return before.fingerprint is None or not before.fingerprint.matches_stat(status)
 
-    def run(self, connection: Connection, film: Film) -> Outcome:
+    def run(self, client: FilmClient, film: Film) -> Outcome:
         """Read a film; send it unless these bytes were answered before. Thread-safe.
 
         Raises:
@@ -73,7 +83,7 @@ class FilmTask:
         changed = before is not None and _has_changed(before, fingerprint)
         if before is not None and not changed and not must_be_sent(before.row, retry_failed=self.retry_failed):
             return Outcome(JournalEntry(before.row, fingerprint), "same")
-        answer = connection.predict(data)
+        answer = client.predict(data)
         row = row_from(answer, film.key, time.perf_counter() - started)
         if row.http_status == 401:
             raise WrongKey(row.error_detail or "status 401")
@@ -94,9 +104,8 @@ class Workers:
     def __init__(
         self,
         films: Sequence[Film],
-        task: Callable[[Connection, Film], Outcome],
-        service: Service,
-        policy: RetryPolicy,
+        task: Callable[[FilmClient, Film], Outcome],
+        connect: Callable[[Liveness], FilmClient],
         concurrency: int,
     ) -> None:
         self.outcomes: deque[Outcome] = deque()
@@ -109,26 +118,26 @@ class Workers:
         self._running = max(1, min(concurrency, len(films)))
         # Daemons: films in flight at an interruption are sent again at the next start.
         for _ in range(self._running):
-            connection = Connection(service, policy, self._liveness)
-            threading.Thread(target=self._work, args=(connection,), daemon=True).start()
+            client = connect(self._liveness)
+            threading.Thread(target=self._work, args=(client,), daemon=True).start()
 
     def stop(self) -> None:
         """Take no further film."""
         self._liveness.stopped.set()
 
-    def _work(self, connection: Connection) -> None:
+    def _work(self, client: FilmClient) -> None:
         try:
             while not self._liveness.stopped.is_set():
                 with self._lock:
                     film = next(self._films, None)
                 if film is None:
                     break
-                self.outcomes.append(self._task(connection, film))
+                self.outcomes.append(self._task(client, film))
         except Exception as error:  # it must reach the caller's thread
             self.failure = self.failure or error
             self.stop()
         finally:
-            connection.close()
+            client.close()
             with self._lock:
                 self._running -= 1
                 if not self._running:

@@ -26,7 +26,7 @@ IMPORTS = "importing openvino, cv2 and fastapi"
 
 _SCORE_COPIES = 10
 """Of each film: `score` begins and ends with fewer at once."""
-_SCORE_PRINTED = re.compile(r"^(\d+) sent in ([\d.]+) s: .* ([\d.]+) ms of this command's own CPU", re.MULTILINE)
+_SCORE_PRINTED = re.compile(r"^(\d+) (?:sent|scored) in ([\d.]+) s: .* ([\d.]+) ms of ", re.MULTILINE)
 
 
 def measure_service(bench: Bench, entry: Entry) -> None:
@@ -64,10 +64,10 @@ def measure_score(bench: Bench, loop: BareLoop, server: Server) -> None:
 
 
 def parse_score(output: str, count: int) -> tuple[float, float]:
-    """Return films/s, and the command's own CPU ms per film; RuntimeError where it did not send `count` films."""
+    """Return films/s, and the command's own CPU ms per film; RuntimeError where it did not score `count` films."""
     found = _SCORE_PRINTED.search(output)
     if found is None or int(found[1]) != count:
-        raise RuntimeError(f"Expected `score` to send {count} films. Received: {output[-500:]}")
+        raise RuntimeError(f"Expected `score` to score {count} films. Received: {output[-500:]}")
     return count / float(found[2]), float(found[3])
 
 

@@ -56,7 +56,8 @@ ARROWS = {
     "app/process.py": set(),
     "app/serve.py": {"app"},
     # Labelled films and their metrics have one home.
-    "batch": {"app.errors", "app.names", "app.api.problems", "app.api.schemas", "app.inference"}
+    "batch": {"app.cli", "app.errors", "app.names", "app.process", "app.inference", "app.memory_limit"}
+    | {f"app.api.{module}" for module in ("problems", "schemas", "upload")}
     | {f"training.{module}" for module in ("data.kinds", "data.layout", "data.patients", "evaluation.metrics")}
     # `score` and `evaluate` write one kind of page.
     | {f"training.reports.{module}" for module in ("film_cards", "film_page", "predictions", "private_page")},

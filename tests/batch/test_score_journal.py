@@ -41,6 +41,8 @@ def test_a_line_holds_the_row_and_what_the_film_was(out: Path, path: Path) -> No
         "model": "drawn/1",
         "model_sha256": "ab",
         "relative": False,
+        "prevalence": None,
+        "gate": None,
         "results": [],
     }
     assert [*COLUMNS, "size", "mtime_ns", "sha256"] == list(first)
