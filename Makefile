@@ -32,6 +32,8 @@ install-gateway: .venv/.gateway ## install what `pneumoserve dicom` and `pneumos
 
 install-archive: .venv/.archive ## install what `pneumoserve score` needs for object stores
 
+install-ray: .venv/.ray ## install what `pneumoserve score --on ray` needs, object stores included
+
 bench: .venv/.test $(if $(PEERS),.venv/.peers) ## speed beside the bare loop and others (PEERS=1), or AGAINST=COMMIT
 	$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers .venv/peers/bin) $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
@@ -72,9 +74,13 @@ clean: ## remove .venv and every cache
 	@sh locks/install.sh archive
 	@touch .venv/.serve $@
 
+.venv/.ray: pyproject.toml locks/ray.txt locks/install.sh
+	@sh locks/install.sh ray
+	@touch .venv/.serve .venv/.archive $@
+
 .venv/.test: pyproject.toml locks/test.txt locks/install.sh
 	@sh locks/install.sh test
-	@touch .venv/.serve .venv/.train .venv/.gateway .venv/.archive $@
+	@touch .venv/.serve .venv/.train .venv/.gateway .venv/.archive .venv/.ray $@
 
 .venv/.tools: locks/tools.txt .venv/.serve
 	$(BIN)/python -m venv --clear .venv/tools
@@ -92,4 +98,5 @@ clean: ## remove .venv and every cache
 	.venv/peers/bin/python -m pip --disable-pip-version-check install -qq -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help serve test test-all check install-train install-gateway install-archive bench bench-overload soak audit sbom lock clean
+.PHONY: help serve test test-all check install-train install-gateway install-archive install-ray bench bench-overload soak \
+	audit sbom lock clean

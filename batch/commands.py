@@ -27,11 +27,10 @@ from batch.errors import ScoreError
 DEFAULT_URL = "http://127.0.0.1:8000"
 _OF_A_SERVICE = ("url", "patience", "api_key", "api_key_file")
 _IN_PROCESS = ("model", "store", "engine", "prevalence", "gate")
-_OF_PARTS = ("part_films", "shard")
+_OF_PARTS = ("part_films", "shard", "on")
+_NOT_ON_RAY = ("shard", "concurrency")
 _OF_A_FILE = ("labels", "html", "restart", "retry_failed", "root")
 _SPELLINGS = {"store": "model_store"}
-READERS_A_CORE = 4
-"""Threads that read films: an object store answers after some 30 ms, a core scores a film in 10."""
 
 
 def score(
@@ -105,6 +104,14 @@ def score(
             metavar="I/N|auto/N",
         ),
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="Score on Ray, on all cores of this machine (ray), or of a cluster that it belongs to (ray:HOST:PORT, "
+            "ray:auto). By default in this process.",
+            metavar="ray[:ADDRESS]",
+        ),
+    ] = None,
     model: ModelOption = None,
     store: StoreOption = DEFAULT_STORE,
     engine: EngineOption = DEFAULT_ENGINE,
@@ -118,7 +125,7 @@ def score(
     from batch.destinations import is_prefix
 
     into_parts = is_prefix(out)
-    _check_options(context, in_process=in_process, into_parts=into_parts)
+    _check_options(context, in_process=in_process, into_parts=into_parts, on_ray=on is not None)
     of_list: dict[str, Any] = {"null": null, "encoding": encoding}
     of_file: dict[str, Any] = {
         "out": Path(out),
@@ -149,7 +156,7 @@ def score(
 
     with errors_in_one_line(ScoreError, install="install-archive"):
         from app.process import granted_cores, prepare_process
-        from batch.in_process import FilmScorer, InProcess, ScoringOptions
+        from batch.in_process import READERS_A_CORE, FilmScorer, InProcess, ScoringOptions
         from batch.manifests import read_manifests
         from batch.path_lists import expand_sources
         from batch.score import score_to_file
@@ -163,7 +170,11 @@ def score(
         def name_sources() -> list[str]:
             return expand_sources(sources, sys.stdin, **of_list)
 
-        if into_parts:
+        if on is not None:
+            from batch.ray_archive import score_on_ray
+
+            status = score_on_ray(name_sources, options, on=on, out=out, part_films=part_films)
+        elif into_parts:
             status = score_archive(
                 name_sources,
                 options,
@@ -183,7 +194,7 @@ def score(
     raise typer.Exit(status)
 
 
-def _check_options(context: typer.Context, *, in_process: bool, into_parts: bool) -> None:
+def _check_options(context: typer.Context, *, in_process: bool, into_parts: bool, on_ray: bool) -> None:
     """End with status 2 where options do not belong together; variables of the environment count for nothing."""
     if into_parts and not in_process:
         _end("Expected --out to be a file, or --in-process: only with it are there parts in a folder or prefix.")
@@ -192,6 +203,7 @@ def _check_options(context: typer.Context, *, in_process: bool, into_parts: bool
         (not in_process, _IN_PROCESS, "with --in-process: a service has its own"),
         (into_parts, _OF_A_FILE, "with --out FILE"),
         (not into_parts, _OF_PARTS, "with --out PREFIX/, which ends with a slash"),
+        (on_ray, _NOT_ON_RAY, "without --on: Ray shares out the work itself"),
     )
     for applies, names, expected in checks:
         for name in names if applies else ():

@@ -7,11 +7,13 @@
     │   ├── UnusableResult
     │   ├── JournalRefused
     │   ├── WrongAddress
-    │   └── WrongKey
+    │   ├── WrongKey
+    │   └── NoCluster
     └── ServiceError           exit status 1
         ├── ServiceGone
         ├── ModelChanged
-        └── StoreFailed
+        ├── StoreFailed
+        └── JobFailed
 
     ClientError
     ├── Problem                the service's own, with its slug and status
@@ -112,3 +114,11 @@ class ModelChanged(ServiceError):
 
 class StoreFailed(ServiceError):
     """The films, or the parts written, can no longer be reached."""
+
+
+class NoCluster(CallError):
+    """No Ray cluster is at the address, or none of its CPUs is free."""
+
+
+class JobFailed(ServiceError):
+    """The Ray cluster failed the whole run."""

@@ -23,6 +23,8 @@ from batch.journal_format import Run
 from batch.results import Row
 
 UNREADABLE = "unreadable-file"
+READERS_A_CORE = 4
+"""Threads that read films: an object store answers after some 30 ms, a core scores a film in 10."""
 _ATTEMPTS = 3
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.archive     # --rounds 3 --copies 10 --seconds 3 --films N --model NAME/VERSION
 
 Each command runs between two runs of the bare loop, whose mean divides it. Films/s and CPU are as the command prints
-them: without the interpreter's start, and over HTTP without the service's CPU.
+them: without the interpreter's and Ray's start, and over HTTP without the service's CPU.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def commands_of(port: int, out: Path) -> dict[str, list[str]]:
         "`score` over HTTP": ["-", "--url", url, "--out", f"{out}/http.parquet"],
         "`score --in-process`, one file": ["-", "--in-process", "--out", f"{out}/in-process.parquet"],
         "`score --in-process`, parts": ["-", "--in-process", "--part-films", "500", "--out", f"{out}/parts/"],
+        "`score --on ray`": ["-", "--in-process", "--on", "ray", "--part-films", "100", "--out", f"{out}/ray/"],
     }
 
 

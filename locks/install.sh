@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts one of the locked sets into .venv: `sh locks/install.sh serve`, or `gateway`, `archive`, `train`, `test`.
+# Puts one of the locked sets into .venv: `sh locks/install.sh serve`, or `gateway`, `archive`, `ray`, `train`, `test`.
 #
 # PYTHON=… chooses the interpreter; otherwise the first one that runs, is 3.11 to 3.13 and can make a virtual
 # environment. .venv/.unfinished stands while pip works: whoever finds it afterwards knows that the folder may hold
@@ -69,6 +69,7 @@ pip --version >/dev/null 2>&1 || $venv/bin/python -m ensurepip >/dev/null # a .v
 case $wanted in
 serve) say "Installing what serving needs. The first time takes about a minute: some 150 MB are fetched." ;;
 archive) say "Installing what object stores need. The first time takes about a minute: some 250 MB are fetched." ;;
+ray) say "Installing what Ray needs. The first time takes about a minute: some 350 MB are fetched." ;;
 gateway) say "Installing what the gateway needs. The first time takes about a minute: some 200 MB are fetched." ;;
 *) say "Installing what ${wanted}ing needs, TensorFlow with it. The first time takes a few minutes: some 900 MB are fetched." ;;
 esac

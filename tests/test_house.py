@@ -90,6 +90,7 @@ PLACES = {
     ("imagecodecs", "openjpeg", "rle"): ["app/imaging/dicom"],
     ("httpx",): ["batch/async_client.py"],
     ("dicomweb_client", "highdicom", "pynetdicom"): ["gateway"],
+    ("ray",): ["batch/ray_archive.py", "batch/ray_cluster.py"],
 }
 # A room of training imports only rooms that are listed before it.
 ROOMS = ["data", "augmentation", "networks", "fitting", "evaluation", "audit", "reports", "publishing"]
