@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +28,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from app.inference.artifact import list_entries
+from app.inference.artifact import find_entry, list_entries
 from app.inference.artifact_writer import set_default
 from benchmarks.films import ORIGINALS, ROOT, STORE
 from benchmarks.mix import GONE, LOST, Message, Mix, bad_messages, drawn_films, good_messages
@@ -110,7 +110,14 @@ class Soak:
         return faults
 
 
-def run_soak(pid: int, port: int, mix: Mix, seconds: float, clients: int = CLIENTS) -> Soak:
+def run_soak(
+    pid: int,
+    port: int,
+    mix: Mix,
+    seconds: float,
+    clients: int = CLIENTS,
+    meanwhile: AbstractContextManager[object] | None = None,
+) -> Soak:
     """Send the mix for so long; every kind once before, so that what is kept for the next film is there."""
     begun, turns, lock = time.monotonic(), itertools.count(), threading.Lock()
 
@@ -140,15 +147,29 @@ def run_soak(pid: int, port: int, mix: Mix, seconds: float, clients: int = CLIEN
                 count(answer)
     time.sleep(_QUIET_SECONDS)
     before = take_sample(pid, port, begun)
-    samples = load(seconds)
+    with meanwhile or nullcontext():
+        samples = load(seconds)
     time.sleep(_QUIET_SECONDS)
     return Soak(before, samples, take_sample(pid, port, begun), mix.answers)
 
 
+def promote(store: Path, label: str, port: int) -> None:
+    """Choose an entry, and wait until it serves; TimeoutError after two minutes."""
+    set_default(store, label)
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        model = httpx.get(f"http://127.0.0.1:{port}/health", timeout=60, trust_env=False).json()["model"]
+        if f"{model['name']}/{model['version']}" == label:
+            return
+        time.sleep(0.2)
+    raise TimeoutError(f"Expected {label} to serve within two minutes after it was chosen.")
+
+
 @contextmanager
-def swapping(store: Path, seconds: float) -> Iterator[None]:
-    """Promote the store's entries in turn meanwhile."""
-    ended, labels = threading.Event(), itertools.cycle(list_entries(store))
+def swapping(store: Path, seconds: float, port: int) -> Iterator[None]:
+    """Promote the store's entries in turn meanwhile, so often; at the end the one that served first."""
+    ended, first = threading.Event(), find_entry(store).label
+    labels = itertools.cycle([label for label in list_entries(store) if label != first] + [first])
 
     def swap() -> None:
         while not ended.wait(seconds):
@@ -161,6 +182,7 @@ def swapping(store: Path, seconds: float) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+        promote(store, first, port)
 
 
 def find_messages() -> list[Message]:
@@ -234,20 +256,27 @@ def main() -> None:
             environment = {**os.environ, "PNEUMOSERVE_MODEL_STORE": str(store), "PNEUMOSERVE_GATE": "flag"}
             environment["PYTHONPATH"] = str(ROOT)
             with serving(command, port, environment, ROOT, "/readyz") as server:
+                meanwhile = None
                 if arguments.swap_seconds:
-                    with swapping(store, arguments.swap_seconds):
-                        soak = _run(arguments, server.process.pid, port, good)
-                else:
-                    soak = _run(arguments, server.process.pid, port, good)
+                    for label in [*list_entries(store), find_entry(store).label]:
+                        promote(store, label, port)
+                    meanwhile = swapping(store, arguments.swap_seconds, port)
+                soak = _run(arguments, server.process.pid, port, good, meanwhile)
     if arguments.plot:
         plot(soak, arguments.plot)
     print(write_report(soak))
     raise SystemExit(bool(soak.faults()))
 
 
-def _run(arguments: argparse.Namespace, pid: int, port: int, good: Sequence[Message]) -> Soak:
+def _run(
+    arguments: argparse.Namespace,
+    pid: int,
+    port: int,
+    good: Sequence[Message],
+    meanwhile: AbstractContextManager[object] | None = None,
+) -> Soak:
     mix = Mix(port, good, bad_messages(good[0].body))
-    return run_soak(pid, port, mix, 60 * arguments.minutes, arguments.clients)
+    return run_soak(pid, port, mix, 60 * arguments.minutes, arguments.clients, meanwhile)
 
 
 if __name__ == "__main__":
