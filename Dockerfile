@@ -1,5 +1,6 @@
 # The service (default target); with --target train the image that trains and evaluates; with --target gateway the DICOM
-# node. `docker compose up` builds and runs the first; README shows the second, docs/gateway.md the third.
+# node; with --target archive what scores archives. `docker compose up` builds and runs the first; docs/training.md,
+# docs/gateway.md and docs/kubernetes.md show the others.
 
 FROM python:3.12-slim AS base
 ENV LANG=C.UTF-8 \
@@ -63,6 +64,19 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 
 
+# What scoring archives needs besides: object stores and Parquet.
+FROM serve-lean AS archive-lean
+COPY locks/archive.txt /tmp/archive.txt
+# hadolint ignore=DL3003
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/archive.txt \
+    && cd /opt/venv/lib/python3*/site-packages \
+    && pip --python /opt/venv/bin/python uninstall -q -y hatchling pathspec pluggy trove-classifiers openvino-telemetry \
+    && find . -type d -name tests -prune -exec rm -rf {} + \
+    && rm -rf pyarrow/include \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
+
+
 FROM base AS train
 LABEL org.opencontainers.image.title="PneumoServe training" \
       org.opencontainers.image.description="Trains and evaluates the networks that PneumoServe serves. Not a medical device." \
@@ -104,6 +118,21 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
     CMD ["sh", "-c", "test -n \"$(find /var/lib/pneumoserve/outbox/health -mmin -5)\""]
 ENTRYPOINT ["pneumoserve"]
 CMD ["gateway"]
+
+
+FROM base AS archive
+LABEL org.opencontainers.image.title="PneumoServe archives" \
+      org.opencontainers.image.description="Scores archives of chest X-rays without a server. Not a medical device." \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=archive-lean /opt/venv /opt/venv
+COPY model_store /srv/model_store
+RUN --mount=type=bind,from=project,source=/wheel,target=/wheel \
+    pip --python /opt/venv/bin/python install -q --no-cache-dir --no-deps --no-index /wheel/*.whl
+ENV PNEUMOSERVE_MODEL_STORE=/srv/model_store
+WORKDIR /srv
+USER 10001:10001
+ENTRYPOINT ["pneumoserve"]
+CMD ["score", "--help"]
 
 
 FROM base AS serve
