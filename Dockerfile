@@ -48,6 +48,7 @@ COPY pyproject.toml README.md LICENSE pneumoserve.py ./
 COPY app app
 COPY batch batch
 COPY gateway gateway
+COPY pneumoserve-stubs pneumoserve-stubs
 COPY training training
 RUN pip --python /opt/venv/bin/python wheel -q --no-cache-dir --no-deps --no-build-isolation --no-index -w /wheel .
 
