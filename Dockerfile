@@ -1,5 +1,6 @@
 # The service (default target); with --target train the image that trains and evaluates; with --target gateway the DICOM
-# node. `docker compose up` builds and runs the first; README shows the second, docs/gateway.md the third.
+# node; with --target archive what scores archives. `docker compose up` builds and runs the first; docs/training.md,
+# docs/gateway.md and docs/kubernetes.md show the others.
 
 FROM python:3.12-slim AS base
 ENV LANG=C.UTF-8 \
@@ -13,9 +14,11 @@ RUN python -m compileall -q -j 0 -x '/(test|tests|idlelib|lib2to3|tkinter|turtle
     && useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin pneumoserve
 
 
-# What serving needs, DICOM with it, from the lock. Only a changed lock runs this again.
+# What serving needs, DICOM with it, from the lock; `--build-arg SERVE_LOCK=tracing` adds OpenTelemetry. Only a changed
+# lock runs this again.
 FROM base AS serve-packages
-COPY locks/dicom.txt /tmp/serve.txt
+ARG SERVE_LOCK=dicom
+COPY locks/${SERVE_LOCK}.txt /tmp/serve.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/serve.txt
@@ -45,6 +48,7 @@ COPY pyproject.toml README.md LICENSE pneumoserve.py ./
 COPY app app
 COPY batch batch
 COPY gateway gateway
+COPY pneumoserve-stubs pneumoserve-stubs
 COPY training training
 RUN pip --python /opt/venv/bin/python wheel -q --no-cache-dir --no-deps --no-build-isolation --no-index -w /wheel .
 
@@ -58,6 +62,19 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && pip --python /opt/venv/bin/python uninstall -q -y hatchling pathspec pluggy trove-classifiers openvino openvino-telemetry \
     && rm -rf openvino pydicom/data/test_files \
     && find . -type d -name tests -prune -exec rm -rf {} + \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
+
+
+# What scoring archives needs besides: object stores and Parquet.
+FROM serve-lean AS archive-lean
+COPY locks/archive.txt /tmp/archive.txt
+# hadolint ignore=DL3003
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/archive.txt \
+    && cd /opt/venv/lib/python3*/site-packages \
+    && pip --python /opt/venv/bin/python uninstall -q -y hatchling pathspec pluggy trove-classifiers openvino-telemetry \
+    && find . -type d -name tests -prune -exec rm -rf {} + \
+    && rm -rf pyarrow/include \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 
 
@@ -102,6 +119,21 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
     CMD ["sh", "-c", "test -n \"$(find /var/lib/pneumoserve/outbox/health -mmin -5)\""]
 ENTRYPOINT ["pneumoserve"]
 CMD ["gateway"]
+
+
+FROM base AS archive
+LABEL org.opencontainers.image.title="PneumoServe archives" \
+      org.opencontainers.image.description="Scores archives of chest X-rays without a server. Not a medical device." \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=archive-lean /opt/venv /opt/venv
+COPY model_store /srv/model_store
+RUN --mount=type=bind,from=project,source=/wheel,target=/wheel \
+    pip --python /opt/venv/bin/python install -q --no-cache-dir --no-deps --no-index /wheel/*.whl
+ENV PNEUMOSERVE_MODEL_STORE=/srv/model_store
+WORKDIR /srv
+USER 10001:10001
+ENTRYPOINT ["pneumoserve"]
+CMD ["score", "--help"]
 
 
 FROM base AS serve

@@ -16,9 +16,10 @@ test: .venv/.test ## install what the tests need, then run them (ARGS="-k predic
 	@command -v chromium >/dev/null || echo "chromium is not installed: the tests of the page (tests/web) skip."
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-all: .venv/.test ## the long tests too: soaks, and the fuzz tests forty times over
+test-all: .venv/.test .venv/.kserve ## the long tests too: soaks, and the fuzz tests forty times over
 	$(BIN)/python -m pytest -m long $(ARGS)
-	FUZZ_TIMES=40 $(BIN)/python -m pytest tests/imaging/test_fuzz.py tests/imaging/dicom/test_dicom_fuzz.py $(ARGS)
+	FUZZ_TIMES=40 $(BIN)/python -m pytest tests/imaging/test_fuzz.py tests/imaging/dicom/test_dicom_fuzz.py \
+		tests/api/test_request_fuzz.py tests/api/test_http_fuzz.py tests/api/test_schema.py tests/api/test_v2_schema.py $(ARGS)
 
 check: .venv/.test ## style, formatting and types
 	$(BIN)/ruff check .
@@ -35,6 +36,12 @@ install-ray: .venv/.ray ## install what `pneumoserve score --on ray` needs, obje
 
 bench: .venv/.test $(if $(PEERS),.venv/.peers) ## speed beside the bare loop and others (PEERS=1), or AGAINST=COMMIT
 	$(BIN)/python -m benchmarks.bench $(if $(PEERS),--peers .venv/peers/bin) $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
+
+bench-overload: .venv/.test ## ten times the load that it can serve; writes benchmarks/OVERLOAD.md
+	$(BIN)/python -m benchmarks.overload $(ARGS)
+
+soak: .venv/.test ## half an hour of full load, one request in twenty bad; writes docs/images/soak.png
+	$(BIN)/python -m benchmarks.soak --plot docs/images/soak.png $(ARGS)
 
 audit: .venv/.tools ## known vulnerabilities of what the serving image installs; without a network it says so
 	@sh locks/audit.sh locks/serve.txt
@@ -81,9 +88,15 @@ clean: ## remove .venv and every cache
 	@touch $@
 
 # Aside, since they have requirements of their own; gone with .venv.
+.venv/.kserve: locks/kserve.txt .venv/.test
+	$(BIN)/python -m venv --clear .venv/kserve
+	.venv/kserve/bin/python -m pip --disable-pip-version-check install -qq --require-hashes -r locks/kserve.txt
+	@touch $@
+
 .venv/.peers: benchmarks/peers.txt .venv/.test
 	$(BIN)/python -m venv --clear .venv/peers
 	.venv/peers/bin/python -m pip --disable-pip-version-check install -qq -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help serve test test-all check install-train install-gateway install-archive install-ray bench audit sbom lock clean
+.PHONY: help serve test test-all check install-train install-gateway install-archive install-ray bench bench-overload soak \
+	audit sbom lock clean

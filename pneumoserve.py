@@ -1,12 +1,14 @@
-"""The command `pneumoserve`.
+"""The command `pneumoserve`, and the Python client: `from pneumoserve import Client`.
 
 serve · predict · score · dicom · gateway · train · train-lungs · evaluate · audit · site-report · models.
-Each command imports its part when it is called, so that none pays for another's libraries.
+Each command imports its part when it is called, and the client when it is asked for, so that none pays for another's
+libraries.
 """
 
 from __future__ import annotations
 
 import errno
+import importlib
 import io
 import os
 import sys
@@ -34,11 +36,41 @@ from training import commands, train_commands
 from training.publishing import commands as publishing
 
 if TYPE_CHECKING:
+    from app.api.schemas import Health, ModelDescription, Prediction
     from app.inference.metrics_record import Metrics
+    from batch.async_client import AsyncClient
+    from batch.client import Client
+    from batch.errors import ClientError, NoAnswer, Problem, UnexpectedAnswer, WrongAddress
+    from batch.retry import ONCE, RetryPolicy
+else:
 
-# Before NumPy is imported: its OpenBLAS was seen to wait for ever for one of its own threads (NumPy 2.5, between two
-# trainings in one process), and nothing here multiplies matrices that are worth several threads.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    def __getattr__(name: str) -> object:
+        if module := _HOMES.get(name):
+            return getattr(importlib.import_module(module), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "ONCE",
+    "AsyncClient",
+    "Client",
+    "ClientError",
+    "Health",
+    "ModelDescription",
+    "NoAnswer",
+    "Prediction",
+    "Problem",
+    "RetryPolicy",
+    "UnexpectedAnswer",
+    "WrongAddress",
+]
+_HOMES = {
+    "AsyncClient": "batch.async_client",
+    "Client": "batch.client",
+    **dict.fromkeys(["ONCE", "RetryPolicy"], "batch.retry"),
+    **dict.fromkeys(["ClientError", "NoAnswer", "Problem", "UnexpectedAnswer", "WrongAddress"], "batch.errors"),
+    **dict.fromkeys(["Health", "ModelDescription", "Prediction"], "app.api.schemas"),
+}
 
 
 class Commands(TyperGroup):
@@ -223,6 +255,9 @@ def main() -> None:
     """Run the command line; where the system gives no memory, or no space for what is written, one line says so."""
     from app.errors import OUT_OF_MEMORY, is_out_of_memory
 
+    # Before NumPy is imported: its OpenBLAS was seen to wait for ever for one of its own threads (NumPy 2.5, between
+    # two trainings in one process), and nothing here multiplies matrices that are worth several threads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         # An encoding that knows no … gets \u2026 instead. Whoever closed a stream left None of it.
         if isinstance(stream, io.TextIOWrapper):

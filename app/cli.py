@@ -49,6 +49,23 @@ OperatingPointOption = Annotated[
     typer.Option(help="The operating point at which classes are given. By default the model's own default."),
 ]
 
+ApiKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="PNEUMOSERVE_API_KEY",
+        show_envvar=True,
+        help="The service's API key; better set than typed. Default: none.",
+    ),
+]
+ApiKeyFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="PNEUMOSERVE_API_KEY_FILE",
+        show_envvar=True,
+        help="A file that holds the API key on its first line. Default: none.",
+    ),
+]
+
 
 @contextmanager
 def errors_in_one_line(*others: type[Exception], install: str = "install-train") -> Iterator[None]:

@@ -17,8 +17,8 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 
 BESIDE_SETTINGS = {
-    "API_KEY": "of `pneumoserve score`",
-    "API_KEY_FILE": "of `pneumoserve score`",
+    "API_KEY": "of `pneumoserve score`, `dicom` and `gateway`",
+    "API_KEY_FILE": "of `pneumoserve score`, `dicom` and `gateway`",
     "BIND": "of docker-compose.yml",
     "CPUS": "of docker-compose.yml",
     "MEMORY": "of docker-compose.yml",

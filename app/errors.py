@@ -2,7 +2,7 @@
 
 PneumoServeError
   ImageError: UnsupportedFormat, TooManyPixels, UndecodableImage, UnsuitableImage
-  RequestError: MissingFile, MalformedForm, InvalidParameter, TooManyBytes, SlowBody, Unauthorized
+  RequestError: MissingFile, MalformedForm, InvalidParameter, TooManyBytes, SlowBody, Unauthorized, UnknownModel
   CapacityError: Overloaded, NotReady, DeadlineExceeded
   ModelError: ModelNotFound, ArtifactRefused
 
@@ -83,12 +83,20 @@ class Unauthorized(RequestError):
     """No API key came, or a wrong one."""
 
 
+class UnknownModel(RequestError):
+    """The address names another model than the one that runs."""
+
+
 class CapacityError(PneumoServeError):
     """The service cannot take the work now, but may later."""
 
 
 class Overloaded(CapacityError):
-    """The service holds as much work as it takes."""
+    """The service holds as much work as it takes; in `retry_after` seconds there may be room."""
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotReady(CapacityError):

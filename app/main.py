@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 
-from app.api import docs, explain, health, models, page, predict
+from app.api import docs, explain, health, infer, models, page, predict, v2
 from app.api.cors import CORS
 from app.api.model_choice import ModelChoice
 from app.api.openapi import DescribedApp
@@ -19,6 +19,7 @@ from app.api.prefix import Prefix
 from app.api.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_FOUND, ProblemResponse, respond
 from app.api.service import Service
 from app.api.telemetry import Failures, Telemetry
+from app.api.tracing import Tracing
 from app.errors import PneumoServeError
 from app.inference.predictor import Predictor
 from app.inference.scheduler import Scheduler
@@ -30,14 +31,17 @@ from app.version import package_version
 _log = logging.getLogger("pneumoserve")
 
 
-def create_app(settings: Settings, *, refused: Callable[[Exception], None] | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, *, refused: Callable[[Exception], None] | None = None, tracing: Tracing | None = None
+) -> FastAPI:
     """Return the service.
 
     Args:
         settings: all of them; nothing is read from the environment here.
         refused: called with the reason why no model could be loaded; the service then stays not ready.
+        tracing: sends the spans of every request, and is closed at the end.
     """
-    service = Service(settings, Scheduler(granted_cores()))
+    service = Service(settings, Scheduler(granted_cores()), tracing)
 
     def ready(predictor: Predictor) -> None:
         fields = {"model": predictor.entry.label, "engine": predictor.engine.name, "workers": service.scheduler.workers}
@@ -51,6 +55,8 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
         finally:
             following.cancel()
             service.scheduler.close()
+            if tracing is not None:
+                await asyncio.to_thread(tracing.close)
 
     app = DescribedApp(
         title="PneumoServe",
@@ -65,7 +71,7 @@ def create_app(settings: Settings, *, refused: Callable[[Exception], None] | Non
         exception_handlers={PneumoServeError: _answer_error, HTTPException: _answer_http},
     )
     app.state.service = service
-    for part in (predict, explain, health, models, docs, page):
+    for part in (predict, explain, infer, v2, health, models, docs, page):
         app.include_router(part.router)
     # From the inside out.
     app.add_middleware(predict.DirectPredict)

@@ -11,10 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.environment import PREFIX, find_unknown
-from app.errors import is_out_of_memory
+from app.errors import PneumoServeError, is_out_of_memory
 from app.listening import is_loopback, listen
 from app.own_settings import describe_wrong
 from app.settings import Settings
+from app.version import package_version
 
 _log = logging.getLogger("pneumoserve")
 
@@ -44,6 +45,7 @@ def serve(*, host: str | None = None, port: int | None = None, model_store: Path
         return 2
 
     from app.api.log import configure_logging
+    from app.api.tracing import open_tracing
     from app.main import create_app
     from app.process import prepare_process
     from app.server import make_server
@@ -66,8 +68,14 @@ def serve(*, host: str | None = None, port: int | None = None, model_store: Path
         refusals.append(error)
         server.should_exit = True
 
-    application = create_app(settings, refused=refuse)
-    server = make_server(application, settings, application.state.service.drain)
+    try:
+        tracing = open_tracing(os.environ, package_version())
+    except PneumoServeError as error:
+        # Their variables are often set for a whole cluster: films do not wait for them.
+        tracing = None
+        _log.warning("no traces", extra={"fields": {"reason": str(error)}})
+    application = create_app(settings, refused=refuse, tracing=tracing)
+    server = make_server(application, settings)
     try:
         server.run(sockets=sockets)
     except RuntimeError as error:

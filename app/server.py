@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from app.api.early_refusal import EarlyRefusal
 from app.headers import MAX_HEAD_BYTES
 from app.protocol import PlainProtocol
 from app.settings import Settings
@@ -40,14 +41,16 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
 
-def make_server(application: Any, settings: Settings, drain: Callable[[], None] = lambda: None) -> DrainingServer:
-    """Return the server of what `create_app` made; its `run` listens until it is told to end.
-
-    `drain` is called at the first SIGTERM or SIGINT.
-    """
+def make_server(application: Any, settings: Settings) -> DrainingServer:
+    """Return the server of what `create_app` made; its `run` listens until it is told to end."""
+    service = application.state.service
+    early = EarlyRefusal(service)
 
     class Protocol(PlainProtocol):
         header_seconds = settings.body_timeout_seconds
+
+        def refuse(self, head: bytes) -> bytes | None:
+            return early.answer(head)
 
     config = uvicorn.Config(
         application,
@@ -63,4 +66,4 @@ def make_server(application: Any, settings: Settings, drain: Callable[[], None] 
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=int(settings.deadline_seconds) + 1,
     )
-    return DrainingServer(config, drain, settings.drain_grace_seconds)
+    return DrainingServer(config, service.drain, settings.drain_grace_seconds)

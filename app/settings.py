@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from app.environment import DEFAULT_HOST, DEFAULT_PORT, PREFIX
-from app.imaging.formats import DEFAULT_MAX_PIXELS
 from app.keys import ApiKey, read_keys
+from app.memory_limit import Limits, fitting_limits, granted_memory
 from app.names import DEFAULT_ENGINE, EngineName, GateMode
 from app.own_settings import OwnSettings
 
@@ -48,6 +48,10 @@ def _read_root_path(value: Any) -> Any:
     return path
 
 
+def _fitting() -> Limits:
+    return fitting_limits(granted_memory())
+
+
 def _read_api_keys(value: Any) -> Any:
     return read_keys(value) if isinstance(value, str) else value
 
@@ -66,11 +70,17 @@ class Settings(OwnSettings):
     engine: EngineName = Field(
         default=DEFAULT_ENGINE, description="What computes: openvino, or tensorflow, the reference."
     )
-    max_upload_bytes: int = Field(default=64 * 2**20, ge=1, description="The largest body that is accepted.")
-    max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1, description="The largest width × height that is decoded.")
+    max_upload_bytes: int = Field(
+        default_factory=lambda: _fitting().max_upload_bytes, ge=1, description="The largest body that is accepted."
+    )
+    max_pixels: int = Field(
+        default_factory=lambda: _fitting().max_pixels, ge=1, description="The largest width × height that is decoded."
+    )
     max_in_flight: int = Field(default=64, ge=1, description="Films decoded, waiting or computed at once.")
     max_reading: int = Field(default=256, ge=1, description="Bodies being read at once.")
-    max_bytes_held: int = Field(default=256 * 2**20, ge=1, description="Bytes of bodies in memory at once.")
+    max_bytes_held: int = Field(
+        default_factory=lambda: _fitting().max_bytes_held, ge=1, description="Bytes of bodies in memory at once."
+    )
     body_timeout_seconds: float = Field(
         default=20, gt=0, description="How long a body may take that comes slower than 64 KiB a second on average."
     )

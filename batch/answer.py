@@ -1,11 +1,13 @@
-"""The service's answer to a film, as a row."""
+"""The service's answer: as a problem, or as a film's row."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
+from batch.errors import Problem
 from batch.results import Row
 
 # Refused for what it is, a film is refused again; any other failure may pass.
@@ -32,6 +34,19 @@ class Answer:
         return value if isinstance(value, dict) else None
 
 
+def read_problem(answer: Answer) -> Problem:
+    """Return the problem of an answer with a status; another server's too, with what its body begins with."""
+    status = answer.status or 0
+    body = answer.json()
+    text = answer.body[:200].decode("utf-8", "replace").strip() if body is None else ""
+    body = body or {}
+    title = body.get("title") or (HTTPStatus(status).phrase if status in set(HTTPStatus) else "")
+    slug = str(body.get("type", "")).rpartition("/")[2] or f"http-{status}"
+    request_id = body.get("request_id")
+    detail = body.get("detail") or body.get("title") or text
+    return Problem(slug, status, str(title), str(detail), None if request_id is None else str(request_id))
+
+
 def is_settled(row: Row) -> bool:
     """Return whether no later start need send the film again."""
     return row.http_status in _SETTLED and row.error != _UNEXPECTED
@@ -50,7 +65,9 @@ def row_from(answer: Answer, path: str, seconds: float) -> Row:
     elif answer.status == 200:
         _fill(row, answer)
     else:
-        row.error, row.error_detail = _problem(answer)
+        problem = read_problem(answer)
+        request = f" (request {problem.request_id})" if problem.request_id and problem.status >= 500 else ""
+        row.error, row.error_detail = problem.slug, f"{problem.detail}{request}" if problem.detail else None
     return row
 
 
@@ -68,13 +85,3 @@ def _fill(row: Row, answer: Answer) -> None:
     except (TypeError, KeyError, ValueError) as error:
         row.error = _UNEXPECTED
         row.error_detail = f"Expected an answer of /predict. Received one without it ({type(error).__name__}: {error})."
-
-
-def _problem(answer: Answer) -> tuple[str, str | None]:
-    body = answer.json()
-    if body is None:
-        return f"http-{answer.status}", answer.body[:200].decode("utf-8", "replace").strip() or None
-    slug = str(body.get("type", "")).rpartition("/")[2]
-    detail = body.get("detail") or body.get("title")
-    request = f" (request {body['request_id']})" if "request_id" in body and (answer.status or 0) >= 500 else ""
-    return slug or f"http-{answer.status}", f"{detail}{request}" if detail else None

@@ -11,6 +11,8 @@ import typer
 
 from app.cli import (
     DEFAULT_STORE,
+    ApiKeyFileOption,
+    ApiKeyOption,
     EngineOption,
     GateOption,
     ModelOption,
@@ -74,22 +76,8 @@ def score(
         ),
     ] = None,
     patience: Annotated[float, typer.Option(min=0, help="For how many seconds a film is tried again.")] = 120.0,
-    api_key: Annotated[
-        str | None,
-        typer.Option(
-            envvar="PNEUMOSERVE_API_KEY",
-            show_envvar=True,
-            help="The service's API key; better set than typed. Default: none.",
-        ),
-    ] = None,
-    api_key_file: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="PNEUMOSERVE_API_KEY_FILE",
-            show_envvar=True,
-            help="A file that holds the API key on its first line. Default: none.",
-        ),
-    ] = None,
+    api_key: ApiKeyOption = None,
+    api_key_file: ApiKeyFileOption = None,
     restart: Annotated[bool, typer.Option("--restart", help="Forget earlier starts, and replace OUT.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Send again all films that failed, whatever the reason.")
@@ -148,15 +136,18 @@ def score(
         "root": root,
     }
     if not in_process:
-        from batch.client import RetryPolicy
+        from batch.api_key import read_api_key
+        from batch.retry import RetryPolicy
         from batch.score import score as score_over_http
 
+        with errors_in_one_line(ScoreError):
+            api_key = read_api_key(api_key, api_key_file)
         status = score_over_http(
             sources,
             url=url or DEFAULT_URL,
             operating_point=operating_point,
             concurrency=concurrency or 8,
-            api_key=_read_key(api_key_file, api_key) if api_key_file is not None else api_key,
+            api_key=api_key,
             policy=RetryPolicy(patience=patience, refused=patience),
             **of_list,
             **of_file,
@@ -220,18 +211,6 @@ def _check_options(context: typer.Context, *, in_process: bool, into_parts: bool
             if source is not None and source.name == "COMMANDLINE":
                 option = _SPELLINGS.get(name, name).replace("_", "-")
                 _end(f"Expected --{option} only {expected}.")
-
-
-def _read_key(file: Path, given: str | None) -> str:
-    """Return a key from a file's first line; with a key given beside it, or no readable line, end with status 2."""
-    try:
-        key = next(iter(file.read_text("utf-8").splitlines()), "").strip()
-    except (OSError, UnicodeDecodeError):
-        key = ""
-    if not key or given is not None:
-        reason = "a key in --api-key or in --api-key-file, not both" if given else "--api-key-file to hold a key"
-        _end(f"Expected {reason}.")
-    return key
 
 
 def _end(line: str) -> NoReturn:

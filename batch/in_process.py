@@ -14,15 +14,14 @@ from app.api.schemas import encode_prediction
 from app.api.upload import find_upload
 from app.errors import CapacityError, PneumoServeError, TooManyBytes, is_out_of_memory
 from app.inference.predictor import open_predictor
+from app.memory_limit import MAX_UPLOAD_BYTES
 from app.names import DEFAULT_ENGINE, EngineName, GateMode
 from batch.answer import Answer, row_from
-from batch.client import Liveness
+from batch.connection import Liveness
 from batch.fingerprint import UnreadableFilm, read_film_bytes
 from batch.journal_format import Run
 from batch.results import Row
 
-MAX_UPLOAD_BYTES = 64 * 2**20
-"""The service's default: what it refuses over HTTP is refused here."""
 UNREADABLE = "unreadable-file"
 READERS_A_CORE = 4
 """Threads that read films: an object store answers after some 30 ms, a core scores a film in 10."""
@@ -127,9 +126,9 @@ class InProcess:
         """Return what all rows have in common."""
         return self._scorer.run
 
-    def connect(self, _: Liveness) -> Connection:
+    def connect(self, _: Liveness) -> Handover:
         """Return what answers one thread's films."""
-        return Connection(self.predict)
+        return Handover(self.predict)
 
     def predict(self, film: bytes) -> Answer:
         """Return the answer to a film, once a thread has computed it."""
@@ -144,7 +143,7 @@ class InProcess:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-class Connection:
+class Handover:
     """What one thread's films are answered by: here `InProcess.predict`, which all threads share."""
 
     def __init__(self, predict: Callable[[bytes], Answer]) -> None:

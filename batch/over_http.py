@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from batch.client import Client, Liveness, RetryPolicy
+from batch.connection import Connection, Liveness
 from batch.errors import CallError, ServiceError, ServiceGone
 from batch.journal_format import Run
+from batch.retry import RetryPolicy
 from batch.service import Service
 
 _SECONDS_FOR_A_START = 10.0
@@ -41,9 +42,9 @@ class OverHttp:
         self._service = replace(self._service, operating_point=run.operating_point)
         return run
 
-    def connect(self, liveness: Liveness) -> Client:
+    def connect(self, liveness: Liveness) -> Connection:
         """Return a thread's connection."""
-        return Client(self._service, self._policy, liveness)
+        return Connection(self._service, self._policy, liveness)
 
     def close(self) -> None:
         """Close nothing: each thread closes its connection."""
@@ -51,13 +52,13 @@ class OverHttp:
     def _ask_for_model(self) -> Run:
         service = self._service
         policy = replace(self._policy, refused=min(self._policy.refused, _SECONDS_FOR_A_START))
-        client = Client(service, policy, Liveness())
+        connection = Connection(service, policy, Liveness())
         try:
-            answer = client.model()
+            answer = connection.model()
         except ServiceGone as gone:
             raise _no_answer(service, str(gone)) from None
         finally:
-            client.close()
+            connection.close()
         model = answer.json()
         if answer.status == 401:
             raise CallError(f"{service.base} wants an API key: --api-key, or PNEUMOSERVE_API_KEY.")

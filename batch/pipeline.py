@@ -13,7 +13,7 @@ from typing import Literal
 from rich.console import Console
 
 from batch.answer import is_settled
-from batch.client import Liveness
+from batch.connection import Liveness
 from batch.console import ScoringProgress, print_err, print_out
 from batch.errors import ModelChanged, ServiceGone, WrongKey
 from batch.fingerprint import fingerprint_file

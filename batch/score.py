@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from rich.console import Console
 
-from batch.client import Liveness, RetryPolicy
+from batch.connection import Liveness
 from batch.console import print_err, print_out
 from batch.errors import CallError, ScoreError
 from batch.journal import Journal
@@ -25,6 +25,7 @@ from batch.path_lists import expand_sources
 from batch.paths import find_films
 from batch.pipeline import Pipeline
 from batch.results import check_writable
+from batch.retry import RetryPolicy
 from batch.workers import FilmClient
 
 

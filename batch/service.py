@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from batch.errors import WrongAddress
 
 CONNECT_TIMEOUT_SECONDS = 10.0
-_FOR_FILMS = {"/predict", "/explain"}
+ANSWER_TIMEOUT_SECONDS = 60.0
+"""Of silence; longer than the service's own deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; `target` is path and query."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -35,13 +47,10 @@ class Service:
             usable = False
         if not usable or parts.query or parts.fragment or parts.username or not self.base.isprintable():
             shown = f"…@{self.base.rpartition('@')[2]}" if "@" in self.base else self.base  # no password
-            raise WrongAddress(f"Expected --url like http://127.0.0.1:8000. Received: {shown}")
+            raise WrongAddress(f"Expected the service's URL, like http://127.0.0.1:8000. Received: {shown}")
         if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):
             raise WrongAddress("Expected an API key of printable ASCII. Received other characters in it.")
-        headers = {"Accept": "application/json"}
-        if self.api_key:
-            headers["X-API-Key"] = self.api_key
-        object.__setattr__(self, "headers", headers)
+        object.__setattr__(self, "headers", {"X-API-Key": self.api_key} if self.api_key else {})
         if parts.scheme == "https":
             object.__setattr__(self, "context", ssl.create_default_context())
 
@@ -55,8 +64,26 @@ class Service:
             )
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=CONNECT_TIMEOUT_SECONDS)
 
-    def target(self, route: str, **query: str) -> str:
-        """Return a route's request target; that of a route for films has the operating point."""
-        if self.operating_point and route in _FOR_FILMS:
-            query["operating_point"] = self.operating_point
-        return urlsplit(self.base).path.rstrip("/") + route + ("?" + urlencode(query) if query else "")
+    @property
+    def origin(self) -> str:
+        """The URL without its path."""
+        return urlsplit(self.base)._replace(path="").geturl()
+
+    def get(self, route: str) -> Request:
+        """Return the request that reads a route."""
+        return Request("GET", self._path + route, self.headers)
+
+    def film(self, route: str, film: bytes, query: Mapping[str, str | None] | None = None) -> Request:
+        """Return the request that sends a film as the raw body, at `query`'s operating point or else at this one's.
+
+        `query`: parameters; those that are None are left out.
+        """
+        given = {"operating_point": self.operating_point}
+        given |= {name: value for name, value in (query or {}).items() if value is not None}
+        encoded = urlencode({name: value for name, value in given.items() if value})
+        headers = self.headers | {"Content-Type": "application/octet-stream"}
+        return Request("POST", self._path + route + ("?" + encoded if encoded else ""), headers, film)
+
+    @property
+    def _path(self) -> str:
+        return urlsplit(self.base).path.rstrip("/")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from batch.answer import Answer, must_be_sent, row_from
-from batch.client import Liveness
+from batch.connection import Liveness
 from batch.errors import ModelChanged, WrongKey
 from batch.fingerprint import Fingerprint, UnreadableFilm, read_film
 from batch.journal import Journal

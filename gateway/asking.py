@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from batch.answer import Answer, row_from
-from batch.client import Client, Liveness, RetryPolicy
-from batch.errors import ServiceGone
-from batch.service import Service
-from gateway.assessment import Assessment, read_assessment
-from gateway.errors import Failed, FilmRefused, Unavailable
-
-ONCE = RetryPolicy(attempts=1, patience=0.0, refused=0.0)
-"""For callers that keep the film and come again."""
+from batch.client import Client
+from batch.errors import NoAnswer, Problem, UnexpectedAnswer
+from gateway.assessment import Assessment, assess
+from gateway.errors import Failed, FilmRefused, GatewayError, Unavailable
 
 _OF_THE_FILM = {"undecodable-image", "unsuitable-image", "too-many-pixels"}
 """Problems that the film itself has, wherever it is sent.
@@ -24,10 +17,10 @@ _NOT_ANSWERING = {502, 503, 504}
 
 
 class Asker:
-    """A connection to the service."""
+    """Asks through a client."""
 
-    def __init__(self, service: Service, *, policy: RetryPolicy, with_map: bool) -> None:
-        self._client = Client(service, policy, Liveness())
+    def __init__(self, client: Client, *, with_map: bool) -> None:
+        self._client = client
         self._with_map = with_map
 
     def ask(self, film: bytes) -> tuple[Assessment, bytes]:
@@ -38,33 +31,31 @@ class Asker:
             Unavailable: nobody answers, or the service takes no film as it or the gateway is set.
             Failed: any other answer.
         """
-        maps = {"activation_maps": "cam"} if self._with_map else {}
-        predicted = self._take(lambda: self._client.predict(film, **maps))
-        assessment = read_assessment(predicted.json() or {})
-        png = self._take(lambda: self._client.explain(film)).body
-        # The picture does not say by which model it was made.
-        now = self._take(self._client.model).json() or {}
-        if now.get("sha256") != assessment.model_sha256:
+        try:
+            prediction = self._client.predict(film, activation_maps="cam" if self._with_map else "none")
+            png = self._client.explain(film)
+            # The picture does not say by which model it was made.
+            now = self._client.model()
+        except NoAnswer as error:
+            raise Unavailable(str(error)) from None
+        except UnexpectedAnswer as error:
+            raise Failed(str(error)) from None
+        except Problem as problem:
+            raise _judge(problem) from None
+        if now.sha256 != prediction.model.sha256:
             raise Unavailable("Expected one model for answer and picture. The service changed its model meanwhile.")
-        return assessment, png
+        return assess(prediction), png
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
 
-    @staticmethod
-    def _take(send: Callable[[], Answer]) -> Answer:
-        try:
-            answer = send()
-        except ServiceGone as error:
-            raise Unavailable(f"Expected an answer of the service. Received none ({error}).") from None
-        if answer.status == 200:
-            return answer
-        row = row_from(answer, "", 0.0)
-        slug, detail = row.error or "unknown", row.error_detail or ""
-        if slug in _OF_THE_FILM:
-            raise FilmRefused(slug, detail)
-        # Load or settings, the service's or ours: no reason to give a film up.
-        if answer.status is None or 400 <= answer.status < 500 or answer.status in _NOT_ANSWERING:
-            raise Unavailable(f"{slug}: {detail}")
-        raise Failed(f"{slug}: {detail}")
+
+def _judge(problem: Problem) -> GatewayError:
+    if problem.slug in _OF_THE_FILM:
+        return FilmRefused(problem.slug, problem.detail)
+    reason = f"{problem.slug}: {problem}"
+    # Load or settings, the service's or ours: no reason to give a film up.
+    if 400 <= problem.status < 500 or problem.status in _NOT_ANSWERING:
+        return Unavailable(reason)
+    return Failed(reason)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.errors import Failed
+from app.api.schemas import Prediction
 
 NOT_FOR_DIAGNOSIS = "For research only. Not for diagnosis. Not a medical device."
 
@@ -61,29 +60,21 @@ class Assessment:
         return [line.encode("ascii", "replace").decode() for line in lines]
 
 
-def read_assessment(body: dict[str, Any]) -> Assessment:
-    """Read the body of a 200.
-
-    Raises:
-        Failed: it is no answer of `/predict`.
-    """
-    try:
-        model, point = body["model"], body["operating_point"]
-        maps = [each for each in body["activation_maps"] if each["kind"] == "cam" and each["values"] is not None]
-        prevalence = body.get("prevalence")
-        return Assessment(
-            label=str(body["class"]),
-            probability=float(body["probability"]),
-            point=str(point["name"]),
-            threshold=float(point["threshold"]),
-            refer=bool(body["refer"]),
-            warnings=tuple(str(each["code"]) for each in body["warnings"]),
-            model=f"{model['name']}/{model['version']}",
-            model_sha256=str(model["sha256"]),
-            prevalence=None if prevalence is None else float(prevalence),
-            gate=str((body.get("gate") or {}).get("mode", "off")),
-            cam=np.array(maps[0]["values"], np.float32) if maps else None,
-            scale=float(maps[0]["scale"] or 0.0) if maps else 0.0,
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Failed(f"Expected an answer of /predict. Received one without it ({type(error).__name__}).") from None
+def assess(prediction: Prediction) -> Assessment:
+    """Return the assessment of a film from the service's answer."""
+    model, point = prediction.model, prediction.operating_point
+    cam = next((each for each in prediction.activation_maps if each.kind == "cam" and each.values is not None), None)
+    return Assessment(
+        label=prediction.label,
+        probability=prediction.probability,
+        point=point.name,
+        threshold=point.threshold,
+        refer=prediction.refer,
+        warnings=tuple(each.code for each in prediction.warnings),
+        model=f"{model.name}/{model.version}",
+        model_sha256=model.sha256,
+        prevalence=prediction.prevalence,
+        gate=prediction.gate.mode,
+        cam=np.array(cam.values, np.float32) if cam else None,
+        scale=(cam.scale or 0.0) if cam else 0.0,
+    )

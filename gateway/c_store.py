@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from io import BytesIO
 
 import pydicom
@@ -27,8 +28,9 @@ _CONNECT_SECONDS, _ANSWER_SECONDS = 10, 60
 class StorageNode:
     """A node, and the association with it while results are being sent."""
 
-    def __init__(self, host: str, port: int, *, called: str, calling: str) -> None:
+    def __init__(self, host: str, port: int, *, called: str, calling: str, tls: ssl.SSLContext | None = None) -> None:
         self._address = host, port, called
+        self._tls = (tls, host) if tls is not None else None
         self._entity = AE(calling)
         self._entity.connection_timeout = _CONNECT_SECONDS
         self._entity.acse_timeout = self._entity.dimse_timeout = self._entity.network_timeout = _ANSWER_SECONDS
@@ -65,7 +67,7 @@ class StorageNode:
         if self._association is not None and self._association.is_established:
             return self._association
         host, port, called = self._address
-        association = self._entity.associate(host, port, ae_title=called)
+        association = self._entity.associate(host, port, ae_title=called, tls_args=self._tls)
         if not association.is_established:
             how = "rejected the association" if association.is_rejected else "does not answer"
             raise Unavailable(f"The destination {how}.")

@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import OperatingPointOption, errors_in_one_line
+from app.cli import ApiKeyFileOption, ApiKeyOption, OperatingPointOption, errors_in_one_line
 from batch.errors import CallError
 
 if TYPE_CHECKING:
     from gateway.outbox import Outbox
 
 UrlOption = Annotated[str, typer.Option(help="The address of the service.")]
-ApiKeyOption = Annotated[
-    str | None,
-    typer.Option(envvar="PNEUMOSERVE_API_KEY", help="The service's API key; better set than typed. Default: none."),
-]
 ContourOption = Annotated[
     bool, typer.Option("--contour", help="Also write a presentation state that outlines strong evidence.")
 ]
@@ -30,20 +26,22 @@ def dicom(
     operating_point: OperatingPointOption = None,
     contour: ContourOption = False,
     api_key: ApiKeyOption = None,
+    api_key_file: ApiKeyFileOption = None,
 ) -> None:
     """Write the service's answers as DICOM: for each film a Secondary Capture and a structured report of its study.
 
     One JSON line a film. Status 1 where one failed.
     """
     with errors_in_one_line(CallError, install="install-gateway"):
-        from batch.client import RetryPolicy
-        from batch.service import Service
+        from batch.api_key import read_api_key
+        from batch.client import Client
         from gateway.asking import Asker
         from gateway.files import write_files
         from gateway.libraries import prepare_libraries
 
         prepare_libraries()
-        asker = Asker(Service(url, operating_point, api_key), policy=RetryPolicy(), with_map=contour)
+        client = Client(url, read_api_key(api_key, api_key_file), operating_point=operating_point)
+        asker = Asker(client, with_map=contour)
         failed = write_files(files, asker, out, contour=contour, output=typer.echo)
     raise typer.Exit(1 if failed else 0)
 
@@ -65,7 +63,7 @@ def gateway(
     destination: Annotated[
         str | None,
         typer.Option(
-            help="Where results go: dicom://AE_TITLE@host:port, or a DICOMweb server's address. "
+            help="Where results go: dicom://AE_TITLE@host:port, dicom-tls://…, or a DICOMweb server's address. "
             "By default PNEUMOSERVE_GATEWAY_DESTINATION."
         ),
     ] = None,
@@ -81,16 +79,18 @@ def gateway(
     ] = None,
     folder: FolderOption = None,
     api_key: ApiKeyOption = None,
+    api_key_file: ApiKeyFileOption = None,
 ) -> None:
     """Run until a signal. Everything else is set by PNEUMOSERVE_GATEWAY_… variables: see docs/gateway.md."""
     if context.invoked_subcommand is not None:
         return
     with errors_in_one_line(CallError, install="install-gateway"):
+        from batch.api_key import read_api_key
         from gateway.run import run_gateway
         from gateway.settings import read_settings
 
         given = {"url": url, "destination": destination, "orthanc": orthanc, "port": port, "folder": folder}
-        status = run_gateway(read_settings(given), api_key)
+        status = run_gateway(read_settings(given), read_api_key(api_key, api_key_file))
     raise typer.Exit(status)
 
 
@@ -135,7 +135,8 @@ def discard(
 
 def _open_outbox(folder: Path | None) -> Outbox:
     from gateway.errors import WrongSettings
-    from gateway.outbox import DATABASE, Outbox
+    from gateway.outbox import Outbox
+    from gateway.outbox_files import DATABASE
     from gateway.settings import read_settings
 
     folder = read_settings({"folder": folder}, runs=False).folder

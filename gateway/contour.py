@@ -16,7 +16,6 @@ from highdicom.pr import (
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from app.imaging.dicom.elements import read_elements
 from gateway.assessment import NOT_FOR_DIAGNOSIS, Assessment
 from gateway.dicom_objects import MODEL_NAME, describe_source, stamp
 from gateway.display import read_display
@@ -37,7 +36,7 @@ def write_contour(film: Film, assessment: Assessment, names: ResultNames, moment
     """
     if assessment.cam is None or not (film.rows and film.columns):
         return None
-    display = read_display(read_elements(film.data).dataset, ignores_window="window-ignored" in assessment.warnings)
+    display = read_display(film.header, ignores_window="window-ignored" in assessment.warnings)
     if display is None:
         return None
     layer = GraphicLayer("PNEUMOSERVE", order=1, description="Evidence towards pneumonia", display_color=_ORANGE)

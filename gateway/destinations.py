@@ -7,6 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 from gateway.errors import WrongSettings
 from gateway.results import Result
+from gateway.settings import GatewaySettings
+from gateway.tls import sending_context
 
 
 class Destination(Protocol):
@@ -26,26 +28,29 @@ class Destination(Protocol):
         ...
 
 
-def open_destination(address: str, calling: str) -> Destination:
-    """Return the destination at `dicom://AE_TITLE@host:port`, or at a DICOMweb server's `http(s)://…`.
+def open_destination(settings: GatewaySettings) -> Destination:
+    """Return the destination at `dicom(-tls)://AE_TITLE@host:port`, or at a DICOMweb server's `http(s)://…`.
 
     Raises:
         WrongSettings: it is neither.
     """
+    address = settings.destination or ""
     parts = urlsplit(address)
     try:
         port = parts.port
     except ValueError:
         port = None
-    if parts.scheme == "dicom" and parts.hostname and port and parts.username:
+    if parts.scheme in ("dicom", "dicom-tls") and parts.hostname and port and parts.username:
         from gateway.c_store import StorageNode
 
-        return StorageNode(parts.hostname, port, called=unquote(parts.username), calling=calling)
+        tls = sending_context(settings) if parts.scheme == "dicom-tls" else None
+        called = unquote(parts.username)
+        return StorageNode(parts.hostname, port, called=called, calling=settings.ae_title, tls=tls)
     if parts.scheme in ("http", "https") and parts.hostname:
         from gateway.stow import WebServer
 
         return WebServer(address)
     raise WrongSettings(
-        "PNEUMOSERVE_GATEWAY_DESTINATION: expected dicom://AE_TITLE@host:port, or http(s)://… of a DICOMweb server. "
-        "Received another."
+        "PNEUMOSERVE_GATEWAY_DESTINATION: expected dicom(-tls)://AE_TITLE@host:port, or http(s)://… of a DICOMweb "
+        "server. Received another."
     )

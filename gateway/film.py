@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydicom.dataelem import RawDataElement
@@ -16,8 +17,8 @@ from pydicom.uid import (
 )
 
 from app.errors import ImageError
-from app.imaging.dicom.attributes import raw_element
-from app.imaging.dicom.elements import read_elements
+from app.imaging.dicom.attributes import items, raw_bytes
+from app.imaging.dicom.elements import READ_KEYWORDS, read_elements
 from gateway.cleaning import COPIED, clean_date, clean_time, clean_uid, copy_study, read_text
 from gateway.errors import UnusableFilm
 
@@ -45,10 +46,9 @@ _KEYWORDS = (
     "SeriesInstanceUID",
     "Manufacturer",
     "LossyImageCompression",
-    "Rows",
-    "Columns",
-    "PixelData",
+    *READ_KEYWORDS,
 )
+_ITEM_KEYWORDS = ("LUTDescriptor", "LUTData", "CodeValue", "CodingSchemeDesignator")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Film:
 
     Attributes:
         data: the DICOM file.
+        header: what was read of it, without the pixels.
         study: patient and study, cleaned; see `copy_study`.
         sop_class: SOP Class UID.
         uid: SOP Instance UID.
@@ -64,7 +65,7 @@ class Film:
         rows: of its pixels; 0 where the film has none.
         columns: likewise.
         pixel_sha256: of the pixel data as stored, in hexadecimal.
-        header_sha256: of all else here that results copy, in hexadecimal.
+        header_sha256: of what results copy of the header, and of what the service reads there, in hexadecimal.
         date: content, acquisition or study date, YYYYMMDD; 19000101 where none of them is valid.
         time: of that date, HHMMSS.
         is_lossy: whether its pixels were ever compressed with loss, as it says.
@@ -72,6 +73,7 @@ class Film:
     """
 
     data: bytes
+    header: Dataset
     study: Dataset
     sop_class: str
     uid: str
@@ -93,11 +95,14 @@ def read_film(data: bytes) -> Film:
         UnusableFilm: not DICOM, over the bounds, without pixels, or without the UIDs that results refer to.
     """
     try:
-        elements = read_elements(data, pixel_bytes=MOST_INFLATED_BYTES, keywords=_KEYWORDS)
+        elements = read_elements(data, keywords=_KEYWORDS)
+        pixels = elements.read_pixels(MOST_INFLATED_BYTES)
     except ImageError as error:
         raise UnusableFilm(str(error)) from None
     dataset = elements.dataset
-    pixels = raw_element(dataset, "PixelData")
+    read = hashlib.sha256()
+    for value in _walk(dataset, READ_KEYWORDS):
+        read.update(b"%d:%b" % (len(value), value))
     study = copy_study(dataset)
     uid, sop_class = clean_uid(read_text(dataset, "SOPInstanceUID")), clean_uid(read_text(dataset, "SOPClassUID"))
     if not (uid and sop_class and study.StudyInstanceUID):
@@ -109,9 +114,10 @@ def read_film(data: bytes) -> Film:
     date, time = _read_date(dataset)
     series = clean_uid(read_text(dataset, "SeriesInstanceUID"))
     is_lossy = read_text(dataset, "LossyImageCompression").strip() == "01"
-    copied = [*(str(element.value) for element in study), sop_class, series, date, time, is_lossy]
+    copied = [*(str(element.value) for element in study), sop_class, series, date, time, is_lossy, read.hexdigest()]
     return Film(
         data=data,
+        header=dataset,
         study=study,
         sop_class=sop_class,
         uid=uid,
@@ -125,6 +131,18 @@ def read_film(data: bytes) -> Film:
         is_lossy=is_lossy,
         is_result=read_text(dataset, "Manufacturer").strip() == MANUFACTURER,
     )
+
+
+def _walk(dataset: Dataset, keywords: tuple[str, ...]) -> Iterator[bytes]:
+    """Return the values of attributes as in the file; of sequences, those of their items that the service reads."""
+    for keyword in keywords:
+        if keyword.endswith("Sequence"):
+            found = items(dataset, keyword)
+            yield b"%d" % len(found)
+            for item in found:
+                yield from _walk(item, _ITEM_KEYWORDS)
+        else:
+            yield raw_bytes(dataset, keyword)
 
 
 def _read_date(dataset: Dataset) -> tuple[str, str]:

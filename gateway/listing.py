@@ -7,15 +7,16 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from gateway.outbox import Entry, Outbox
+from gateway.outbox import Entry, Outbox, State
 
 
 def print_status(outbox: Outbox, output: Callable[[str], None]) -> bool:
     """Print the counts by state, why films wait, then each failed film; return whether none failed."""
     failed = outbox.in_state("failed")
     output(json.dumps(outbox.counts()))
-    waiting = [*outbox.in_state("received"), *outbox.in_state("written")]
-    for reason, count in Counter(entry.reason for entry in waiting if entry.reason).most_common():
+    states: tuple[State, ...] = ("announced", "received", "written")
+    reasons = [entry.reason for state in states for entry in outbox.in_state(state) if entry.reason]
+    for reason, count in Counter(reasons).most_common():
         output(json.dumps({"waiting": count, "reason": reason}, ensure_ascii=False))
     for entry in failed:
         output(json.dumps(_describe(entry), ensure_ascii=False))

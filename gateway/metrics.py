@@ -29,12 +29,10 @@ class _Counts(Collector):
         yield GaugeMetricFamily(
             "pneumoserve_gateway_oldest_waiting_seconds", "How long the oldest film waits in its state", value=waiting
         )
-        skipped = self._source.skipped if isinstance(self._source, Poller) else 0
         for name, text, value in (
             ("delivered", "Results that arrived", self._worker.delivered),
             ("errors", "Answers that were errors, of service and destination", self._worker.errors),
             ("ignored", "Objects that are no films, own results included", self._source.ignored),
-            ("skipped", "Films that Orthanc did not give", skipped),
         ):
             yield CounterMetricFamily(f"pneumoserve_gateway_{name}", text, value=value)
 

@@ -1,15 +1,14 @@
 """The outbox: what came, what became of it, and what waits for delivery; durable against kill -9.
 
 A film is `received` → `written` (its results wait, the film is gone) → `delivered`; or `refused` by the service; or
-`failed`, given up and kept until somebody retries or discards it. Each step is one transaction that is on the disk
-before the next begins. Of what is delivered or refused only keyed hashes, the state and the time of receipt remain.
+`failed`, given up and kept until somebody retries or discards it. One that an Orthanc has and did not give is
+`announced`. Each step is one transaction that is on the disk before the next begins. Of what is delivered or refused
+only keyed hashes, the state and the time of receipt remain.
 """
 
 from __future__ import annotations
 
 import hmac
-import os
-import secrets
 import sqlite3
 import threading
 import time
@@ -19,41 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from gateway.errors import WrongSettings
 from gateway.film import Film
 from gateway.identity import Kind, Moment
+from gateway.outbox_files import open_database, open_key
 from gateway.results import Result
 
-State = Literal["received", "written", "delivered", "refused", "failed"]
+State = Literal["announced", "received", "written", "delivered", "refused", "failed"]
 STATES: tuple[State, ...] = get_args(State)
-DATABASE, KEY = "outbox.sqlite", "outbox.key"
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS films (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    film_key BLOB NOT NULL UNIQUE,
-    uid_key BLOB NOT NULL,
-    state TEXT NOT NULL,
-    received TEXT NOT NULL,
-    changed REAL NOT NULL,
-    due REAL NOT NULL,
-    tries INTEGER NOT NULL DEFAULT 0,
-    errors INTEGER NOT NULL DEFAULT 0,
-    reason TEXT,
-    film BLOB
-);
-CREATE INDEX IF NOT EXISTS films_by_state ON films (state, due);
-CREATE INDEX IF NOT EXISTS films_by_uid ON films (uid_key);
-CREATE TABLE IF NOT EXISTS results (
-    film_id INTEGER NOT NULL REFERENCES films (id),
-    kind TEXT NOT NULL,
-    sop_class TEXT NOT NULL,
-    uid TEXT NOT NULL,
-    data BLOB NOT NULL,
-    PRIMARY KEY (film_id, kind)
-);
-CREATE TABLE IF NOT EXISTS places (name TEXT PRIMARY KEY, since INTEGER NOT NULL);
-"""
 
 
 @dataclass(frozen=True)
@@ -74,19 +45,8 @@ class Outbox:
 
     def __init__(self, folder: Path) -> None:
         self._lock = threading.RLock()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-        self._key = _open_key(folder / KEY)
-        path = folder / DATABASE
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives its other files the same mode
-        try:
-            self._database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute("PRAGMA secure_delete = ON")
-            self._database.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as error:
-            raise WrongSettings(f"Expected an outbox in the gateway's folder. SQLite says: {error}.") from None
+        self._database = open_database(folder)
+        self._key = open_key(folder)
 
     def close(self) -> None:
         """Close the database; what was deleted is gone from its log as well."""
@@ -106,7 +66,6 @@ class Outbox:
         another header or other pixels it is another film.
         """
         now = time.time() if now is None else now
-        moment = time.strftime("%Y%m%d%H%M%S", time.localtime(now))
         film_key = self._hash("film", film.uid, film.header_sha256, film.pixel_sha256)
         uid_key = self._hash("uid", film.uid)
         with self._transaction() as database:
@@ -115,12 +74,35 @@ class Outbox:
                 database.execute(
                     "INSERT INTO films (film_key, uid_key, state, received, changed, due, film)"
                     " VALUES (?, ?, 'received', ?, ?, ?, ?)",
-                    (film_key, uid_key, moment, now, now, film.data),
+                    (film_key, uid_key, _write_moment(now), now, now, film.data),
                 )
             elif row[1] in ("delivered", "refused", "failed"):
                 database.execute("DELETE FROM results WHERE film_id = ?", (row[0],))
                 database.execute("UPDATE films SET film = ? WHERE id = ?", (film.data, row[0]))
                 self._move(row[0], "received", None, now)
+
+    def announce(self, instance: str, now: float | None = None) -> Entry:
+        """Note, once, an instance of an Orthanc that is to be read later."""
+        now = time.time() if now is None else now
+        key = self._hash("instance", instance)
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR IGNORE INTO films (film_key, uid_key, state, received, changed, due, instance)"
+                " VALUES (?, ?, 'announced', ?, ?, ?, ?)",
+                (key, key, _write_moment(now), now, now, instance),
+            )
+        return self._select("WHERE film_key = ?", (key,))[0]
+
+    def instance(self, entry: int) -> str:
+        """Return the instance that was announced; empty where it is known no more."""
+        with self._lock:
+            row = self._database.execute("SELECT instance FROM films WHERE id = ?", (entry,)).fetchone()
+        return row[0] if row and row[0] else ""
+
+    def forget_announced(self, entry: int) -> None:
+        """Forget an instance that was read, or is gone."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM films WHERE id = ? AND state = 'announced'", (entry,))
 
     def next_due(self, state: State, now: float | None = None) -> Entry | None:
         """Return the film in a state that is due first, if any is due."""
@@ -184,7 +166,8 @@ class Outbox:
             failed = self._failed(entries)
             for entry in failed:
                 has_results = database.execute("SELECT 1 FROM results WHERE film_id = ?", (entry,)).fetchone()
-                self._move(entry, "written" if has_results else "received", None)
+                state: State = "written" if has_results else "announced" if self.instance(entry) else "received"
+                self._move(entry, state, None)
         return len(failed)
 
     def discard(self, entries: Sequence[int]) -> int:
@@ -214,7 +197,7 @@ class Outbox:
         """Return since when the film waits that waits longest."""
         with self._lock:
             row = self._database.execute(
-                "SELECT MIN(changed) FROM films WHERE state IN ('received', 'written')"
+                "SELECT MIN(changed) FROM films WHERE state IN ('announced', 'received', 'written')"
             ).fetchone()
         return None if row[0] is None else float(row[0])
 
@@ -269,13 +252,5 @@ class Outbox:
         return hmac.digest(self._key, "\0".join(fields).encode(), "sha256")
 
 
-def _open_key(path: Path) -> bytes:
-    """Return the folder's key for hashes, made where there is none."""
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    if not path.exists():
-        file = os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        os.write(file, secrets.token_bytes(32))
-        os.fsync(file)
-        os.close(file)
-        unfinished.rename(path)
-    return path.read_bytes()
+def _write_moment(now: float) -> str:
+    return time.strftime("%Y%m%d%H%M%S", time.localtime(now))

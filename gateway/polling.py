@@ -8,9 +8,10 @@ import threading
 from collections.abc import Callable
 
 from gateway.errors import Failed, Unavailable, UnusableFilm
-from gateway.orthanc import Arrival, Orthanc
+from gateway.orthanc import Orthanc
 from gateway.outbox import Outbox
 from gateway.receiver import take
+from gateway.retrying import put_off
 from gateway.settings import GatewaySettings
 
 _LONGEST_WAIT = 10.0
@@ -29,11 +30,9 @@ class Poller:
     ) -> None:
         self._settings, self._orthanc, self._outbox, self._received = settings, orthanc, outbox, received
         self._seconds = settings.poll_seconds
-        self._errors = 0  # of the next instance, which is the only one that is asked for
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self.run, name="poller", daemon=True)
         self.ignored = 0
-        self.skipped = 0
 
     def start(self) -> None:
         """Poll in a thread of its own."""
@@ -50,6 +49,7 @@ class Poller:
         while not self._stopping.is_set():
             try:
                 is_all = self.read_changes()
+                self.read_announced()
             except (Unavailable, Failed) as error:
                 wait = max(self._seconds, min(2 * wait, _LONGEST_WAIT))
                 _log.warning("orthanc not read", extra={"fields": {"reason": str(error)}})
@@ -64,11 +64,11 @@ class Poller:
     def read_changes(self) -> bool:
         """Take the next new films; return whether that was all.
 
-        The place is noted after each, so that none is taken again for another's sake.
+        An instance that Orthanc does not give is put aside, so that it holds up no other. The place is noted after
+        each, so that none is taken again for another's sake.
 
         Raises:
-            Unavailable, Failed: of Orthanc; what was not read is read next time. An instance with more errors than
-                a film may have is skipped.
+            Unavailable, Failed: of Orthanc as a whole, or of the disk; what was not read is read next time.
         """
         since = self._outbox.place(self._orthanc.name)
         newest = self._orthanc.last_change()
@@ -81,30 +81,44 @@ class Poller:
         for arrival in arrivals:
             if self._stopping.is_set():
                 return False
-            self._try(arrival)
+            self._check_room()
+            is_answered = self._try(arrival.instance)
             self._outbox.note_place(self._orthanc.name, arrival.number)
+            if not is_answered:
+                return False  # whether Orthanc answers at all is asked before the next one
         if last != since:
             self._outbox.note_place(self._orthanc.name, last)
         return is_all
 
-    def _try(self, arrival: Arrival) -> None:
-        """Take an instance, or skip it where Orthanc answered with an error too often."""
+    def read_announced(self) -> None:
+        """Try the instance again that was put aside and is due first, if any is."""
+        entry = self._outbox.next_due("announced")
+        if entry is None:
+            return
+        self._check_room()
         try:
-            self._take(arrival.instance)
-        except Failed as error:
-            self._errors += 1
-            if self._errors < self._settings.max_errors:
-                raise
-            self.skipped += 1
-            fields = {"change": arrival.number, "reason": str(error)}
-            _log.error("film skipped", extra={"fields": fields})
-        self._errors = 0
+            self._take(self._outbox.instance(entry.id))
+        except (Unavailable, Failed) as error:
+            put_off(self._outbox, self._settings, entry, error)
+        else:
+            self._outbox.forget_announced(entry.id)
+
+    def _try(self, instance: str) -> bool:
+        """Take an instance, or put it aside; return whether Orthanc gave it."""
+        try:
+            self._take(instance)
+        except (Unavailable, Failed) as error:
+            put_off(self._outbox, self._settings, self._outbox.announce(instance), error)
+            return False
+        return True
+
+    def _check_room(self) -> None:
+        if shutil.disk_usage(self._settings.folder).free < self._settings.min_free_bytes:
+            raise Unavailable("The disk is nearly full.")
 
     def _take(self, instance: str) -> None:
         if not self._orthanc.is_film(instance):
             return
-        if shutil.disk_usage(self._settings.folder).free < self._settings.min_free_bytes:
-            raise Unavailable("The disk is nearly full.")
         try:
             data = self._orthanc.download(instance, self._settings.max_film_bytes)
             if data is None:

@@ -20,6 +20,7 @@ from gateway.film import FILM_CLASSES, read_film
 from gateway.outbox import Outbox
 from gateway.peers import may_send
 from gateway.settings import GatewaySettings
+from gateway.tls import receiving_context
 
 # PS3.4 section B.2.3.
 _STORED, _OUT_OF_RESOURCES, _CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
@@ -52,7 +53,7 @@ class Receiver:
     `received` is called after each film that is in the outbox.
 
     Raises:
-        WrongSettings: the port cannot be had.
+        WrongSettings: the port cannot be had, or a file of TLS be used.
     """
 
     def __init__(self, settings: GatewaySettings, outbox: Outbox, received: Callable[[], None]) -> None:
@@ -70,6 +71,7 @@ class Receiver:
             self._server = entity.start_server(
                 (settings.host, settings.port),
                 block=False,
+                ssl_context=receiving_context(settings),
                 evt_handlers=[
                     (evt.EVT_CONN_OPEN, self._connected),
                     (evt.EVT_REQUESTED, self._requested),

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from prometheus_client import start_http_server
 
-from batch.service import Service
-from gateway.asking import ONCE, Asker
+from batch.client import Client
+from batch.retry import ONCE
+from gateway.asking import Asker
 from gateway.destinations import Destination, open_destination
 from gateway.errors import WrongSettings
 from gateway.libraries import prepare_libraries
@@ -40,13 +41,10 @@ def run_gateway(settings: GatewaySettings, api_key: str | None) -> int:
     configure_log()
     outbox = Outbox(settings.folder)
     lock = _lock_folder(settings.folder)
-    asker = Asker(Service(settings.url, settings.operating_point, api_key), policy=ONCE, with_map=settings.contour)
+    client = Client(settings.url, api_key, retries=ONCE, operating_point=settings.operating_point)
+    asker = Asker(client, with_map=settings.contour)
     health = settings.health_file or settings.folder / "health"
-    destination: Destination = (
-        Orthanc(settings.orthanc)
-        if settings.orthanc
-        else open_destination(settings.destination or "", settings.ae_title)
-    )
+    destination: Destination = Orthanc(settings.orthanc) if settings.orthanc else open_destination(settings)
     worker = Worker(settings, outbox, asker, destination, health)
     source = _open_source(settings, outbox, worker)
     if settings.metrics_port:

@@ -40,7 +40,8 @@ class GatewaySettings(OwnSettings):
     operating_point: str | None = Field(default=None, description="The operating point; unset: the model's default.")
     contour: bool = Field(default=False, description="Whether to write a presentation state with outlines as well.")
     destination: str | None = Field(
-        default=None, description="Where results go: dicom://AE_TITLE@host:port, or a DICOMweb server's address."
+        default=None,
+        description="Where results go: dicom://AE_TITLE@host:port, dicom-tls://…, or a DICOMweb server's address.",
     )
     orthanc: str | None = Field(
         default=None, description="The address of an Orthanc whose new films are read and that gets the results."
@@ -56,6 +57,13 @@ class GatewaySettings(OwnSettings):
     )
     peers: Annotated[tuple[Peer, ...], NoDecode, BeforeValidator(_read_peers)] = Field(
         default=LOOPBACK, description="Who may send: AE_TITLE@address or @network/prefix, with commas between."
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="The gateway's certificate and those between it and its authority, as PEM."
+    )
+    tls_key: Path | None = Field(default=None, description="The certificate's key; unset: in the certificate's file.")
+    tls_authority: Path | None = Field(
+        default=None, description="The certificates of those who may sign the certificates of other nodes."
     )
     max_associations: int = Field(default=10, ge=1, description="Associations at once.")
     max_pdu_bytes: int = Field(default=131_072, ge=4096, le=2**20, description="The largest PDU that is accepted.")
@@ -110,6 +118,8 @@ def read_settings(given: Mapping[str, Any], *, runs: bool = True) -> GatewaySett
 def _check(settings: GatewaySettings) -> list[str]:
     if (settings.orthanc is None) == (settings.destination is None):
         return ["Expected either a destination (PNEUMOSERVE_GATEWAY_DESTINATION) or an Orthanc (--orthanc)."]
+    if settings.tls_certificate is None and settings.tls_key is not None:
+        return ["PNEUMOSERVE_GATEWAY_TLS_CERTIFICATE: expected the certificate of PNEUMOSERVE_GATEWAY_TLS_KEY."]
     if settings.orthanc is None and settings.peers == LOOPBACK and not is_loopback(settings.host):
         return ["PNEUMOSERVE_GATEWAY_PEERS: expected the nodes that may send, since the port is open to the network."]
     return []

@@ -7,12 +7,16 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 from gateway.errors import Failed, Unavailable
 
 _TIMEOUT_SECONDS = (10, 60)  # to connect, and between bytes of the answer
 _WAIT = {401, 403, 404, 408, 429, 502, 503, 504}
 """About the server, its settings or its load, and not about what was sent."""
+
+# A server that closes an idle connection, as a request comes on it, tells nothing of itself.
+_ONCE_MORE = Retry(total=1, connect=0, read=1, redirect=0, status=0, other=0, allowed_methods={"GET"})
 
 
 class _TimedAdapter(HTTPAdapter):
@@ -27,7 +31,7 @@ def open_session(address: str) -> tuple[str, requests.Session]:
     session.trust_env = False  # neither proxies nor .netrc
     session.max_redirects = 0
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _TimedAdapter())
+        session.mount(scheme, _TimedAdapter(max_retries=_ONCE_MORE))
     if parts.username:
         session.auth = unquote(parts.username), unquote(parts.password or "")
     host = parts.netloc.rpartition("@")[2]

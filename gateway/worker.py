@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import sqlite3
 import threading
 import time
@@ -16,9 +15,9 @@ from gateway.errors import Failed, FilmRefused, Unavailable, UnusableFilm
 from gateway.film import read_film
 from gateway.outbox import Entry, Outbox
 from gateway.results import write_results
+from gateway.retrying import draw_wait, put_off
 from gateway.settings import GatewaySettings
 
-_SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 _LONGEST_PAUSE = 10.0  # of a whole stage: also how long after its return a destination may stay unnoticed
 _IDLE_SECONDS = 0.5
 _CLEAN_SECONDS = 600.0
@@ -40,7 +39,7 @@ class _Stage:
 
     def silent(self) -> None:
         self.silences += 1
-        self.paused_until = time.time() + _wait(self.silences, _LONGEST_PAUSE)
+        self.paused_until = time.time() + draw_wait(self.silences, _LONGEST_PAUSE)
 
 
 class Worker:
@@ -91,6 +90,7 @@ class Worker:
         has_worked = self._step(self._deliveries) or self._step(self._questions)
         if not has_worked:
             self._destination.close()
+            self._asker.close()  # the service closes idle connections, and a film would find that out
             self._outbox.forget_log()
         self._health.touch(mode=0o600)
         return has_worked
@@ -106,7 +106,7 @@ class Worker:
             stage.work(entry)
         except Unavailable as error:
             stage.silent()
-            self._put_off(entry, error, is_error=False)
+            self._put_off(entry, error)
         except (FilmRefused, UnusableFilm) as error:
             stage.answered()
             reason = error.slug if isinstance(error, FilmRefused) else "unusable-film"
@@ -114,11 +114,11 @@ class Worker:
             _log.info("film refused", extra={"fields": {"film": entry.id, "reason": reason}})
         except Failed as error:
             stage.answered()
-            self._put_off(entry, error, is_error=True)
+            self._put_off(entry, error)
         except (OSError, sqlite3.Error):
             raise
         except Exception as error:  # a library's, of one film: the others go on
-            self._put_off(entry, Failed(f"Unexpected {type(error).__name__}."), is_error=True)
+            self._put_off(entry, Failed(f"Unexpected {type(error).__name__}."))
         else:
             stage.answered()
         return True
@@ -135,19 +135,6 @@ class Worker:
             self._outbox.acknowledge(entry.id, result.kind)
             self.delivered += 1
 
-    def _put_off(self, entry: Entry, error: Exception, *, is_error: bool) -> None:
-        now, reason = time.time(), str(error)
-        self.errors += is_error
-        is_over = now - entry.changed > self._settings.give_up_hours * 3600
-        if is_over or (is_error and entry.errors + 1 >= self._settings.max_errors):
-            self._outbox.give_up(entry.id, reason)
-            _log.error("film failed", extra={"fields": {"film": entry.id, "reason": reason}})
-        else:
-            self._outbox.postpone(entry.id, reason, now + _wait(entry.tries + 1, _LONGEST_WAIT), is_error=is_error)
-            _log.warning("film postponed", extra={"fields": {"film": entry.id, "reason": reason}})
-
-
-def _wait(tries: int, longest: float) -> float:
-    """Return a wait that doubles with each try, up to `longest` seconds, and half of which is random."""
-    limit = min(longest, _SHORTEST_WAIT * 2 ** min(tries, 20))
-    return random.uniform(limit / 2, limit)  # noqa: S311 - no secret
+    def _put_off(self, entry: Entry, error: Unavailable | Failed) -> None:
+        self.errors += isinstance(error, Failed)
+        put_off(self._outbox, self._settings, entry, error)

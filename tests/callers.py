@@ -11,7 +11,9 @@ from pathlib import Path
 PAGE = Path(__file__).parents[1] / "docs" / "callers.md"
 FILES = {
     "curl": "predict.sh",
-    "Python": "predict.py",
+    "Python client": "predict.py",
+    "Python client, asynchronous": "predict.py",
+    "Python without this package": "predict.py",
     "JavaScript": "predict.mjs",
     "Java": "Predict.java",
     "C#": "Program.cs",
@@ -40,7 +42,7 @@ def make_command(language: str, program: str, folder: Path) -> list[str]:
             "</TargetFramework></PropertyGroup></Project>\n"
         )
         return ["dotnet", "run", "--"]
-    runtime = {"curl": "sh", "Python": sys.executable, "JavaScript": "node", "Java": "java"}[language]
+    runtime = {".sh": "sh", ".py": sys.executable, ".mjs": "node", ".java": "java"}[path.suffix]
     return [runtime, path.name]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 # As in pneumoserve.py.
@@ -14,6 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+
+from tests.fuzzing import tally as tally
 
 # Before Keras is imported.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -66,16 +69,33 @@ BODIES: dict[str, Callable[[Any], Any]] = {"pooled": _pooled, "dense": _dense, "
 """One network for each way to a class activation map: exact by pooling, exact by gradient, and by occlusion."""
 
 
+def _build_once(name: str, tmp_path_factory: pytest.TempPathFactory, build: Callable[[Path], None]) -> Path:
+    """Return a folder that the first of pytest's processes builds, for all of them."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    store = shared / name
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not store.exists():
+            unfinished = tmp_path_factory.mktemp(name) / name
+            build(unfinished)
+            unfinished.rename(store)
+    return store
+
+
 @pytest.fixture(scope="session")
 def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of untrained tiny networks, one a body, written as training does."""
+    """A store of untrained tiny networks, one a body, written as training does; not to be changed."""
+    return _build_once("tiny", tmp_path_factory, _build_tiny_store)
+
+
+def _build_tiny_store(store: Path) -> None:
     import keras
 
     from app.inference.artifact_writer import finish_entry, set_default, staged_entry
     from app.inference.manifest import InputSpec, ManifestDraft
     from training.publishing.serving_form import export_serving, round_weights, save_network
 
-    store = tmp_path_factory.mktemp("store")
     films = np.stack([film_pixels(seed, 150, 150) for seed in range(8)])
     for name, body in BODIES.items():
         keras.utils.set_random_seed(3)
@@ -105,12 +125,15 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
             finish_entry(staged, draft, films)
     set_default(store, "pooled/1")
-    return store
 
 
 @pytest.fixture(scope="session")
 def gated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model store of one network whose gate was fitted on drawn films: smooth ones are usual, noise is not."""
+    return _build_once("gated", tmp_path_factory, _build_gated_store)
+
+
+def _build_gated_store(store: Path) -> None:
     import keras
 
     from app.inference.artifact_writer import finish_entry, set_default, staged_entry
@@ -120,7 +143,6 @@ def gated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from training.publishing.gate import GateFilms, make_gate
     from training.publishing.serving_form import export_serving, round_weights, save_network
 
-    store = tmp_path_factory.mktemp("gated")
     keras.utils.set_random_seed(4)
     inputs = keras.Input((150, 150, 1))
     logit = keras.layers.Dense(1, name="logit")(_pooled(keras.layers.Rescaling(1 / 255)(inputs)))
@@ -149,4 +171,3 @@ def gated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         finish_entry(staged, draft, films[1][:4, :150, :150])
     set_default(store, "gated/1")
-    return store

@@ -23,12 +23,16 @@ class QuietHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # of connections at once; by default five, and more are lost under load
+
+
 class LocalServer:
     """Listens until `stop`, on a free port or on a given one."""
 
     def __init__(self, handler: type[BaseHTTPRequestHandler], port: int = 0) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), handler)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"

@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 
 from app.api.service import Service
+from app.api.tracing import Tracing
 from app.main import create_app
 from app.server import make_server
 from app.settings import Settings
@@ -30,9 +31,11 @@ class Running:
 
 
 @contextmanager
-def running(store: Path, *, wait_ready: bool = True, **settings: Any) -> Iterator[Running]:
+def running(
+    store: Path, *, wait_ready: bool = True, tracing: Tracing | None = None, **settings: Any
+) -> Iterator[Running]:
     chosen = Settings(model_store=store, **{"port": 0} | settings)
-    app = create_app(chosen)
+    app = create_app(chosen, tracing=tracing)
     server = make_server(app, chosen)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

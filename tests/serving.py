@@ -22,10 +22,11 @@ SERVE = [sys.executable, str(ROOT / "pneumoserve.py"), "serve"]
 
 @dataclass(frozen=True)
 class Served:
-    """A process, and the lines of its log up to `ready`."""
+    """A process, the lines of its log up to `ready`, and those that came later, as they are."""
 
     process: subprocess.Popen[str]
     lines: list[dict[str, Any]]
+    later: list[str]
 
     @property
     def url(self) -> str:
@@ -45,17 +46,20 @@ def environment(**variables: object) -> dict[str, str]:
 
 
 @contextmanager
-def served(*arguments: str, cwd: Path = ROOT, **variables: object) -> Iterator[Served]:
-    """Serve on a free port until the end of the block, with the named PNEUMOSERVE_… variables."""
+def served(
+    *arguments: str, cwd: Path = ROOT, foreign: dict[str, str] | None = None, **variables: object
+) -> Iterator[Served]:
+    """Serve on a free port until the end of the block, with the named PNEUMOSERVE_… variables, and `foreign` ones."""
     process = subprocess.Popen(
         [*SERVE, *arguments],
         stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
-        env=environment(**({"PORT": 0, "DRAIN_GRACE_SECONDS": 0} | variables)),
+        env=environment(**({"PORT": 0, "DRAIN_GRACE_SECONDS": 0} | variables)) | (foreign or {}),
     )
     assert process.stderr is not None
-    reading = threading.Thread(target=process.stderr.read, daemon=True)
+    later: list[str] = []
+    reading = threading.Thread(target=later.extend, args=(process.stderr,), daemon=True)
     try:
         lines = []
         for line in process.stderr:
@@ -66,7 +70,7 @@ def served(*arguments: str, cwd: Path = ROOT, **variables: object) -> Iterator[S
             pytest.fail(f"It ended: {lines}")
         # Else the service would wait, once its log has filled the pipe.
         reading.start()
-        yield Served(process, lines)
+        yield Served(process, lines, later)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
+from app.api.tracing import FLUSH_SECONDS
+from app.environment import PREFIX
 from app.settings import Settings
 from tests.conftest import encode, film_pixels
 from tests.running import film_request
@@ -85,8 +88,33 @@ def test_ctrl_c_waits_for_no_load_balancer(tiny_store: Path) -> None:
         assert process.wait(20) == 0
 
 
-def test_compose_waits_longer_than_the_service_may_need() -> None:
-    compose = (Path(__file__).parents[1] / "docker-compose.yml").read_text()
-    (seconds,) = re.findall(r"stop_grace_period: ([0-9]+)s", compose)
-    settings = Settings()
-    assert int(seconds) >= settings.drain_grace_seconds + settings.deadline_seconds + 2
+class Compose(yaml.SafeLoader):
+    """Reads compose's own tags, such as `!reset`, as nothing."""
+
+
+Compose.add_multi_constructor("!", lambda *_: None)
+
+
+def stop_seconds(period: str, environment: dict[str, str]) -> float:
+    """Add up a duration as Docker does, with `${NAME:-default}` filled in."""
+    filled = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: environment.get(found[1]) or found[2], period)
+    assert re.fullmatch(r"(?:[0-9.]+s)+", filled)
+    return sum(float(seconds) for seconds in filled.split("s")[:-1])
+
+
+CHANGED = {"PNEUMOSERVE_DEADLINE_SECONDS": "120", "PNEUMOSERVE_DRAIN_GRACE_SECONDS": "0.5"}
+
+
+@pytest.mark.parametrize("changed", [{}, CHANGED], ids=["default", "changed"])
+def test_compose_waits_longer_than_the_service_may_need(changed: dict[str, str]) -> None:
+    """Also where it hands settings on: grace, deadline, a second for connections, and the last traces."""
+    margins = {}
+    for path in Path(__file__).parents[1].glob("*compose*.yml"):
+        for service in yaml.load(path.read_text(), Compose)["services"].values():  # noqa: S506 - a safe loader
+            if service.get("image", "").startswith("pneumoserve:"):
+                handed = {name: changed[name] for name in changed.keys() & service["environment"].keys()}
+                settings = Settings(**{name.removeprefix(PREFIX).lower(): value for name, value in handed.items()})
+                needed = settings.drain_grace_seconds + settings.deadline_seconds + 1 + FLUSH_SECONDS
+                margins[path.name] = stop_seconds(service["stop_grace_period"], handed) - needed
+    assert margins.keys() == {"docker-compose.yml", "compose.dicom.yml"}
+    assert min(margins.values()) >= 2

@@ -17,7 +17,7 @@ from tests.drawn import draw_film
 from tests.running import Running, running
 
 STORE = Path(__file__).parents[1] / "model_store"
-COMMAND, PROGRAM = programs("A typed client")
+COMMAND, PROGRAM = programs("A generated client")
 FILM = encode(draw_film("PNEUMONIA", 1))
 # The generator's own file, the same for every description: mypy objects to how it hands on `__exit__`'s arguments.
 MYPY = "[mypy]\nstrict = True\n[mypy-pneumoserve_client.client]\nignore_errors = True\n"

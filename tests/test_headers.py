@@ -29,6 +29,8 @@ def test_a_plain_head_ends_before_its_body(lines: bytes, length: int) -> None:
         POST + b"X: y\n\r\n",
         POST + b"X: y\r\n z\r\n\r\n",
         POST + b"X : y\r\n\r\n",
+        POST + b"X,y: z\r\n\r\n",
+        POST + b"(X): z\r\n\r\n",
         POST + b"X: \xe9\r\n\r\n",
         POST + b"X: \0\r\n\r\n",
         POST + b"hOST: y\r\n\r\n",

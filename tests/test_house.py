@@ -26,17 +26,20 @@ ARROWS = {
     "app/names.py": set(),
     "app/version.py": set(),
     "app/cli.py": {"app.errors", "app.names"},
+    "app/memory_limit.py": {"app.imaging.formats"},
     "app/notice.py": set(),
+    "app/discard.py": set(),
     "app/environment.py": set(),
     "app/healthcheck.py": {"app.environment"},
     "app/json_lines.py": set(),
     "app/keys.py": set(),
     "app/listening.py": set(),
     "app/own_settings.py": {"app.environment"},
-    "app/settings.py": {"app.environment", "app.keys", "app.names", "app.imaging.formats", "app.own_settings"},
+    "app/settings.py": {"app.environment", "app.keys", "app.memory_limit", "app.names", "app.own_settings"},
     "app/imaging": {"app.errors", "app.notice"},
     "app/inference": {"app.errors", "app.names", "app.notice", "app.imaging"},
     "app/api": {
+        "app.discard",
         "app.errors",
         "app.json_lines",
         "app.keys",
@@ -48,12 +51,12 @@ ARROWS = {
     },
     "app/main.py": {"app"},
     "app/headers.py": set(),
-    "app/protocol.py": {"app.headers"},
-    "app/server.py": {"app.headers", "app.protocol", "app.settings"},
+    "app/protocol.py": {"app.discard", "app.headers"},
+    "app/server.py": {"app.api.early_refusal", "app.headers", "app.protocol", "app.settings"},
     "app/process.py": set(),
     "app/serve.py": {"app"},
     # Labelled films and their metrics have one home.
-    "batch": {"app.cli", "app.errors", "app.names", "app.process", "app.inference"}
+    "batch": {"app.cli", "app.errors", "app.names", "app.process", "app.inference", "app.memory_limit"}
     | {f"app.api.{module}" for module in ("problems", "schemas", "upload")}
     | {f"training.{module}" for module in ("data.kinds", "data.layout", "data.patients", "evaluation.metrics")}
     # `score` and `evaluate` write one kind of page.
@@ -70,7 +73,8 @@ ARROWS = {
         "app.imaging.dicom.attributes",
         "app.imaging.dicom.elements",
         "app.imaging.dicom.syntaxes",
-        *(f"batch.{module}" for module in ("answer", "client", "errors", "service")),
+        "app.api.schemas",
+        *(f"batch.{module}" for module in ("api_key", "client", "errors", "retry")),
     },
     "training": {"app.cli", "app.errors", "app.names", "app.notice", "app.version", "app.imaging", "app.inference"},
 }
@@ -81,8 +85,10 @@ PLACES = {
     ("openvino",): ["app/inference/openvino_engine.py", "training/publishing/serving_form.py"],
     ("cv2",): ["app/imaging", "app/inference", "app/process.py", "gateway", "training"],
     ("simplejpeg",): ["app/imaging"],
+    ("opentelemetry",): ["app/api/tracing.py"],
     ("pydicom",): ["app/imaging/dicom", "gateway"],
     ("imagecodecs", "openjpeg", "rle"): ["app/imaging/dicom"],
+    ("httpx",): ["batch/async_client.py"],
     ("dicomweb_client", "highdicom", "pynetdicom"): ["gateway"],
     ("ray",): ["batch/ray_archive.py", "batch/ray_cluster.py"],
 }

@@ -6,6 +6,7 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from app.api.pace import Pace
 from app.errors import Overloaded, SlowBody, TooManyBytes
 from app.settings import Settings
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 _BYTES_A_SECOND = 64 * 1024
 
 
-class BodyGone(Exception):  # no error of ours: the client hung up
-    """The client closed the connection before its body ended; nobody waits for an answer."""
+class ClientGone(Exception):  # no error of ours: the client hung up
+    """The client closed the connection before its answer; nobody waits for it."""
 
 
 class Admission:
@@ -24,6 +25,7 @@ class Admission:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.pace = Pace()
         self.reading = 0
         self.bytes_held = 0
         self.in_flight = 0
@@ -45,7 +47,7 @@ class Admission:
             Overloaded: too many bodies are being read, bytes held or films in flight.
             TooManyBytes: over the limit, as declared or as received.
             SlowBody: slower than allowed.
-            BodyGone: the client hung up.
+            ClientGone: the client hung up.
         """
         settings = self._settings
         self._check_room()
@@ -59,24 +61,39 @@ class Admission:
         finally:
             self.reading -= 1
 
-    def enter(self, body: HeldBody, decoded: int = 0) -> None:
-        """Count a body's film as in flight until the body is released.
+    def enter(self, body: HeldBody, decoded: int = 0, films: int = 1) -> None:
+        """Count a body's films as in flight until the body is released.
 
         Args:
             body: counts its bytes.
             decoded: how many more bytes the worker will decode out of the body.
+            films: how many there are, beside those counted before.
 
         Raises:
             Overloaded: too many films are in flight, or bytes held.
         """
-        self._check_room()
+        self._check_room(films)
         body.hold(decoded)
-        self.in_flight += 1
-        body.in_flight = True
+        if self.in_flight == 0:
+            self.pace.begin()
+        self.in_flight += films
+        body.in_flight += films
 
-    def _check_room(self) -> None:
-        if self.in_flight >= self._settings.max_in_flight:
-            raise Overloaded(f"Expected at most {self._settings.max_in_flight} films in work at once. Try again soon.")
+    @property
+    def is_full(self) -> bool:
+        """Whether as many films are in flight as may be."""
+        return self.in_flight >= self._settings.max_in_flight
+
+    def refuse(self) -> Overloaded:
+        """Return the error of a film that came while the service was full."""
+        return Overloaded(
+            f"Expected at most {self._settings.max_in_flight} films in work at once. Try again soon.",
+            self.pace.promise(self.in_flight),
+        )
+
+    def _check_room(self, films: int = 1) -> None:
+        if self.in_flight + films > self._settings.max_in_flight:
+            raise self.refuse()
 
     async def _receive(self, body: HeldBody, receive: Receive, begun: float) -> bytes:
         seconds = self._settings.body_timeout_seconds
@@ -87,7 +104,7 @@ class Admission:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise BodyGone
+                        raise ClientGone
                     chunk = message.get("body", b"")
                     body.grow(len(chunk))
                     chunks.append(chunk)
@@ -104,12 +121,12 @@ class Admission:
 
 
 class HeldBody:
-    """The bytes that one request holds in memory, and whether its film is in flight."""
+    """The bytes that one request holds in memory, and how many of its films are in flight."""
 
     def __init__(self, admission: Admission, settings: Settings) -> None:
         self._admission, self._settings = admission, settings
         self.size = 0
-        self.in_flight = False
+        self.in_flight = 0
 
     def grow(self, size: int) -> None:
         """Count more bytes of the body.
@@ -138,5 +155,7 @@ class HeldBody:
     def release(self) -> None:
         """Count neither any longer; calling it again does nothing."""
         self._admission.bytes_held -= self.size
+        for _ in range(self.in_flight):
+            self._admission.pace.end()
         self._admission.in_flight -= self.in_flight
-        self.size, self.in_flight = 0, False
+        self.size, self.in_flight = 0, 0

@@ -50,6 +50,7 @@ async def explain(request: Request) -> Response:
     service: Service = request.app.state.service
     authorize(request, service)
     predictor = service.ready()
+    request.state.account.model = predictor.manifest
     query = read_parameters(request.scope["query_string"], EXPLAIN)
     point = predictor.point(query.get("operating_point"))
     style = choose("style", query.get("style"), STYLES)

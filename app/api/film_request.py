@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from app.api import json_form
+from app.api.admission import ClientGone, HeldBody
 from app.api.service import Service
 from app.api.upload import Upload, find_upload
 from app.errors import Unauthorized, UnsuitableImage
 from app.keys import find_name
+
+if TYPE_CHECKING:
+    from starlette.types import Receive
 
 _KEY_HEADER = "x-api-key"
 
@@ -60,15 +66,13 @@ async def process_film(request: Request, service: Service, work: Callable[[Uploa
 
     Raises:
         PneumoServeError: the body is refused, see `Admission` and `find_upload`; or of `work`.
+        ClientGone: the client hung up; a film that was not begun is dropped.
     """
-    headers, account, admission = request.headers, request.state.account, service.admission
+    headers, admission = request.headers, service.admission
     content_type, encoding = headers.get("content-type", ""), headers.get("content-encoding", "")
     body = admission.hold()
     try:
-        data = await admission.read_body(body, request.receive, _declared_length(request), account.begun)
-        now = monotonic()
-        account.seconds["read"] = now - account.begun
-        deadline = now + service.settings.deadline_seconds
+        data, deadline = await receive_body(request, service, body)
         decoded = json_form.decoded_bytes(data, content_type)
         held = [data]
         del data
@@ -79,16 +83,50 @@ async def process_film(request: Request, service: Service, work: Callable[[Uploa
 
     # Popped, so that a form is not held beside its film. From here the scheduler releases the body, when the worker is
     # done with it.
-    try:
-        result, waited = await service.scheduler.run(
-            lambda: work(find_upload(held.pop(), content_type, encoding)), deadline=deadline, done=body.release
-        )
-    except UnsuitableImage as error:
-        if error.reason is not None:
-            service.metrics.count_gate("refused", error.reason)
-        raise
-    account.seconds.update(wait=waited, **result.seconds)
+    with watch_client(request) as gone:
+        try:
+            result, waited = await service.scheduler.run(
+                lambda: work(find_upload(held.pop(), content_type, encoding)),
+                deadline=deadline,
+                done=body.release,
+                gone=gone,
+            )
+        except UnsuitableImage as error:
+            if error.reason is not None:
+                service.metrics.count_gate("refused", error.reason)
+            raise
+    request.state.account.seconds.update(wait=waited, **result.seconds)
     return result
+
+
+async def receive_body(request: Request, service: Service, body: HeldBody) -> tuple[bytes, float]:
+    """Return a request's body, counted in `body`, and the deadline of its answer, by `time.monotonic()`.
+
+    Raises:
+        PneumoServeError: the body is refused, see `Admission`.
+    """
+    account = request.state.account
+    data = await service.admission.read_body(body, request.receive, _declared_length(request), account.begun)
+    request.state.body_was_read = True
+    now = monotonic()
+    account.seconds["read"] = now - account.begun
+    return data, now + service.settings.deadline_seconds
+
+
+@contextmanager
+def watch_client(request: Request) -> Iterator[asyncio.Future[None]]:
+    """Give what fails with ClientGone when the client hangs up; the request's body must have been read."""
+    gone = asyncio.create_task(_watch(request.receive))
+    try:
+        yield gone
+    finally:
+        gone.cancel()
+
+
+async def _watch(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    raise ClientGone
 
 
 def _declared_length(request: Request) -> int | None:

@@ -15,10 +15,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.api.problems import SCHEMA
+from app.api.v2_schemas import InferRequest
 
 TAGS = [
     {"name": "films", "description": "Read a chest X-ray."},
     {"name": "model", "description": "What the model is, and how good."},
+    {"name": "open inference protocol", "description": "For clients of KServe and Triton: see docs/open-inference.md."},
     {"name": "monitoring", "description": "For load balancers, Kubernetes and Prometheus."},
 ]
 _EXAMPLES = Path(__file__).parent / "examples"
@@ -35,11 +37,14 @@ class DescribedApp(FastAPI):
         if self.openapi_schema is not None:
             return self.openapi_schema
         described = super().openapi()
-        described["components"]["schemas"]["Problem"] = SCHEMA
+        # The route that takes it parses for itself.
+        request = InferRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+        described["components"]["schemas"] |= {"Problem": SCHEMA, **request.pop("$defs"), "InferRequest": request}
         for path in described["paths"].values():
             for operation in path.values():
                 # Not by way of the route: FastAPI leaves out what is null.
-                _add_example(operation["operationId"], operation["responses"]["200"].get("content", {}))
+                name = operation["operationId"].removesuffix("_version")
+                _add_example(name, operation["responses"]["200"].get("content", {}))
         return described
 
 

@@ -53,11 +53,12 @@ EXPLAIN: Parameters = {
     **_COMMON,
 }
 
-# A ramp of gray, 64 pixels a side.
-_EXAMPLE = (
+EXAMPLE_FILM = (
     "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAAH0lEQVRYw+3B"
     "QREAAAgDILf+oQ3hzwMyvUkBAACA5xb/LCB9PxoM/gAAAABJRU5ErkJggg=="
 )
+"""A ramp of gray, 64 pixels a side: a PNG as base64."""
+
 _BODY = {
     "required": True,
     "content": {
@@ -75,7 +76,7 @@ _BODY = {
                 "properties": {json_form.FIELD: {"type": "string", "contentEncoding": "base64"}},
                 "additionalProperties": False,
             },
-            "example": {json_form.FIELD: _EXAMPLE},
+            "example": {json_form.FIELD: EXAMPLE_FILM},
         },
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
     },

@@ -38,6 +38,7 @@ async def predict(request: Request) -> Response:
     service: Service = request.app.state.service
     authorize(request, service)
     predictor = service.ready()
+    request.state.account.model = predictor.manifest
     query = read_query(request.scope["query_string"], predictor)
     gate = service.settings.gate if query.gate_is_on else "off"
 

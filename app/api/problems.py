@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from app import errors
+from app.discard import DISCARD_BYTES, DISCARD_SECONDS
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
 RETRY_AFTER_SECONDS = 1
-DISCARD_BYTES = 8 * 2**20
-DISCARD_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,7 @@ SCHEMA = {
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "what was expected and what came"},
         "request_id": {"type": "string"},
+        "error": {"type": "string", "description": "the detail again, under /v2 only: its clients read this"},
     },
 }
 _DETAILS = Path(__file__).parent / "examples" / "problems.json"
@@ -88,11 +88,14 @@ PROBLEMS: dict[type[errors.PneumoServeError], Problem] = {
 
 def problem_of(error: errors.PneumoServeError) -> Problem:
     """Return the problem of an error; one that is not in the table is ours."""
-    return PROBLEMS.get(type(error), INTERNAL_ERROR)
+    return NOT_FOUND if isinstance(error, errors.UnknownModel) else PROBLEMS.get(type(error), INTERNAL_ERROR)
 
 
-def document(*problems: Problem) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI responses of problems, by status, with an example each; one description names all."""
+def document(*problems: Problem, has_error: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of problems, by status, with an example each; one description names all.
+
+    `has_error`: as they are under `/v2`.
+    """
     details = json.loads(_DETAILS.read_text())
     by_status: dict[int | str, dict[str, Any]] = {}
     for problem in problems:
@@ -101,6 +104,8 @@ def document(*problems: Problem) -> dict[int | str, dict[str, Any]]:
         known = by_status.setdefault(problem.status, {"content": {MEDIA_TYPE: content}})
         known["description"] = f"{known['description']}, {slug}" if "description" in known else slug
         value = problem.body(details[problem.slug], _REQUEST_ID)
+        if has_error:
+            value["error"] = details[problem.slug]
         known["content"][MEDIA_TYPE]["examples"][problem.slug] = {"summary": problem.title, "value": value}
         if problem.retry:
             known["headers"] = {"Retry-After": _RETRY_AFTER}
@@ -119,15 +124,19 @@ class ProblemResponse(Response):
     def __init__(self, problem: Problem, detail: str, request_id: str, headers: dict[str, str] | None = None) -> None:
         headers = {**NO_STORE, **(headers or {})}
         if problem.retry:
-            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+            headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
         if problem.challenge:
             headers["WWW-Authenticate"] = 'ApiKey realm="PneumoServe", header="X-API-Key"'
-        super().__init__(json.dumps(problem.body(detail, request_id), ensure_ascii=False), problem.status, headers)
+        self._fields = problem.body(detail, request_id)
+        super().__init__(json.dumps(self._fields, ensure_ascii=False), problem.status, headers)
         self.problem = problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; see the class."""
         scope.setdefault("state", {})["outcome"] = self.problem.slug
+        if f"{scope['path']}/".startswith("/v2/"):
+            self.body = self.render(json.dumps({**self._fields, "error": self._fields["detail"]}, ensure_ascii=False))
+            self.headers["content-length"] = str(len(self.body))
         if not (self.problem.discard and _has_body(scope)):
             await super().__call__(scope, receive, send)
             return
@@ -139,7 +148,8 @@ class ProblemResponse(Response):
 
 
 def _has_body(scope: Scope) -> bool:
-    return any(
+    """Return whether a body came that nobody has read."""
+    return not scope["state"].get("body_was_read", False) and any(
         name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
         for name, value in scope["headers"]
     )
@@ -161,4 +171,5 @@ def respond(error: errors.PneumoServeError, request_id: str) -> ProblemResponse:
     """Return the answer for a domain error."""
     problem = problem_of(error)
     detail = str(error) if problem is not INTERNAL_ERROR else "The service failed. Its log tells more."
-    return ProblemResponse(problem, detail, request_id)
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.Overloaded) else None
+    return ProblemResponse(problem, detail, request_id, headers)

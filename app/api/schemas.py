@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.imaging.dicom.record import DicomReport
-from app.inference.explain import ActivationMap as Plot
-from app.inference.manifest import Manifest
-from app.inference.predictor import FilmPrediction
 from app.names import GateMode, Label
 from app.notice import Notice
+
+if TYPE_CHECKING:  # the Python client reads these models without the service's libraries
+    from app.inference.explain import ActivationMap as Plot
+    from app.inference.manifest import Manifest
+    from app.inference.predictor import FilmPrediction
 
 
 class OperatingPoint(BaseModel):
@@ -188,7 +189,7 @@ def _map_of(plot: Plot) -> ActivationMap:
         width=plot.width,
         height=plot.height,
         png=base64.b64encode(plot.png).decode(),
-        values=None if evidence is None else evidence.cam.astype(np.float64).round(6).tolist(),
+        values=None if evidence is None else evidence.cam.astype("float64").round(6).tolist(),
         bias=None if evidence is None else evidence.bias,
         scale=None if evidence is None else evidence.scale,
     )

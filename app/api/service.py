@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from app.api.admission import Admission
 from app.api.metrics import Metrics
+from app.api.tracing import Tracing
 from app.errors import NotReady
 from app.inference.predictor import Predictor
 from app.inference.scheduler import Scheduler
@@ -25,8 +26,9 @@ class Refusal(NamedTuple):
 class Service:
     """One running service; `predictor` is None until a verified model is loaded."""
 
-    def __init__(self, settings: Settings, scheduler: Scheduler) -> None:
+    def __init__(self, settings: Settings, scheduler: Scheduler, tracing: Tracing | None = None) -> None:
         self.settings = settings
+        self.tracing = tracing
         self.scheduler = scheduler
         self.admission = Admission(settings)
         self.metrics = Metrics(lambda: self.admission.in_flight, lambda: self.admission.bytes_held)
@@ -48,6 +50,11 @@ class Service:
     def drain(self) -> None:
         """Take no new work from now on; what was begun is finished."""
         self._is_draining = True
+
+    @property
+    def takes_films(self) -> bool:
+        """Whether `ready` returns a model."""
+        return self.predictor is not None and not self._is_draining
 
     def ready(self) -> Predictor:
         """Return the model, for a film.

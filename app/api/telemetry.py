@@ -1,4 +1,4 @@
-"""Every request's id, timings and log line, and an answer where we failed."""
+"""Every request's id, timings, sizes and log line, and an answer where we failed."""
 
 from __future__ import annotations
 
@@ -10,20 +10,27 @@ from random import getrandbits
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from app.api.admission import BodyGone
+from app.api.admission import ClientGone
 from app.api.problems import INTERNAL_ERROR, ProblemResponse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from app.api.service import Service
+    from app.inference.manifest import Manifest
 
 _log = logging.getLogger("pneumoserve")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # One a process: the same id has the same hash until it ends, and nobody can try ids afterwards.
 _LOG_KEY = secrets.token_bytes(32)
-_FILM_PATHS = frozenset({"/predict", "/explain"})
+# Another could be any text.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_FILM_PATHS = frozenset({"/predict", "/explain", "/v2/models/infer"})
 _KNOWN_PATHS = _FILM_PATHS | {"/health", "/livez", "/readyz", "/model", "/metrics", "/docs", "/openapi.json"}
+_INFER_PATH = re.compile(r"/v2/models/[^/]+(?:/versions/[^/]+)?/infer")
+# NORMAL is three letters shorter than PNEUMONIA: exact sizes of answers would tell the class.
+_SENT_STEP = 4096
+_HASH_DIGITS = 12
 
 
 class Telemetry:
@@ -39,19 +46,25 @@ class Telemetry:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        sent_id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        account = Account(self._service, scope["method"], scope["path"], sent_id, monotonic())
+        account = Account(self._service, scope, monotonic())
         state.update(account=account, outcome="ok")
+
+        async def count_received() -> Message:
+            message = await receive()
+            account.received += len(message.get("body", b""))
+            return message
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 account.status = message["status"]
                 message["headers"] = [*message["headers"], *account.headers()]
+            else:
+                account.sent += len(message.get("body", b""))
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
-        except BodyGone:
+            await self._app(scope, count_received, send_with_headers)
+        except ClientGone:
             state["outcome"] = "client-gone"
         account.close(state["outcome"])
 
@@ -66,7 +79,7 @@ class Failures:
         """Turn our errors into a problem."""
         try:
             await self._app(scope, receive, send)
-        except BodyGone:
+        except ClientGone:
             raise
         except Exception as error:
             if scope["type"] != "http":
@@ -79,18 +92,46 @@ class Failures:
 
 
 class Account:
-    """What headers, log and metrics report of one request."""
+    """What headers, log, metrics and traces report of one request.
 
-    def __init__(self, service: Service, method: str, path: str, sent_id: bytes, begun: float) -> None:
-        """Begin at `begun`, by `time.monotonic()`; an acceptable `sent_id` is the request's id."""
-        self._service, self._method, self._path = service, method, path
-        self.request_id = _request_id(sent_id)
-        self.key_name: str | None = None
+    Attributes:
+        method, path: as sent where the service knows them, else `other`.
+        key_name: of the API key that came.
+        model: of the model that a film was sent to.
+        seconds: by phase, in the order in which they followed each other; `total` at the end.
+        received: bytes of the body that were read.
+        status: of the answer; 0 where none was begun.
+        outcome: `ok`, `client-gone` or a problem's slug.
+    """
+
+    def __init__(self, service: Service, scope: Scope, begun: float) -> None:
+        """Begin at `begun`, by `time.monotonic()`; an acceptable `X-Request-ID` is the request's id."""
+        self._service, self._scope = service, scope
+        method, path = scope["method"], scope["path"]
+        self.method = method if method in _METHODS else "other"
+        path = "/v2/models/infer" if _INFER_PATH.fullmatch(path) else path
+        self.path = path if path in _KNOWN_PATHS else "other"
+        sent_id = self.header(b"x-request-id")
+        self.request_id = choose_request_id(sent_id)
         # Callers put accession numbers into their ids.
         self._is_hidden = self.request_id == sent_id.decode("latin-1") and not service.settings.log_client_ids
+        self.key_name: str | None = None
+        self.model: Manifest | None = None
         self.begun = begun
         self.seconds: dict[str, float] = {}
-        self.status = 0
+        self.received = self.sent = self.status = 0
+        self.outcome = "ok"
+
+    def header(self, wanted: bytes) -> bytes:
+        """Return a header of the request, named in small letters; empty where it did not come."""
+        return next((value for name, value in self._scope["headers"] if name == wanted), b"")
+
+    @property
+    def sent_size(self) -> int:
+        """Bytes of the answer's body; of a film's answer, rounded up to whole 4096."""
+        if self.method == "HEAD":
+            return 0
+        return -(-self.sent // _SENT_STEP) * _SENT_STEP if self.path in _FILM_PATHS else self.sent
 
     @property
     def logged_id(self) -> str:
@@ -108,22 +149,35 @@ class Account:
         return headers
 
     def close(self, outcome: str) -> None:
-        """Count the request and write its log line."""
-        path = self._path if self._path in _KNOWN_PATHS else "other"
-        self.seconds["total"] = total = monotonic() - self.begun
-        if path in _FILM_PATHS:
+        """Count the request, write its log line and, where they are asked for, its spans."""
+        self.outcome = outcome
+        self.seconds["total"] = monotonic() - self.begun
+        if self.path in _FILM_PATHS:
             self._service.metrics.count_request(outcome, self.seconds)
-        fields = {
-            "method": self._method if self._method.isalpha() else "other",
-            "path": path,
+        _log.info("request", extra={"fields": self._fields()})
+        if self._service.tracing is not None:
+            self._service.tracing.record(self)
+
+    def _fields(self) -> dict[str, str | int | float]:
+        """Return what the log says: nothing of the answer itself."""
+        fields: dict[str, str | int | float] = {
+            "method": self.method,
+            "path": self.path,
             "status": self.status,
-            "outcome": outcome,
+            "outcome": self.outcome,
             "request_id": self.logged_id,
-            "milliseconds": round(total * 1e3, 2),
+            "bytes_received": self.received,
+            "bytes_sent": self.sent_size,
+            "milliseconds": round(self.seconds["total"] * 1e3, 2),
         }
+        for phase, spent in self.seconds.items():
+            if phase != "total":
+                fields[f"{phase}_milliseconds"] = round(spent * 1e3, 2)
+        if self.model is not None:
+            fields["model_sha256"] = self.model.sha256.model_keras[:_HASH_DIGITS]
         if self.key_name is not None:
             fields["key"] = self.key_name
-        _log.info("request", extra={"fields": fields})
+        return fields
 
     def fail(self, error: BaseException) -> ProblemResponse:
         """Log an error's place, without its message, which can hold a path or a patient's name."""
@@ -139,7 +193,8 @@ class Account:
         return ProblemResponse(INTERNAL_ERROR, detail, self.request_id)
 
 
-def _request_id(sent: bytes) -> str:
+def choose_request_id(sent: bytes) -> str:
+    """Return the caller's own id where it is acceptable, else a new one."""
     if _REQUEST_ID.fullmatch(sent):
         return sent.decode()
     # Not secret; the system's random numbers cost a twelfth of a request.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FIELD = "file"
 MAX_PART_HEADER_BYTES = 16 * 1024
 _MAX_PARTS = 16
+_MAX_TYPE_CHARACTERS = 1024
+"""Of a Content-Type; its parser takes a time that grows with the square."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def find_upload(body: bytes, content_type: str, content_encoding: str) -> Upload
         encoded = read_encoded(body)
         del body  # else it is held beside text and image
         return Upload(decode_image(encoded))
-    kind, options = parse_options_header(content_type)
+    kind, options = parse_options_header(content_type[:_MAX_TYPE_CHARACTERS])
     if kind != b"multipart/form-data":
         if not body:
             raise MissingFile("Expected the bytes of an image as the body. Received an empty body.")
@@ -87,6 +89,9 @@ def _filename(raw: bytes) -> str | None:
 def _parse_form(body: bytes, boundary: bytes) -> list[_Part]:
     if not boundary:
         raise MalformedForm("Expected a boundary in the Content-Type of the form. Received none.")
+    # Each costs the parser as much as a kilobyte, and the rest of it a piece of memory.
+    if body.count(b"\r\n--" + boundary) > _MAX_PARTS:
+        raise MalformedForm(f"Expected the part {FIELD!r} alone. Received over {_MAX_PARTS} boundaries.")
     parts: list[_Part] = []
     name, value = bytearray(), bytearray()
     ended = False

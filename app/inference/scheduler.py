@@ -56,7 +56,7 @@ class Job(Generic[T]):
         finally:
             del result, error
 
-    def drop(self, error: Exception | None = None) -> None:
+    def drop(self, error: BaseException | None = None) -> None:
         """Raise `error` in whoever awaits the result; work that has not begun is over."""
         self._expiry.cancel()
         if self._claim.acquire(blocking=False):
@@ -89,13 +89,21 @@ class Scheduler:
         self._threads: list[threading.Thread] = []
         self._is_closed = False
 
-    async def run(self, work: Callable[[], T], *, deadline: float, done: Callable[[], None]) -> tuple[T, float]:
+    async def run(
+        self,
+        work: Callable[[], T],
+        *,
+        deadline: float,
+        done: Callable[[], None],
+        gone: asyncio.Future[None] | None = None,
+    ) -> tuple[T, float]:
         """Do work in the next free worker.
 
         Args:
             work: called in one thread.
             deadline: by `time.monotonic()`; work not begun by then is dropped, a later result discarded.
             done: called once, when the work is over or dropped.
+            gone: fails when nobody waits any longer: work not begun is dropped, and its error raised here.
 
         Returns:
             What `work` returned, and the seconds that it waited for a worker.
@@ -111,6 +119,8 @@ class Scheduler:
             self._begin()
         job = Job(work, deadline, done)
         self._queue.put(job)
+        if gone is not None:
+            gone.add_done_callback(lambda ended: None if ended.cancelled() else job.drop(ended.exception()))
         try:
             return await job.result
         finally:

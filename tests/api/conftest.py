@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.api.watched import Watched, watched
 from tests.running import Running, running
 
 
@@ -19,3 +20,17 @@ def server(tiny_store: Path) -> Iterator[Running]:
 @pytest.fixture(scope="session")
 def client(server: Running) -> httpx.Client:
     return server.client
+
+
+@pytest.fixture(scope="session")
+def watched_service() -> Iterator[Watched]:
+    """A service in a process of its own, whose log is read."""
+    with watched() as service:
+        yield service
+
+
+@pytest.fixture
+def target(watched_service: Watched) -> Iterator[Watched]:
+    """The same, looked at after the test."""
+    with watched_service.hostile():
+        yield watched_service

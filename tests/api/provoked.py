@@ -1,4 +1,4 @@
-"""The problems of `POST /predict`, as a real service answers them."""
+"""The problems of `POST /predict`, and of a model that does not run, as a real service answers them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.running import Running, running, wait_until
 FILM = encode(film_pixels(1), ".png")
 OVERSIZED_HEADER = b"IHDR" + struct.pack(">II", 10_000, 9_000) + FILM[24:29]
 OVERSIZED = FILM[:12] + OVERSIZED_HEADER + struct.pack(">I", zlib.crc32(OVERSIZED_HEADER)) + FILM[33:]
+BUNDLED = Path(__file__).parents[2] / "model_store"
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 
 
@@ -40,6 +41,8 @@ def provoke_problems(store: Path) -> list[dict[str, Any]]:
         problems.append(_post(server, FILM))
         server.service.predictor = None
         problems.append(_post(server, FILM))
+    with running(BUNDLED, model="pneumonet/3") as server:
+        problems.append(server.client.get("/v2/models/pneumonet/versions/4").json())
     with running(store, api_keys=read_keys(make_key("caller")[1])) as server:
         problems.append(_post(server, FILM))
     with running(store, body_timeout_seconds=0.2) as server:

@@ -137,13 +137,21 @@ def test_a_body_at_the_allowed_rate_may_take_longer(tiny_store: Path) -> None:
     assert len(film) > 20 * 32768
 
 
-def test_a_client_that_hangs_up_costs_nothing(tiny_store: Path) -> None:
-    """Its film is read or dropped, and every count returns to zero."""
+def test_the_film_of_a_client_that_hung_up_is_dropped_before_it_is_read(tiny_store: Path) -> None:
+    """Only what a worker had begun reaches the network; every count returns to zero."""
     with holding(tiny_store) as (server, engine):
-        for count in range(1, 6):
-            connection = _begin(server, len(FILM), FILM)
+        workers = server.service.scheduler.workers
+        connections = []
+        for count in range(1, workers + 6):
+            connections.append(_begin(server, len(FILM), FILM))
             wait_until(lambda count=count: server.service.admission.in_flight == count)
+        wait_until(lambda: engine.films == workers)
+        for connection in connections:
             connection.close()
+        wait_until(lambda: server.service.admission.in_flight == workers)
+        gone = f'pneumoserve_requests_total{{outcome="client-gone"}} {workers + 5}.0'
+        wait_until(lambda: gone in server.client.get("/metrics").text)
+        assert engine.films == workers
         engine.go.set()
         wait_until(lambda: server.service.admission.in_flight == 0)
         assert server.service.admission.bytes_held == 0

@@ -115,7 +115,8 @@ def test_the_openapi_description_names_every_route(server: Running) -> None:
     described = server.client.get("/openapi.json").json()
     paths = described["paths"]
 
-    assert set(paths) == {"/predict", "/explain", "/health", "/livez", "/readyz", "/model", "/metrics"}
+    ours = {path for path in paths if not path.startswith("/v2")}
+    assert ours == {"/predict", "/explain", "/health", "/livez", "/readyz", "/model", "/metrics"}
     for path in ("/predict", "/explain"):
         assert set(paths[path]["post"]["requestBody"]["content"]) == {
             "multipart/form-data",

@@ -16,7 +16,7 @@ import pytest
 import schemathesis
 from schemathesis.schemas import BaseSchema
 
-from app.api.problems import INTERNAL_ERROR, PROBLEMS
+from app.api.problems import INTERNAL_ERROR, NOT_FOUND, PROBLEMS
 from tests.api.provoked import provoke_problems
 from tests.conftest import encode
 from tests.drawn import draw_film
@@ -122,16 +122,18 @@ def test_a_problem_is_one_schema_everywhere(described: dict[str, Any]) -> None:
 def test_the_examples_of_problems_are_what_the_service_answers(described: dict[str, Any], tiny_store: Path) -> None:
     """To the word, but for the request's id and the measured seconds."""
     documented = [example for *_, kind, example in examples(described) if kind == "application/problem+json"]
+    assert [each for each in documented if each.get("error", each["detail"]) != each["detail"]] == []
     expected = {example["type"]: example for example in documented}
     provoked = {problem["type"]: problem for problem in provoke_problems(tiny_store)}
 
     def comparable(problems: dict[str, Any]) -> dict[str, Any]:
         return {
-            kind: problem | {"request_id": "", "detail": re.sub(r"[\d.]+ s\b", "… s", problem["detail"])}
+            kind: problem | {"error": None, "request_id": "", "detail": re.sub(r"[\d.]+ s\b", "… s", problem["detail"])}
             for kind, problem in problems.items()
         }
 
-    assert set(provoked) == {f"/problems/{problem.slug}" for problem in [*PROBLEMS.values(), INTERNAL_ERROR]}
+    all_problems = [*PROBLEMS.values(), INTERNAL_ERROR, NOT_FOUND]
+    assert set(provoked) == {f"/problems/{problem.slug}" for problem in all_problems}
     assert comparable(expected) == comparable(provoked)
 
 
@@ -166,8 +168,23 @@ def test_the_examples_of_model_and_health_are_real_answers(described: dict[str, 
     assert model == real_model
     assert shape(health) == shape(real_health)
     assert health | {"uptime_seconds": 0} == real_health | {"uptime_seconds": 0}
-    for path in ("/livez", "/readyz"):
+    for path in ("/livez", "/readyz", "/v2", "/v2/health/live", "/v2/health/ready"):
         assert example_of(described, path) == shipped.get(path).json()
+    for path in ("", "/ready", "/versions/{version}", "/versions/{version}/ready"):
+        answer = shipped.get(f"/v2/models/pneumonet{path}".replace("{version}", "3")).json()
+        assert example_of(described, f"/v2/models/{{model}}{path}") == answer
+    assert example_of(described, "/v2/repository/index", "post") == shipped.post("/v2/repository/index").json()
+
+
+def test_the_example_of_an_inference_is_a_real_answer(described: dict[str, Any], shipped: httpx.Client) -> None:
+    example = example_of(described, "/v2/models/{model}/infer", "post")
+    film = base64.b64encode(encode(draw_film("PNEUMONIA", 1), ".png")).decode()
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [film]}
+    request = {"id": "42", "parameters": {"gate": "off"}, "inputs": [tensor]}
+    answer = shipped.post("/v2/models/pneumonet/versions/3/infer", json=request).json()
+
+    assert shape(example) == shape(answer)
+    assert example["parameters"] == answer["parameters"]
 
 
 def test_the_example_of_metrics_is_a_real_answer(described: dict[str, Any], shipped: httpx.Client) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,3 +90,24 @@ def test_a_form_as_dotnet_writes_it_is_read() -> None:
         b"a film\r\n--b-1--\r\n"
     )
     assert find_upload(body, 'multipart/form-data; boundary="b-1"', "") == Upload(b"a film", "film.jpeg")
+
+
+def test_boundaries_that_end_no_part_cost_no_memory() -> None:
+    """Each splits the film into a piece more."""
+    sent = PLAIN.replace(b" a film ", b"\r\n--b-1-" * 100_000)
+    tracemalloc.start()
+    try:
+        assert tell(sent).startswith("MalformedForm")  # type: ignore[union-attr]
+        assert tracemalloc.get_traced_memory()[1] < len(sent)
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("filler", [";", "a=b;", '";'])
+def test_a_type_of_many_parameters_costs_little(filler: str) -> None:
+    """Its parser looks for quotation marks once a parameter."""
+    declared = "multipart/form-data; " + filler * (60_000 // len(filler)) + "boundary=b-1"
+    begun = time.process_time()
+    with pytest.raises(PneumoServeError, match="boundary"):
+        find_upload(PLAIN, declared, "")
+    assert time.process_time() - begun < 0.05

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from batch.client import RetryPolicy
 from batch.paths import Found, find_films
+from batch.retry import RetryPolicy
 from tests.batch.stand_in import StandIn
 
 QUICK = RetryPolicy(attempts=3, patience=1.0, refused=0.3, shortest=0.01, longest=0.05)

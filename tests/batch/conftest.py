@@ -8,6 +8,7 @@ import pytest
 
 from batch.score import score
 from tests.batch.calls import QUICK, Call, Start
+from tests.batch.fake_liveness import FakeLiveness
 from tests.batch.stand_in import StandIn
 
 
@@ -17,6 +18,12 @@ def service() -> Iterator[StandIn]:
     stand_in = StandIn()
     yield stand_in
     stand_in.stop()
+
+
+@pytest.fixture
+def liveness() -> FakeLiveness:
+    """Time that passes only while somebody waits."""
+    return FakeLiveness()
 
 
 @pytest.fixture

@@ -13,6 +13,18 @@ from typing import Any, ClassVar
 from tests.local_server import LocalServer
 
 SHA256 = "ab" * 32
+PNG = b"\x89PNG\r\n\x1a\n, then a picture"
+MODEL = {
+    "created": "2026-01-01T00:00:00Z",
+    "input": {"width": 150, "height": 150, "resize": "squeeze-inter-area"},
+    "labels": ["NORMAL", "PNEUMONIA"],
+    "operating_points": {"half": 0.5, "balanced": 0.41},
+    "default_operating_point": "balanced",
+    "refer_band": None,
+    "prevalence": 0.7,
+    "metrics": {},
+    "intended_use": "tests",
+}
 
 Step = str | tuple[int, str] | tuple[int, str, object]
 """What happens to a film: `(status, slug)`, `(status, slug, retry_after)`, "ok", "ok, then close", "drop" (the
@@ -105,16 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.standin.model_plan:
             self.problem(*self.standin.model_plan.pop(0))
             return
-        self.send(
-            200,
-            {
-                "name": "drawn",
-                "version": "1",
-                "sha256": self.standin.sha256,
-                "operating_points": {"half": 0.5, "balanced": 0.41},
-                "default_operating_point": "balanced",
-            },
-        )
+        identity = {"name": "drawn", "version": "1", "sha256": self.standin.sha256}
+        health = {"status": "ok", "model": identity, "engine": "openvino", "uptime_seconds": 1.5}
+        self.send(200, health if self.path == "/health" else MODEL | identity)
 
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
@@ -132,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif isinstance(step, tuple):
             self.problem(*step)
         elif step != "drop":
-            self.send(200, self.answer(film))
+            self.send(200, PNG if self.path.startswith("/explain") else self.answer(film))
 
     def answer(self, film: bytes) -> dict[str, Any]:
         positive = b"positive" in film
@@ -146,6 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
             if b"colour" in film
             else [],
             "filename": None,
+            "gate": {"mode": "refuse", "verdict": "usual", "reason": None},
+            "dicom": None,
             "model": {"name": "drawn", "version": "1", "sha256": self.standin.sha256},
             "activation_maps": [],
         } | self.standin.changes.get(film, {})

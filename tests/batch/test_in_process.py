@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from app.errors import InvalidParameter, ModelNotFound
+from app.memory_limit import MAX_UPLOAD_BYTES
 from app.names import GateMode
-from app.settings import Settings
 from batch.errors import CallError
-from batch.in_process import MAX_UPLOAD_BYTES, FilmScorer, ScoringOptions
+from batch.in_process import FilmScorer, ScoringOptions
 from batch.journal_format import parse_entry
 from batch.results import Row
 from batch.score import score
@@ -73,7 +73,7 @@ def rows_in_process(options: ScoringOptions, folder: Path) -> list[Row]:
 
 def test_every_column_but_the_seconds_is_as_over_http(tiny_store: Path, folder: Path) -> None:
     """For films that are answered, refused, or cannot be read."""
-    with running(tiny_store, prevalence=0.1) as service:
+    with running(tiny_store, prevalence=0.1, max_upload_bytes=MAX_UPLOAD_BYTES) as service:
         expected = rows_over_http(service, folder, operating_point="half")
     rows = rows_in_process(ScoringOptions(tiny_store, operating_point="half", prevalence=0.1), folder)
 
@@ -155,7 +155,3 @@ def test_options_name_the_model_and_point_that_were_chosen(tiny_store: Path) -> 
         FilmScorer(ScoringOptions(tiny_store, operating_point="none"))
     with pytest.raises(ModelNotFound):
         FilmScorer(ScoringOptions(tiny_store, "none"))
-
-
-def test_the_limit_of_a_films_bytes_is_the_services() -> None:
-    assert Settings.model_fields["max_upload_bytes"].default == MAX_UPLOAD_BYTES

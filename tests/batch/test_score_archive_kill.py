@@ -102,6 +102,7 @@ def split(rows: list[dict[str, object]]) -> list[list[dict[str, object]]]:
 
 def check_finished(tiny_store: Path, archive: Path, out: str, kills: int) -> None:
     found = kill_and_go_on(tiny_store, archive, out, kills)
+    print(f"parts of {FILMS // PART_FILMS} after each kill: {found}")
     kept = parts_of(out)
     process = begin(tiny_store, archive, out)
     output, errors = process.communicate(timeout=120)

@@ -14,7 +14,7 @@ from tests.batch.stand_in import StandIn
 STARTS = """
 import os, shutil, signal, sys
 from pathlib import Path
-from batch.client import RetryPolicy
+from batch.retry import RetryPolicy
 from batch.score import score
 
 url, folder, kind = sys.argv[1], Path(sys.argv[2]), sys.argv[3]

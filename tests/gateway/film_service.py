@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.batch.stand_in import MODEL
 from tests.conftest import encode
 from tests.local_server import LocalServer, QuietHandler
 
@@ -27,7 +28,9 @@ class FilmService:
 
         class Handler(QuietHandler):
             def do_GET(self) -> None:  # noqa: N802 - named by http.server
-                self.reply(200, json.dumps({"sha256": service.sha256}).encode())
+                self.reply(
+                    200, json.dumps(MODEL | {"name": "drawn", "version": "1", "sha256": service.sha256}).encode()
+                )
 
             def do_POST(self) -> None:  # noqa: N802 - named by http.server
                 self.rfile.read(int(self.headers["Content-Length"]))
@@ -46,7 +49,8 @@ class FilmService:
         self.url, self.stop = self._server.url, self._server.stop
 
     def answer(self, with_map: bool) -> dict[str, Any]:
-        cam = {"kind": "cam", "values": [[-0.2, 0.1], [0.3, 0.9]], "scale": 0.5, "png": ""}
+        values: dict[str, Any] = {"values": [[-0.2, 0.1], [0.3, 0.9]], "bias": -0.4, "scale": 0.5}
+        cam = {"kind": "cam", "method": "cam", "layer": "conv", "width": 150, "height": 150, "png": ""} | values
         return {
             "class": "PNEUMONIA",
             "probability": 0.973041,
@@ -55,6 +59,7 @@ class FilmService:
             "warnings": [{"code": "children-only", "detail": "Fitted on films of children."}],
             "filename": None,
             "gate": {"mode": "refuse", "verdict": "usual", "reason": None},
+            "dicom": None,
             "model": {"name": "drawn", "version": "1", "sha256": self.sha256},
             "activation_maps": [cam] if with_map else [],
         }

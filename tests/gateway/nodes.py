@@ -42,7 +42,7 @@ def free_port() -> int:
 class Gateway:
     """A gateway's process, started as a user does."""
 
-    def __init__(self, folder: Path, url: str, **settings: object) -> None:
+    def __init__(self, folder: Path, url: str, *, api_key_file: Path | None = None, **settings: object) -> None:
         self.folder = folder
         self.port = free_port()
         self.metrics_port = free_port()
@@ -52,6 +52,8 @@ class Gateway:
             **{name: value for name, value in os.environ.items() if not name.startswith("PNEUMOSERVE_")},
             **{f"PNEUMOSERVE_GATEWAY_{name}": str(value) for name, value in {**fixed, **every}.items()},
         }
+        if api_key_file is not None:
+            self.environment["PNEUMOSERVE_API_KEY_FILE"] = str(api_key_file)
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder.with_name(folder.name + ".log")
 
@@ -101,8 +103,8 @@ class Gateway:
 
 
 @contextmanager
-def gateway(folder: Path, url: str, **settings: object) -> Iterator[Gateway]:
-    running = Gateway(folder, url, **settings).start()
+def gateway(folder: Path, url: str, *, api_key_file: Path | None = None, **settings: object) -> Iterator[Gateway]:
+    running = Gateway(folder, url, api_key_file=api_key_file, **settings).start()
     try:
         yield running
     finally:
@@ -122,12 +124,12 @@ def storescu(port: int, files: Sequence[Path], *, calling: str = "STORESCU", cal
 
 
 @contextmanager
-def storescp(folder: Path, port: int | None = None) -> Iterator[int]:
+def storescp(folder: Path, port: int | None = None, *options: str) -> Iterator[int]:
     """Run dcmtk's archive; files are named by SOP Instance UID, so that a repeated one replaces its like."""
     port = port or free_port()
     folder.mkdir(exist_ok=True)
     process = subprocess.Popen(
-        [find("storescp") or "", "--output-directory", str(folder), "--aetitle", "ARCHIVE", str(port)],
+        [find("storescp") or "", "--output-directory", str(folder), "--aetitle", "ARCHIVE", *options, str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -25,6 +25,7 @@ from gateway.results import Result, write_results
 from tests.conftest import encode
 from tests.gateway.dicom_films import ROOT, dicom_film
 from tests.gateway.film_service import PICTURE, film_service
+from tests.imaging.dicom.made import lut
 
 REPO = Path(__file__).parents[2]
 REAL = Path("/work/shared/data/dicom")
@@ -171,7 +172,15 @@ def test_another_setting_has_other_uids(changes: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [{"PatientID": "P2"}, {"PatientBirthDate": "19800102"}, {"study": 2}, {"SeriesInstanceUID": f"{ROOT}.3.9"}],
+    [
+        {"PatientID": "P2"},
+        {"PatientBirthDate": "19800102"},
+        {"study": 2},
+        {"SeriesInstanceUID": f"{ROOT}.3.9"},
+        {"WindowCenter": 1000, "WindowWidth": 500},
+        {"PhotometricInterpretation": "MONOCHROME1"},
+        {"PatientAge": "005Y"},
+    ],
     ids=str,
 )
 def test_another_header_under_the_same_uid_has_other_uids(header: dict[str, object]) -> None:
@@ -179,6 +188,17 @@ def test_another_header_under_the_same_uid_has_other_uids(header: dict[str, obje
     one, other = results(dicom_film()), results(dicom_film(**header))  # type: ignore[arg-type]
     assert all(one[kind].uid != other[kind].uid for kind in one)
     assert opened(one["report"]).SeriesInstanceUID != opened(other["report"]).SeriesInstanceUID
+
+
+def test_another_lookup_table_under_the_same_uid_has_other_uids() -> None:
+    """As all that the service reads: another picture was judged."""
+    one, other = (results(dicom_film(VOILUTSequence=lut(np.arange(4096) // factor, 12))) for factor in (1, 2))
+    assert all(one[kind].uid != other[kind].uid for kind in one)
+
+
+def test_an_attribute_that_results_do_not_depend_on_changes_nothing() -> None:
+    one, other = results(dicom_film()), results(dicom_film(InstitutionName="Elsewhere"))
+    assert one == other
 
 
 def test_other_pixels_under_the_same_uid_have_other_uids() -> None:
@@ -243,14 +263,17 @@ def run_dicom(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_writes_the_results_of_each_film_and_says_which_failed(tmp_path: Path) -> None:
-    """Twice the same files."""
-    film, other = tmp_path / "film.dcm", tmp_path / "other.dcm"
+    """Twice the same files. The API key may be a file's."""
+    film, other, key = tmp_path / "film.dcm", tmp_path / "other.dcm", tmp_path / "key.txt"
     film.write_bytes(dicom_film())
+    key.write_text("k3y\n")
     other.write_bytes(b"no DICOM")
     with film_service() as service:
         done = run_dicom(film, other, "--out", tmp_path / "out", "--url", service.url, "--contour")
         first = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-        again = run_dicom(film, "--out", tmp_path / "again", "--url", service.url, "--contour")
+        assert all("X-API-Key" not in headers for headers in service.headers)
+        again = run_dicom(film, "--out", tmp_path / "again", "--url", service.url, "--contour", "--api-key-file", key)
+        assert service.headers[-1]["X-API-Key"] == "k3y"
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1, done.stderr
     assert sorted(lines[0]["results"].values()) == sorted(first)

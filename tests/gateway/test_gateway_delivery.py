@@ -49,15 +49,17 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def test_a_film_by_storescu_has_its_results_at_storescp(tmp_path: Path, service: FilmService) -> None:
-    """And the same ones when it is sent again; dciodvfy finds no error in what arrived."""
+    """And the same ones when it is sent again; dciodvfy finds no error in what arrived. The API key is a file's."""
     need("storescu", "storescp", "dciodvfy")
     films = film_files(tmp_path / "films", [1])
-    archive = tmp_path / "archive"
+    archive, key = tmp_path / "archive", tmp_path / "key.txt"
+    key.write_text("k3y\n")
     with storescp(archive) as port:
         address = f"dicom://ARCHIVE@127.0.0.1:{port}"
-        with gateway(tmp_path / "box", service.url, destination=address, contour="true") as running:
+        with gateway(tmp_path / "box", service.url, api_key_file=key, destination=address, contour="true") as running:
             assert storescu(running.port, films) == 0
             wait_until(lambda: running.count("delivered") == 1, 30)
+            assert {headers.get("X-API-Key") for headers in service.headers} == {"k3y"}
             first = hashes(archive)
             assert storescu(running.port, films) == 0
             wait_until(lambda: running.metric("pneumoserve_gateway_delivered_total") == 6, 30)

@@ -12,7 +12,8 @@ import pytest
 
 from gateway.film import read_film
 from gateway.listing import print_status
-from gateway.outbox import DATABASE, Outbox
+from gateway.outbox import Outbox
+from gateway.outbox_files import DATABASE
 from gateway.results import Result
 from tests.gateway.dicom_films import ROOT, dicom_film
 
@@ -68,7 +69,7 @@ def test_a_film_that_comes_again_keeps_its_first_date(folder: Path) -> None:
     first = outbox.next_due("received")
     outbox.write(entry, RESULTS[:1])
     outbox.acknowledge(entry, "report")
-    assert outbox.counts() == {"received": 0, "written": 0, "delivered": 1, "refused": 0, "failed": 0}
+    assert {state for state, count in outbox.counts().items() if count} == {"delivered"}
     outbox.receive(read_film(dicom_film()), now=time.time())
     again = outbox.next_due("received")
     assert first is not None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from gateway.errors import Failed, Unavailable
+from gateway.errors import Unavailable
 from gateway.film import read_film
 from gateway.orthanc import Orthanc
 from gateway.outbox import Outbox
@@ -24,17 +26,17 @@ CLASS = read_film(FILMS["a"]).sop_class
 
 
 class OrthancStandIn:
-    """A server with three new films, some of whose paths answer with 500."""
+    """A server with three new films, some of whose paths answer with errors."""
 
     def __init__(self) -> None:
-        self.broken: set[str] = set()
+        self.broken: dict[str, int] = {}
         self.asked: list[str] = []
         stand_in = self
 
         class Handler(QuietHandler):
             def do_GET(self) -> None:  # noqa: N802 - named by http.server
                 stand_in.asked.append(self.path)
-                self.reply(500 if self.path in stand_in.broken else 200, stand_in.body(self.path))
+                self.reply(stand_in.broken.get(self.path, 200), stand_in.body(self.path))
 
         self._server = LocalServer(Handler)
         self.url, self.stop = self._server.url, self._server.stop
@@ -71,47 +73,81 @@ def known(outbox: Outbox) -> list[int]:
     return [number for number in (1, 2, 3) if outbox.find(f"{ROOT}.1.{number}")]
 
 
+def poll(poller: Poller, times: int = 1) -> None:
+    """Poll until all changes are read, and try so many times what was put aside."""
+    while not poller.read_changes():
+        pass
+    for _ in range(times):
+        poller.read_announced()
+
+
+def make_due(outbox: Outbox) -> None:
+    for entry in outbox.in_state("announced"):
+        outbox.postpone(entry.id, str(entry.reason), 0, is_error=False)
+
+
 @pytest.mark.parametrize("path", ["/instances/b/file", "/instances/b/metadata/SopClassUid"])
-def test_an_instance_that_stays_broken_is_skipped_and_its_neighbours_are_taken(
-    tmp_path: Path, server: OrthancStandIn, path: str
+@pytest.mark.parametrize("status", [500, 503])
+def test_an_instance_that_orthanc_does_not_give_holds_up_no_other(
+    tmp_path: Path, server: OrthancStandIn, path: str, status: int
 ) -> None:
-    """After as many errors as a film may have; the count of those skipped says so."""
-    server.broken = {path}
-    with polling(tmp_path, server, max_errors=3) as (poller, outbox):
-        for _ in range(2):
-            with pytest.raises(Failed):
-                poller.read_changes()
-        assert known(outbox) == [1]
-        assert poller.read_changes()
+    """It is announced with its reason until Orthanc gives it."""
+    server.broken = {path: status}
+    with polling(tmp_path, server) as (poller, outbox):
+        poll(poller)
         assert known(outbox) == [1, 3]
-        assert poller.skipped == 1
+        assert [entry.reason for entry in outbox.in_state("announced")] == [
+            f"The server answered with status {status}."
+        ]
+        server.broken = {}
+        make_due(outbox)
+        poll(poller)
+        assert known(outbox) == [1, 2, 3]
+        assert outbox.counts()["announced"] == 0
+
+
+@pytest.mark.parametrize(("status", "settings"), [(500, {"max_errors": 3}), (503, {"give_up_hours": 1e-9})], ids=str)
+def test_an_instance_that_stays_broken_has_failed_and_may_be_retried(
+    tmp_path: Path, server: OrthancStandIn, status: int, settings: dict[str, float]
+) -> None:
+    """After as many errors, or as long, as a film may have; it is asked for no more until then."""
+    server.broken = {"/instances/b/file": status}
+    with polling(tmp_path, server, **settings) as (poller, outbox):
+        for _ in range(5):
+            make_due(outbox)
+            poll(poller)
+        assert server.asked.count("/instances/b/file") == (3 if status == 500 else 1)
+        assert outbox.counts()["failed"] == 1
+        server.broken = {}
+        assert outbox.retry() == 1
+        poll(poller)
+        assert known(outbox) == [1, 2, 3]
+        assert sum(outbox.counts().values()) == outbox.counts()["received"] == 3
+
+
+def test_an_orthanc_that_answers_nothing_is_asked_again(tmp_path: Path, server: OrthancStandIn) -> None:
+    """No instance is put aside for that."""
+    server.broken = {"/changes?last": 503}
+    with polling(tmp_path, server) as (poller, outbox):
+        with pytest.raises(Unavailable):
+            poller.read_changes()
+        assert sum(outbox.counts().values()) == 0
+        server.broken = {}
+        poll(poller)
+        assert known(outbox) == [1, 2, 3]
 
 
 def test_a_neighbour_of_a_broken_instance_is_taken_once(tmp_path: Path, server: OrthancStandIn) -> None:
     """Also when its results have been delivered meanwhile."""
-    server.broken = {"/instances/b/file"}
+    server.broken = {"/instances/b/file": 500}
     with polling(tmp_path, server) as (poller, outbox):
         for _ in range(3):
-            with pytest.raises(Failed):
-                poller.read_changes()
+            poll(poller)
             if entry := outbox.next_due("received"):
                 outbox.write(entry.id, [Result("report", "1", "2", b"x")])
                 outbox.acknowledge(entry.id, "report")
         assert server.asked.count("/instances/a/file") == 1
-        assert outbox.counts()["delivered"] == 1
-
-
-def test_an_instance_that_is_mended_in_time_is_taken(tmp_path: Path, server: OrthancStandIn) -> None:
-    """The errors of one do not count for the next."""
-    with polling(tmp_path, server, max_errors=2) as (poller, outbox):
-        for path in ("/instances/a/file", "/instances/b/file", "/instances/c/file"):
-            server.broken = {path}
-            with pytest.raises(Failed):
-                poller.read_changes()
-        server.broken = set()
-        poller.read_changes()
-        assert known(outbox) == [1, 2, 3]
-        assert poller.skipped == 0
+        assert outbox.counts()["delivered"] == 2
 
 
 def test_an_instance_over_the_limit_is_ignored(tmp_path: Path, server: OrthancStandIn) -> None:
@@ -129,3 +165,23 @@ def test_no_film_is_read_onto_a_disk_that_is_nearly_full(tmp_path: Path, server:
     with polling(tmp_path, server, min_free_bytes=0) as (poller, outbox):
         poller.read_changes()
         assert known(outbox) == [1, 2, 3]
+
+
+def test_a_connection_that_orthanc_closed_meanwhile_is_no_failure() -> None:
+    """Its answer to the first request keeps the connection; the second one finds it closed."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"Last": 7}')
+                    connection.recv(4096)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        orthanc = Orthanc(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        assert [orthanc.last_change(), orthanc.last_change()] == [7, 7]
+        orthanc.close()
+        thread.join(10)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from batch.service import Service
-from gateway.asking import ONCE, Asker
+from batch.client import Client
+from batch.retry import ONCE
+from gateway.asking import Asker
 from gateway.errors import Failed, Unavailable
 from gateway.film import read_film
 from gateway.outbox import Outbox
@@ -63,7 +64,7 @@ def running(folder: Path, shelf: Shelf | None = None, **settings: object) -> Ite
     chosen = GatewaySettings(folder=folder, destination="dicom://A@h:1", **settings)  # type: ignore[arg-type]
     with film_service() as service:
         outbox = Outbox(folder)
-        asker = Asker(Service(service.url), policy=ONCE, with_map=chosen.contour)
+        asker = Asker(Client(service.url, retries=ONCE), with_map=chosen.contour)
         worker = Worker(chosen, outbox, asker, shelf, folder / "health")
         thread = threading.Thread(target=worker.run)
         thread.start()

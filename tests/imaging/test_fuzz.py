@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import get_args
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import ImageError
-from app.imaging.preprocess import read_film
+from app.imaging.preprocess import ResizeRule, read_film
 from tests.conftest import encode, film_pixels
+from tests.fuzzing import SEED, TIMES, Tally, bounded, seeded
 from tests.imaging.crafted import (
     GRAY_ALPHA,
     PALETTE,
@@ -29,6 +31,7 @@ from tests.imaging.crafted import (
     segment,
     tiff,
 )
+from tests.mutation import mutate
 
 FILM = film_pixels(0, 70, 90)
 COLOUR = np.dstack([film_pixels(seed, 70, 90) for seed in range(3)])
@@ -49,9 +52,6 @@ SEEDS = [
     png(np.dstack([FILM, FILM]), 8, GRAY_ALPHA),
     png(np.dstack([COLOUR, FILM]).astype(np.uint16) * 257, 16, RGBA),
 ]
-# `make test-all` asks for more.
-TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
-BOUNDED = settings(max_examples=250 * TIMES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def repaired(data: bytes) -> bytes:
@@ -91,12 +91,15 @@ def mutations(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-def read_or_refuse(data: bytes) -> None:
-    try:
-        film = read_film(data, width=150, height=150, max_pixels=100_000)
-    except ImageError:
-        return
-    assert (film.pixels.shape, film.pixels.dtype) == ((150, 150), np.uint8)
+def read_or_refuse(tally: Tally, data: bytes) -> None:
+    """Read by each rule: both refuse a file, or both read it."""
+    films = []
+    with tally.one():
+        for rule in get_args(ResizeRule):
+            with suppress(ImageError):
+                films.append(read_film(data, width=150, height=150, rule=rule, max_pixels=100_000))
+    assert len(films) in (0, 2)
+    assert all((film.pixels.shape, film.pixels.dtype) == ((150, 150), np.uint8) for film in films)
 
 
 @pytest.fixture
@@ -106,22 +109,22 @@ def silent(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     assert capfd.readouterr() == ("", "")
 
 
-@BOUNDED
+@bounded(250)
 @given(st.sampled_from([b"", b"\xff\xd8\xff", SIGNATURE, encode(FILM)[:300]]), st.binary(max_size=300))
-def test_arbitrary_bytes_are_refused_or_read(silent: None, start: bytes, rest: bytes) -> None:
+def test_arbitrary_bytes_are_refused_or_read(silent: None, tally: Tally, start: bytes, rest: bytes) -> None:
     """Also behind a real file's beginning."""
-    read_or_refuse(start + rest)
+    read_or_refuse(tally, start + rest)
 
 
-@BOUNDED
+@bounded(250)
 @given(mutations())
-def test_damaged_files_are_refused_or_read(silent: None, data: bytes) -> None:
-    read_or_refuse(data)
+def test_damaged_files_are_refused_or_read(silent: None, tally: Tally, data: bytes) -> None:
+    read_or_refuse(tally, data)
 
 
-@BOUNDED
+@bounded(250)
 @given(st.binary(max_size=80), st.sampled_from(["MM", "II"]), st.integers(0, 40))
-def test_no_metadata_make_a_film_unreadable(silent: None, junk: bytes, order: str, place: int) -> None:
+def test_no_metadata_make_a_film_unreadable(silent: None, tally: Tally, junk: bytes, order: str, place: int) -> None:
     block = tiff(6, order)
     block = b"Exif\0\0" + block[:place] + junk + block[place + len(junk) :]
     text = b"XML:com.adobe.xmp\0" + junk
@@ -132,20 +135,22 @@ def test_no_metadata_make_a_film_unreadable(silent: None, junk: bytes, order: st
         ),
         png(gradient(), before=[chunk(b"tEXt", b"Raw profile type exif\0\nexif\n 9\n" + junk.hex().encode() + junk)]),
     ):
-        assert read_film(data, width=150, height=150).pixels.shape == (150, 150)
+        with tally.one():
+            film = read_film(data, width=150, height=150)
+        assert film.pixels.shape == (150, 150)
 
 
-@BOUNDED
+@bounded(250)
 @given(mutations().filter(lambda data: data.startswith(SIGNATURE)))
-def test_damaged_png_whose_checksums_fit_are_refused_or_read(silent: None, data: bytes) -> None:
+def test_damaged_png_whose_checksums_fit_are_refused_or_read(silent: None, tally: Tally, data: bytes) -> None:
     """Anybody can compute a checksum."""
-    read_or_refuse(repaired(data))
+    read_or_refuse(tally, repaired(data))
 
 
-@BOUNDED
+@bounded(250)
 @given(st.binary(max_size=200), st.integers(0, 4159), st.sampled_from([(8, 0, 1), (1, 0, 8), (2, 3, 4)]))
 def test_any_rows_behind_a_whole_compression_are_refused_or_read(
-    silent: None, junk: bytes, place: int, kind: tuple[int, int, int]
+    silent: None, tally: Tally, junk: bytes, place: int, kind: tuple[int, int, int]
 ) -> None:
     """Filters and samples are arbitrary."""
     depth, color_type, a_byte = kind
@@ -153,4 +158,18 @@ def test_any_rows_behind_a_whole_compression_are_refused_or_read(
     place = min(place, len(rows) - 1)
     rows[place : place + len(junk)] = junk[: len(rows) - place]
     before = PALETTE_CHUNKS if color_type == PALETTE else []
-    read_or_refuse(png(gradient(), depth, color_type, before=before, compressed=zlib.compress(bytes(rows))))
+    read_or_refuse(tally, png(gradient(), depth, color_type, before=before, compressed=zlib.compress(bytes(rows))))
+
+
+def test_many_files_with_random_changes_are_refused_or_read(silent: None, tally: Tally) -> None:
+    """Every second PNG has checksums that fit."""
+    rng = seeded()
+    for number in range(1500 * TIMES):
+        data = mutate(rng, SEEDS)
+        if number % 2 and data.startswith(SIGNATURE):
+            data = repaired(data)
+        try:
+            read_or_refuse(tally, data)
+        except BaseException as error:
+            error.add_note(f"seed {SEED}, number {number}: {data.hex()}")
+            raise

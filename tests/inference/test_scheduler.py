@@ -165,6 +165,32 @@ def test_a_caller_who_goes_away_leaves_the_place_free(scheduler: Scheduler) -> N
     assert worked == []
 
 
+def test_a_caller_who_is_known_to_be_gone_leaves_the_place_free(scheduler: Scheduler) -> None:
+    """The work is dropped, the error raised, and it is over once."""
+    hold, worked, done = threading.Event(), [], Done()
+
+    async def main() -> Any:
+        blocked = [
+            asyncio.create_task(scheduler.run(hold.wait, deadline=monotonic() + 10, done=Done())) for _ in range(2)
+        ]
+        await asyncio.sleep(0)  # they are queued
+        gone = asyncio.get_running_loop().create_future()
+        waiting = asyncio.create_task(
+            scheduler.run(lambda: worked.append(1), deadline=monotonic() + 10, done=done, gone=gone)
+        )
+        await asyncio.sleep(0)
+        gone.set_exception(ConnectionError())
+        with pytest.raises(ConnectionError):
+            await waiting
+        over = await settled(done)
+        hold.set()
+        await asyncio.gather(*blocked)
+        return over
+
+    assert asyncio.run(main()) == 1
+    assert worked == []
+
+
 def test_close_drops_what_waits(scheduler: Scheduler) -> None:
     """What is being done is finished, what waits is not begun, what comes later is not taken: each is over once."""
     hold, worked = threading.Event(), []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
+from pydicom.filereader import data_element_generator, read_dataset
 from pydicom.tag import BaseTag
 
 from app.errors import ImageError, UndecodableImage
@@ -24,14 +27,16 @@ MAX_HEADER_BYTES = 4 << 20
 """Of a deflated file: what is inflated in front of the pixels."""
 PIXEL_DATA = 0x7FE00010
 
-_KEYWORDS = (
+READ_KEYWORDS = (
     "SOPClassUID", "StudyDate", "Modality", "PresentationIntentType", "PatientBirthDate", "PatientAge",
     "BodyPartExamined", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "ViewPosition", "PatientOrientation",
     "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns",
     "PixelSpacing", "PixelAspectRatio", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
     "PixelPaddingValue", "PixelPaddingRangeLimit", "WindowCenter", "WindowWidth", "RescaleIntercept", "RescaleSlope",
-    "VOILUTFunction", "ModalityLUTSequence", "VOILUTSequence", "ViewCodeSequence", "PresentationLUTShape", "PixelData",
+    "VOILUTFunction", "ModalityLUTSequence", "VOILUTSequence", "ViewCodeSequence", "AnatomicRegionSequence",
+    "PresentationLUTShape",
 )  # fmt: skip
+"""What the service reads in front of the pixels."""
 _PREAMBLE_BYTES = 132
 UNDEFINED_LENGTH = 0xFFFFFFFF
 """Of a value that ends with a delimiter, as encapsulated pixels do."""
@@ -41,18 +46,36 @@ _BROKEN = "Expected a DICOM file whose elements can be read. Received a broken o
 
 @dataclass(frozen=True)
 class Elements:
-    """The data set, as far as it is needed, and its transfer syntax."""
+    """The data set in front of the pixels, as far as it is needed, and its transfer syntax."""
 
     dataset: Dataset
     syntax: Syntax
+    _file: io.BytesIO
+    _inflater: zlib._Decompress | None
+
+    def read_pixels(self, most_bytes: int) -> RawDataElement | DataElement | None:
+        """Return the element that follows, once: the pixels; None where none does.
+
+        `most_bytes`: how many pixels of a deflated file are inflated, behind which they are cut.
+
+        Raises:
+            UndecodableImage: broken, or over the bounds of this module.
+        """
+        is_implicit, is_little_endian = self.dataset.original_encoding
+        with _one_error():
+            if self._inflater is not None:
+                start = self._file.tell()
+                self._file.seek(0, io.SEEK_END)
+                self._file.write(self._inflater.decompress(self._inflater.unconsumed_tail, most_bytes))
+                self._file.seek(start)
+            return next(data_element_generator(self._file, bool(is_implicit), bool(is_little_endian)), None)
 
 
-def read_elements(data: bytes, *, pixel_bytes: int | None = None, keywords: tuple[str, ...] = _KEYWORDS) -> Elements:
-    """Read what is needed of a data set; without `pixel_bytes`, up to the pixels.
+def read_elements(data: bytes, *, keywords: tuple[str, ...] = READ_KEYWORDS) -> Elements:
+    """Read what is needed of a data set, up to the pixels.
 
     Args:
         data: the file, with or without preamble.
-        pixel_bytes: how many the pixels may have once inflated, behind which they are cut; None: they are left out.
         keywords: of the attributes that are needed.
 
     Raises:
@@ -60,34 +83,36 @@ def read_elements(data: bytes, *, pixel_bytes: int | None = None, keywords: tupl
         UndecodableImage: broken, or over the bounds of this module.
     """
     tags = _find_tags(keywords)
-    file = _CountedReads(data)
+    file, inflater = _CountedReads(data), None
     start = _PREAMBLE_BYTES if data[128:_PREAMBLE_BYTES] == b"DICM" else 0
-    try:
+    with _one_error():
         file.seek(start)
         meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
         syntax = find_syntax(text(meta, "TransferSyntaxUID", keeps_case=True))
         if syntax.is_deflated:
-            limit = MAX_HEADER_BYTES + (pixel_bytes or 0)
-            file = _CountedReads(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[file.tell() :], limit))
+            inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+            file = _CountedReads(inflater.decompress(data[file.tell() :], MAX_HEADER_BYTES))
         dataset = read_dataset(
-            file,
-            syntax.is_implicit,
-            syntax.is_little_endian,
-            stop_when=_Guard(frozenset(tags), stops_before_pixels=pixel_bytes is None),
-            specific_tags=tags,
+            file, syntax.is_implicit, syntax.is_little_endian, stop_when=_guard(frozenset(tags)), specific_tags=tags
         )
+    if "SOPClassUID" not in dataset and "MediaStorageSOPClassUID" in meta:
+        dataset.SOPClassUID = text(meta, "MediaStorageSOPClassUID", keeps_case=True)
+    return Elements(dataset, syntax, file, inflater)
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """Turn what pydicom raises, which is whatever its parts raise, into `UndecodableImage`."""
+    try:
+        yield
     except ImageError:
         raise
     except RecursionError:
         raise UndecodableImage("Expected elements nested a few levels deep. Received hundreds of levels.") from None
     except Exception as error:
-        # pydicom raises whatever its parts raise: OSError, struct.error, KeyError ...
         if isinstance(error.__context__, ImageError):
             raise error.__context__ from None
         raise UndecodableImage(_BROKEN) from error
-    if "SOPClassUID" not in dataset and "MediaStorageSOPClassUID" in meta:
-        dataset.SOPClassUID = text(meta, "MediaStorageSOPClassUID", keeps_case=True)
-    return Elements(dataset, syntax)
 
 
 @cache
@@ -107,20 +132,12 @@ class _CountedReads(io.BytesIO):
         return super().read(size)
 
 
-class _Guard:
-    """Ends the reading of a data set before or behind its pixels, and refuses long values among those that are kept."""
+def _guard(wanted: frozenset[BaseTag | int]) -> Callable[[BaseTag, str | None, int], bool]:
+    """Return what ends the reading before the pixels, and refuses long values among those that are kept."""
 
-    def __init__(self, wanted: frozenset[BaseTag | int], *, stops_before_pixels: bool) -> None:
-        self._wanted = wanted
-        self._stops_before_pixels = stops_before_pixels
-        self._is_done = False
-
-    def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
-        if self._is_done:
-            return True
-        if tag == PIXEL_DATA:
-            self._is_done = True
-            return self._stops_before_pixels
-        if tag in self._wanted and MAX_VALUE_BYTES < length != UNDEFINED_LENGTH:
+    def ends(tag: BaseTag, vr: str | None, length: int) -> bool:
+        if tag in wanted and MAX_VALUE_BYTES < length != UNDEFINED_LENGTH:
             raise UndecodableImage(f"Expected values of at most {MAX_VALUE_BYTES} bytes. Received one of {length}.")
-        return False
+        return int(tag) == PIXEL_DATA
+
+    return ends

@@ -13,7 +13,6 @@ from pydicom.encaps import generate_frames
 
 from app.errors import UndecodableImage
 from app.imaging.colour import Gray, Samples, turn_gray
-from app.imaging.dicom.attributes import raw_element
 from app.imaging.dicom.codecs import decode_frame
 from app.imaging.dicom.elements import UNDEFINED_LENGTH, Elements, read_elements
 from app.imaging.dicom.grayscale import Rendered, render_gray
@@ -45,11 +44,11 @@ def read_film(data: bytes, allow: Callable[[int], None] = lambda _: None) -> tup
     Raises:
         UnsupportedFormat, UnsuitableImage, UndecodableImage: as `read_header`, `codecs` and `grayscale`.
     """
-    form = read_pixel_format(read_elements(data).dataset)
-    allow(form.rows * form.columns * form.samples)
-    elements = read_elements(data, pixel_bytes=form.native_bytes)
+    elements = read_elements(data)
     dataset = elements.dataset
     subject = judge(dataset)
+    form = read_pixel_format(dataset)
+    allow(form.rows * form.columns * form.samples)
     values = decode_frame(_find_frame(elements, form), form, elements.syntax)
     warnings = list(subject.warnings)
     rendered: Rendered | None = None
@@ -82,7 +81,7 @@ def read_film(data: bytes, allow: Callable[[int], None] = lambda _: None) -> tup
 
 def _find_frame(elements: Elements, form: PixelFormat) -> bytes:
     """Return the one frame's bytes: native, or its codestream."""
-    element = raw_element(elements.dataset, "PixelData")
+    element = elements.read_pixels(form.native_bytes)
     if not isinstance(element, RawDataElement) or not element.value:
         raise UndecodableImage("Expected a DICOM file with pixels. Received one without.")
     is_encapsulated = element.length == UNDEFINED_LENGTH

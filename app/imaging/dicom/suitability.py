@@ -14,12 +14,12 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from app.errors import UnsuitableImage
+from app.imaging.dicom.anatomy import BodyPart, read_body_part
 from app.imaging.dicom.attributes import integer, items, text, texts
 from app.notice import Notice
 
 Image = Literal["CR", "DX", "SC"]
 View = Literal["PA", "AP", "frontal"]
-BodyPart = Literal["CHEST", "THORAX"]
 
 IMAGES: dict[str, Image] = {
     "1.2.840.10008.5.1.4.1.1.1": "CR",
@@ -34,14 +34,6 @@ _MODALITIES = _CAPTURES | {
     "AU", "BDUS", "BMD", "CT", "DG", "DOC", "ECG", "EPS", "ES", "FID", "GM", "HD", "IO", "IVOCT", "IVUS", "KO", "LS",
     "MG", "MR", "NM", "OCT", "OP", "OPT", "PR", "PT", "PX", "REG", "RF", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT",
     "SEG", "SM", "SR", "TG", "US", "XA", "XC",
-}  # fmt: skip
-# PS3.16, annex L, those that are radiographed.
-_BODY_PARTS = {
-    "ABDOMEN", "ABDOMENPELVIS", "ANKLE", "ARM", "BREAST", "CALCANEUS", "CHESTABDOMEN", "CLAVICLE", "COCCYX", "CSPINE",
-    "ELBOW", "EXTREMITY", "FEMUR", "FINGER", "FOOT", "FOREARM", "HAND", "HEAD", "HEADNECK", "HIP", "HUMERUS", "JAW",
-    "KNEE", "LEG", "LSPINE", "MANDIBLE", "NECK", "NECKCHEST", "PATELLA", "PELVIS", "RIB", "SACRUM", "SCAPULA",
-    "SHOULDER", "SKULL", "SPINE", "SSPINE", "STERNUM", "THIGH", "THUMB", "TOE", "TSPINE", "WHOLEBODY", "WRIST",
-    "ZYGOMA",
 }  # fmt: skip
 # PS3.3, section C.8.1.1.1, and what devices write instead.
 _LATERALS = frozenset({"LL", "RL", "LAT", "LATERAL", "LLAT", "RLAT"})
@@ -79,7 +71,7 @@ def judge(dataset: Dataset) -> Subject:
     frames = integer(dataset, "NumberOfFrames", 1)
     if frames > 1:
         raise UnsuitableImage(f"Expected an image of one frame. Received one of {frames}.")
-    body_part = _read_body_part(dataset)
+    body_part = read_body_part(dataset)
     view = _read_view(dataset)
     warnings = []
     if image == "SC":
@@ -107,19 +99,6 @@ def _read_image(dataset: Dataset) -> Image:
         received = modality if modality in _MODALITIES else "another"
         raise UnsuitableImage(f"Expected a radiograph: modality CR or DX. Received the modality: {received}.")
     return image  # type: ignore[return-value]  # dict.get of literals is a str to mypy
-
-
-def _read_body_part(dataset: Dataset) -> BodyPart | None:
-    received = text(dataset, "BodyPartExamined")
-    words = _split(received)
-    if not words:
-        return None
-    chest: tuple[BodyPart, ...] = ("CHEST", "THORAX")
-    found = next((part for part in chest if part in words), None)
-    if found is None or words - {*chest, "PA", "AP"}:
-        named = received if received in _BODY_PARTS else "another"
-        raise UnsuitableImage(f"Expected a film of the chest: body part CHEST or THORAX. Received the part: {named}.")
-    return found
 
 
 def _read_view(dataset: Dataset) -> View | None:

@@ -101,8 +101,8 @@ def lut(entries: np.ndarray, bits: int, first: int = 0) -> Sequence:
     return Sequence([item])
 
 
-def code(value: str) -> Sequence:
-    """Return a sequence of one code of SNOMED CT."""
+def code(value: str, scheme: str = "SCT") -> Sequence:
+    """Return a sequence of one code."""
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "SCT", "a view"
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, "whatever"
     return Sequence([item])

@@ -6,75 +6,29 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 import psutil
 import pytest
 
 from app.errors import DeadlineExceeded, ImageError
 from app.imaging.preprocess import read_film
-from tests.conftest import encode, film_pixels
-from tests.imaging.dicom.made import compressed, film_12_bit, lut, make_film
-from tests.imaging.dicom.twins import encode_rle, lossless_twins
+from tests.imaging.dicom import mutations
+from tests.imaging.dicom.mutations import mutate
 
 TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
-FILM = film_12_bit(70, 90)
-GRAY = film_pixels(0, 70, 90)
-COLOUR = np.dstack([film_pixels(seed, 70, 90) for seed in range(3)])
-BASELINE, EXTENDED, NEAR = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81"
-SEEDS = [
-    *lossless_twins(FILM).values(),
-    compressed(encode(GRAY), GRAY, 8, BASELINE),
-    compressed(encode(COLOUR), COLOUR, 8, BASELINE, PhotometricInterpretation="YBR_FULL_422"),
-    compressed(bytes(imagecodecs.jpeg8_encode(FILM, 90, bitspersample=12)), FILM, 12, EXTENDED),
-    compressed(bytes(imagecodecs.jpegls_encode(FILM, 2)), FILM, 12, NEAR),
-    compressed(encode_rle(COLOUR), COLOUR, 8, "1.2.840.10008.1.2.5"),
-    make_film(FILM, 12, VOILUTSequence=lut(np.arange(4096, dtype=np.uint16), 12), PixelPaddingValue=3),
-    make_film(
-        FILM, 12, ModalityLUTSequence=lut(np.arange(4096, dtype=np.uint16), 12), WindowCenter="9", WindowWidth="7"
-    ),
-    make_film((FILM.astype(np.int16) - 2048).astype(np.int16), 12, RescaleSlope="-1.5", RescaleIntercept="3"),
-]
 MAX_SECONDS = 40
 """On a busy machine: a process is killed after 2 s of CPU, or 8 s on the clock."""
 MAX_GROWTH_BYTES = 64 << 20
 FILES_A_DEATH = 1000
 """One in so many may crash a process, or take its seconds."""
-_VALUES = np.array([0, 1, 2, 0x10, 0x40, 0x7F, 0x80, 0xD9, 0xDA, 0xFE, 0xFF], np.uint8)
-
-
-def mutate(rng: np.random.Generator) -> bytes:
-    """Return a file with one to four changes, most of them in its header or at its codestream's beginning."""
-    data = bytearray(SEEDS[rng.integers(len(SEEDS))])
-    pixels = max(data.rfind(b"\xe0\x7f\x10\0"), data.rfind(b"\x7f\xe0\0\x10"), 132)
-    for _ in range(rng.integers(1, 5)):
-        low, high = [(132, pixels + 12), (pixels, pixels + 250), (0, len(data))][rng.choice(3, p=[0.45, 0.35, 0.2])]
-        place = min(int(rng.integers(low, max(high, low + 1))), len(data) - 1)
-        size = int(rng.integers(1, 60))
-        match rng.integers(6):
-            case 0:
-                data[place] ^= 1 << int(rng.integers(8))
-            case 1:
-                data[place] = int(rng.choice(_VALUES))
-            case 2:
-                data[place : place + 4] = rng.choice(_VALUES, 4).tobytes()
-            case 3:
-                del data[place : place + size]
-            case 4:
-                other = SEEDS[rng.integers(len(SEEDS))]
-                start = int(rng.integers(len(other)))
-                data[place : place + size] = other[start : start + size]
-            case 5:
-                del data[max(place, 133) :]
-        if len(data) < 140:
-            break
-    return bytes(data)
 
 
 def memory() -> int:
@@ -117,4 +71,30 @@ def test_mutated_files_are_refused_or_read(tmp_path: Path) -> None:
     assert outcomes["killed"] <= 400 * TIMES // FILES_A_DEATH
     assert slowest < MAX_SECONDS
     assert memory() - before < MAX_GROWTH_BYTES
+    assert outcomes["film"] > 0
+
+
+def test_mutated_files_end_no_process_that_reads_them() -> None:
+    """Without a pool around it, which would replace it: a crash or a hang shows with the file's number."""
+    last = 400 * TIMES
+    first, ended, grown, outcomes = 0, [], 0, Counter()
+    while first < last:
+        done = subprocess.run(
+            [sys.executable, "-m", mutations.__name__, str(SEED), str(first), str(last)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lines = done.stdout.splitlines()
+        if lines[-1].startswith("done"):
+            _, size, *counts = lines[-1].split()
+            grown = max(grown, int(size))
+            outcomes.update({name: int(count) for name, count in (each.split("=") for each in counts)})
+            break
+        assert done.returncode < 0, f"file {lines[-1]} of seed {SEED} raised: {done.stderr[-2000:]}"
+        ended.append((int(lines[-1]), done.returncode))
+        first = int(lines[-1]) + 1
+    print(f"{dict(outcomes)}, ended by {ended}, grown by {grown / 2**20:.0f} MiB")
+    assert len(ended) <= last // FILES_A_DEATH
+    assert grown < MAX_GROWTH_BYTES
     assert outcomes["film"] > 0

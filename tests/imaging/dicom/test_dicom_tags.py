@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import uid
+from pydicom.sequence import Sequence
+from pydicom.sr.coding import Code
 
 from app.errors import UnsuitableImage, UnsupportedFormat
+from app.imaging.dicom.anatomy import REGION_CODES
 from app.imaging.formats import read_header
 from app.imaging.preprocess import Film, inspect_film, read_film
 from tests.conftest import encode, film_pixels
@@ -65,6 +68,9 @@ def test_a_chest_film_is_read_with_its_warnings(tags: dict[str, Any], image: str
         ({"BodyPartExamined": "HIP"}, "CHEST or THORAX. Received the part: HIP"),
         ({"BodyPartExamined": "DOE JANE"}, "the part: another"),
         ({"BodyPartExamined": "CHEST ABDOMEN"}, "the part: another"),
+        ({"BodyPartExamined": "", "AnatomicRegionSequence": code("29836001")}, "the part: HIP"),
+        ({"BodyPartExamined": None, "AnatomicRegionSequence": code("R-FAB55", "SNM3")}, "the part: CHESTABDOMEN"),
+        ({"BodyPartExamined": "HIP", "AnatomicRegionSequence": code("51185008")}, "the part: HIP"),
         ({"ViewPosition": "LL"}, "frontal view, PA or AP. Received a lateral one"),
         ({"ViewPosition": "LATERAL"}, "a lateral one"),
         ({"ViewPosition": "LLD"}, "a decubitus one"),
@@ -78,6 +84,38 @@ def test_what_is_no_frontal_chest_film_is_refused(tags: dict[str, Any], came: st
     """The message says what was expected and what came, of the standard's own terms."""
     with pytest.raises(UnsuitableImage, match=came):
         read(make_film(**tags))
+
+
+@pytest.mark.parametrize(
+    ("part", "region", "expected"),
+    [
+        ("", code("816094009"), "CHEST"),
+        (None, code("51185008"), "CHEST"),
+        (None, code("T-D3000", "SRT"), "CHEST"),
+        (None, code("86598002"), None),
+        (None, code("29836001", "99OWN"), None),
+        (None, code("DOE JANE"), None),
+        ("THORAX", code("29836001"), "THORAX"),
+    ],
+)
+def test_the_code_of_the_region_tells_the_part_where_no_word_does(
+    part: str | None, region: Sequence, expected: str | None
+) -> None:
+    """A code that is not known, as that of the lung's apex or of another scheme, says nothing."""
+    film = read(make_film(BodyPartExamined=part, AnatomicRegionSequence=region))
+
+    assert film.dicom is not None
+    assert film.dicom.body_part == expected
+
+
+@pytest.mark.parametrize("part", REGION_CODES)
+def test_codes_of_a_region_mean_the_same(part: str) -> None:
+    """Those of SNOMED RT, as pydicom translates them, and none stands for two parts."""
+    found = {value: Code(value, "SRT" if "-" in value else "SCT", "") for value in REGION_CODES[part]}
+    current = [each for value, each in found.items() if "-" not in value]
+    assert all(each in current for value, each in found.items() if "-" in value)
+    others = [value for other, values in REGION_CODES.items() if other != part for value in values]
+    assert not set(found) & set(others)
 
 
 @pytest.mark.parametrize(

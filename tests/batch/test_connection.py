@@ -4,47 +4,28 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
 from email.utils import formatdate
 
 import pytest
 
-from batch.client import Client, Liveness, RetryPolicy
+from batch.connection import Connection, Liveness, has_ended
 from batch.errors import ServiceGone, WrongAddress
+from batch.retry import ONCE, RetryPolicy
 from batch.service import Service
+from tests.batch.fake_liveness import FakeLiveness
 from tests.batch.stand_in import StandIn, Step
+from tests.running import wait_until
 
 POLICY = RetryPolicy(attempts=4, patience=30.0, refused=3.0, shortest=0.1, longest=0.5)
 
 
-class FakeLiveness(Liveness):
-    """A clock that moves on while somebody waits, at once; `waits` in seconds."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.waits: list[float] = []
-        self.on_wait: Callable[[], object] = lambda: None
-        super().__init__(clock=lambda: self.now)
-
-    def wait(self, seconds: float) -> bool:
-        self.waits.append(seconds)
-        self.now += seconds
-        self.on_wait()
-        return False
-
-
-@pytest.fixture
-def liveness() -> FakeLiveness:
-    return FakeLiveness()
-
-
-def client(url: str, liveness: Liveness, policy: RetryPolicy = POLICY) -> Client:
-    return Client(Service(url), policy, liveness)
+def connect(url: str, liveness: Liveness, policy: RetryPolicy = POLICY) -> Connection:
+    return Connection(Service(url), policy, liveness)
 
 
 def test_a_film_goes_as_the_raw_body_with_key_and_operating_point(service: StandIn, liveness: FakeLiveness) -> None:
     address = Service(service.url, operating_point="half", api_key="k")
-    answer = Client(address, POLICY, liveness).predict(b"film")
+    answer = Connection(address, POLICY, liveness).predict(b"film")
 
     assert answer.status == 200
     assert service.received == [b"film"]
@@ -61,7 +42,7 @@ def test_a_busy_service_is_asked_again_after_retry_after(
     """And a random part of the shortest wait."""
     retry_after = 1000 if form == "seconds" else formatdate(time.time() + 1000, usegmt=True)
     service.plan[b"film"] = [(status, "busy", retry_after)]
-    answer = client(service.url, liveness, RetryPolicy(patience=2000)).predict(b"film")
+    answer = connect(service.url, liveness, RetryPolicy(patience=2000)).predict(b"film")
 
     assert answer.status == 200
     (wait,) = liveness.waits
@@ -71,7 +52,7 @@ def test_a_busy_service_is_asked_again_after_retry_after(
 def test_a_connection_is_kept_from_film_to_film_and_not_over_a_wait(service: StandIn, liveness: FakeLiveness) -> None:
     """The service may have closed it meanwhile."""
     service.plan[b"b"] = [(503, "not-ready")]
-    one = client(service.url, liveness)
+    one = connect(service.url, liveness)
     for film in (b"a", b"b"):
         one.predict(film)
     first, before, after = service.connections
@@ -84,14 +65,14 @@ def test_waits_grow_up_to_the_longest(
     """Each is the largest that full jitter may choose."""
     monkeypatch.setattr("random.uniform", lambda low, high: high)
     service.plan[b"film"] = [(503, "not-ready")] * 5
-    client(service.url, liveness).predict(b"film")
+    connect(service.url, liveness).predict(b"film")
 
     assert liveness.waits == [0.1, 0.2, 0.4, 0.5, 0.5]
 
 
 @pytest.mark.parametrize("step", ["drop", (502, "x"), (504, "deadline-exceeded"), (408, "slow-body")])
 def test_what_may_be_the_films_doing_is_tried_a_few_times(service: StandIn, liveness: FakeLiveness, step: Step) -> None:
-    one = client(service.url, liveness)
+    one = connect(service.url, liveness)
     service.plan[b"film"] = [step] * 3
     assert one.predict(b"film").status == 200
     service.plan[b"film"] = [step] * 4
@@ -104,7 +85,7 @@ def test_what_may_be_the_films_doing_is_tried_a_few_times(service: StandIn, live
 @pytest.mark.parametrize("status", [400, 401, 413, 415, 422, 500])
 def test_what_would_not_change_is_not_tried_again(service: StandIn, liveness: FakeLiveness, status: int) -> None:
     service.plan[b"film"] = [(status, "x")]
-    answer = client(service.url, liveness).predict(b"film")
+    answer = connect(service.url, liveness).predict(b"film")
 
     assert (answer.status, len(service.received), liveness.waits) == (status, 1, [])
 
@@ -120,7 +101,7 @@ def test_a_retry_after_beyond_the_patience_is_not_waited_for(
     """The patience is 30 seconds, and jitter comes on top."""
     monkeypatch.setattr("random.uniform", lambda low, high: high)
     service.plan[b"film"] = [(429, "overloaded", retry_after)]
-    one = client(service.url, liveness)
+    one = connect(service.url, liveness)
     one.predict(b"another film before it")
     if is_waited_for:
         assert one.predict(b"film").status == 200
@@ -135,9 +116,9 @@ def test_a_film_in_a_busy_service_that_answers_others_is_a_failed_film(
 ) -> None:
     """Its patience ends, but the service is not gone."""
     service.plan[b"film"] = [(429, "overloaded")] * 1000
-    other = client(service.url, liveness)
+    other = connect(service.url, liveness)
     liveness.on_wait = lambda: other.predict(b"other film")
-    assert client(service.url, liveness).predict(b"film").status == 429
+    assert connect(service.url, liveness).predict(b"film").status == 429
     assert 29 < sum(liveness.waits) <= 30
 
 
@@ -147,7 +128,7 @@ def test_lost_connections_are_the_services_after_three_times_the_patience_withou
 ) -> None:
     """Before that the film may be the reason, and is a failed film."""
     service.plan[b"film"] = ["drop"] * 4
-    one = client(service.url, liveness)
+    one = connect(service.url, liveness)
     liveness.now = silent
     if is_gone:
         with pytest.raises(ServiceGone):
@@ -161,13 +142,13 @@ def test_a_retry_after_that_is_over_or_unreadable_adds_no_wait(
     service: StandIn, liveness: FakeLiveness, retry_after: str
 ) -> None:
     service.plan[b"film"] = [(503, "not-ready", retry_after)]
-    assert client(service.url, liveness).predict(b"film").status == 200
+    assert connect(service.url, liveness).predict(b"film").status == 200
     assert 0 <= liveness.waits[0] <= POLICY.shortest
 
 
 def test_an_answer_that_comes_before_the_film_was_read_is_heard(service: StandIn, liveness: FakeLiveness) -> None:
     service.forget_to_read.add(30_000_000)
-    answer = client(service.url, liveness).predict(bytes(30_000_000))
+    answer = connect(service.url, liveness).predict(bytes(30_000_000))
 
     assert answer.status == 413
     assert "too-many-bytes" in answer.json()["type"]
@@ -177,7 +158,7 @@ def test_nobody_there_is_an_error_after_the_patience_for_it(liveness: FakeLivene
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         with pytest.raises(ServiceGone, match="refused"):
-            client(f"http://127.0.0.1:{closed.getsockname()[1]}", liveness).predict(b"film")
+            connect(f"http://127.0.0.1:{closed.getsockname()[1]}", liveness).predict(b"film")
     assert 2.5 <= sum(liveness.waits) <= 3.0
 
 
@@ -185,15 +166,15 @@ def test_a_service_that_starts_late_is_waited_for(service: StandIn, liveness: Fa
     port = service.port
     service.stop()
     liveness.on_wait = lambda: service.start(port) if len(liveness.waits) == 3 else None
-    answer = client(f"http://127.0.0.1:{port}", liveness).predict(b"film")
+    answer = connect(f"http://127.0.0.1:{port}", liveness).predict(b"film")
 
     assert (answer.status, len(liveness.waits)) == (200, 3)
 
 
 def test_a_service_that_never_answers_is_a_timeout(liveness: FakeLiveness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batch.client.ANSWER_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("batch.connection.ANSWER_TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        answer = client(f"http://127.0.0.1:{mute.getsockname()[1]}", liveness).predict(b"film")
+        answer = connect(f"http://127.0.0.1:{mute.getsockname()[1]}", liveness).predict(b"film")
 
     assert answer.lost == "timeout"
 
@@ -201,12 +182,23 @@ def test_a_service_that_never_answers_is_a_timeout(liveness: FakeLiveness, monke
 def test_a_connection_that_the_service_closed_while_idle_costs_no_film(
     service: StandIn, liveness: FakeLiveness
 ) -> None:
-    """It counts as one lost on the way, and the film goes on another."""
+    """Nor a retry: another is opened."""
     service.plan[b"a"] = ["ok, then close"]
-    one = client(service.url, liveness)
+    one = connect(service.url, liveness, ONCE)
+    one.predict(b"a")
+    wait_until(lambda: has_ended(one._connection.sock))
 
-    assert [one.predict(film).status for film in (b"a", b"b")] == [200, 200]
-    assert (service.received, len(liveness.waits)) == ([b"a", b"b"], 1)
+    assert one.predict(b"b").status == 200
+    first, second = service.connections
+    assert first != second
+
+
+def test_a_connection_has_ended_once_the_other_side_closed_it() -> None:
+    here, there = socket.socketpair()
+    with here:
+        assert not has_ended(here)
+        there.close()
+        assert has_ended(here)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +206,7 @@ def test_a_connection_that_the_service_closed_while_idle_costs_no_film(
     ["127.0.0.1:8000", "ftp://host", "http://", "http://h:99999", "http://h:x", "http://u:p@h", "http://h/?a=b", ""],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(WrongAddress, match="Expected --url"):
+    with pytest.raises(WrongAddress, match="Expected the service's URL"):
         Service(url)
 
 
@@ -231,4 +223,12 @@ def test_a_key_that_would_break_the_header_is_refused() -> None:
 
 
 def test_a_path_in_the_url_comes_before_the_route() -> None:
-    assert Service("https://host/xray/").target("/predict") == "/xray/predict"
+    service = Service("https://host:8443/xray/")
+    assert (service.origin, service.film("/predict", b"").target) == ("https://host:8443", "/xray/predict")
+
+
+def test_a_call_may_name_another_operating_point_than_the_services() -> None:
+    """None names none."""
+    service = Service("http://host", operating_point="half")
+    targets = [service.film("/predict", b"", {"operating_point": point}).target for point in ("balanced", None)]
+    assert targets == ["/predict?operating_point=balanced", "/predict?operating_point=half"]

@@ -1,0 +1,96 @@
+"""Refuses films from their heads alone while the service is full: the way through ASGI costs many times as much."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections import Counter
+from functools import lru_cache
+from time import monotonic
+
+from app.api.problems import respond
+from app.api.service import Service
+from app.api.telemetry import choose_request_id
+from app.errors import Overloaded
+from app.keys import find_name
+
+_log = logging.getLogger("pneumoserve")
+_LOG_SECONDS = 1.0
+_SOME_ID = b"0" * 32
+_ROUTE = re.compile(rb"POST ([^ ?]*/(?:predict|explain))[ ?]")
+# What needs a longer look: headers of a browser's other origin.
+_ORIGIN = re.compile(rb"\norigin:", re.IGNORECASE)
+_KEY = re.compile(rb"\nx-api-key:[ \t]*([^\r]*?)[ \t]*\r", re.IGNORECASE)
+_REQUEST_ID = re.compile(rb"\nx-request-id:[ \t]*([^\r]*?)[ \t]*\r", re.IGNORECASE)
+
+
+class EarlyRefusal:
+    """The answer `overloaded` to a plain head, for the server around the service.
+
+    Refusals are counted as others are, but logged together, in one line a second for each route and key.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        root = service.settings.root_path
+        self._paths = {f"{start}{path}".encode(): path for path in ("/predict", "/explain") for start in {"", root}}
+        self._unlogged: Counter[tuple[str, str | None]] = Counter()
+
+    def answer(self, head: bytes) -> bytes | None:
+        """Return the whole response; None where the service shall read the request itself.
+
+        To be called in the event loop's thread.
+
+        Args:
+            head: request line and headers of a plain request, see `find_plain`.
+        """
+        service, begun = self._service, monotonic()
+        if not (service.admission.is_full and service.takes_films):
+            return None
+        route = _ROUTE.match(head)
+        path = self._paths.get(route[1]) if route else None
+        if path is None or (service.settings.cors_origins and _ORIGIN.search(head)):
+            return None
+        key_name = None
+        if service.settings.api_keys:
+            sent = _KEY.findall(head)
+            key_name = find_name(service.settings.api_keys, sent[0].decode("latin-1")) if len(sent) == 1 else None
+            if key_name is None:
+                return None
+        refusal = service.admission.refuse()
+        sent_id = _REQUEST_ID.search(head)
+        request_id = choose_request_id(sent_id[1] if sent_id else b"")
+        # A new id is as long as any other.
+        answer = (
+            _write(refusal, request_id)
+            if sent_id
+            else _template(refusal.args[0], refusal.retry_after).replace(_SOME_ID, request_id.encode())
+        )
+        service.metrics.count_request("overloaded", {"total": monotonic() - begun})
+        self._log_later(path, key_name)
+        return answer
+
+    def _log_later(self, path: str, key_name: str | None) -> None:
+        if not self._unlogged:
+            asyncio.get_running_loop().call_later(_LOG_SECONDS, self._write_log)
+        self._unlogged[path, key_name] += 1
+
+    def _write_log(self) -> None:
+        for (path, key_name), count in self._unlogged.items():
+            fields = {"method": "POST", "path": path, "status": 429, "outcome": "overloaded", "count": count}
+            _log.info("refused", extra={"fields": fields | ({"key": key_name} if key_name else {})})
+        self._unlogged.clear()
+
+
+@lru_cache
+def _template(detail: str, retry_after: int) -> bytes:
+    return _write(Overloaded(detail, retry_after), _SOME_ID.decode())
+
+
+def _write(refusal: Overloaded, request_id: str) -> bytes:
+    """Return the response that the way through ASGI would give."""
+    response = respond(refusal, request_id)
+    own = [(b"connection", b"close"), (b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+    lines = b"".join(b"%b: %b\r\n" % header for header in [*response.raw_headers, *own])
+    return b"HTTP/1.1 429 Too Many Requests\r\n%b\r\n" % lines + response.body
