@@ -210,7 +210,11 @@ def test_a_connection_has_ended_once_the_other_side_closed_it() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["127.0.0.1:8000", "ftp://host", "http://", "http://h:99999", "http://h:x", "http://u:p@h", "http://h/?a=b", ""],
+    [
+        *("127.0.0.1:8000", "ftp://host", "http://", "http://h:99999", "http://h:x", "http://u:p@h", "http://h/?a=b"),
+        *("", "http://[::1", "http://[x]", "http://a..b", f"http://{'a' * 64}"),
+        *("http://a b", "http://h/a b", "http://h/ä"),
+    ],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(WrongAddress, match="Expected the service's URL"):
