@@ -12,6 +12,8 @@ from batch.answer import Answer
 
 _BUSY = {429, 503}
 _PERHAPS_THE_FILM = {408, 502, 504}
+_MAX_DOUBLINGS = 60
+"""After 1024 a float overflows, which a patience of an hour reaches."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Tries:
         if not may_change(answer):
             return None
         self._film_failures += not is_busy(answer)
-        jitter = random.uniform(0.0, min(policy.longest, policy.shortest * 2**self._tries))  # noqa: S311 - no secret
+        most = min(policy.longest, policy.shortest * 2 ** min(self._tries, _MAX_DOUBLINGS))
+        jitter = random.uniform(0.0, most)  # noqa: S311 - no secret
         wait = (answer.retry_after or 0.0) + jitter
         self._tries += 1
         limit = policy.refused if answer.lost == "no-connection" else policy.patience

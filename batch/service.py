@@ -40,12 +40,14 @@ class Service:
     context: ssl.SSLContext | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base)
         try:
-            usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-        except ValueError:
+            parts = urlsplit(self.base)
+            host = (parts.hostname or "").encode("idna")
+            usable = parts.scheme in ("http", "https") and host and (parts.port is None or parts.port > 0)
+            usable = usable and not (parts.query or parts.fragment or parts.username) and parts.path.isascii()
+        except ValueError:  # brackets, a port, or a label of the host
             usable = False
-        if not usable or parts.query or parts.fragment or parts.username or not self.base.isprintable():
+        if not usable or not self.base.isprintable() or " " in self.base:
             shown = f"…@{self.base.rpartition('@')[2]}" if "@" in self.base else self.base  # no password
             raise WrongAddress(f"Expected the service's URL, like http://127.0.0.1:8000. Received: {shown}")
         if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):

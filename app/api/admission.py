@@ -155,7 +155,7 @@ class HeldBody:
     def release(self) -> None:
         """Count neither any longer; calling it again does nothing."""
         self._admission.bytes_held -= self.size
-        for _ in range(self.in_flight):
-            self._admission.pace.end()
+        if self.in_flight:
+            self._admission.pace.end(self.in_flight)
         self._admission.in_flight -= self.in_flight
         self.size, self.in_flight = 0, 0

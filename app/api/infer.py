@@ -19,7 +19,7 @@ from app.api.service import Service
 from app.api.v2_answer import respond_with
 from app.api.v2_request import LENGTH_HEADER, InferenceCall, read_call
 from app.api.v2_schemas import IMAGE, MAX_FILMS, InferAnswer
-from app.errors import ImageError, InvalidParameter, MalformedForm, MissingFile, UnsuitableImage
+from app.errors import ImageError, InvalidParameter, MalformedForm, MissingFile, TooManyBytes, UnsuitableImage
 from app.inference.predictor import FilmPrediction, Predictor
 
 T = TypeVar("T")
@@ -143,7 +143,9 @@ async def _predict_films(
     try:
         data, deadline = await receive_body(request, service, body)
         # Twice, as a film's bytes are taken out of it.
-        service.admission.enter(body, 0 if encoding else len(data))
+        decoded = 0 if encoding else len(data)
+        _check_room_alone(body, decoded, settings.max_bytes_held)
+        service.admission.enter(body, decoded)
     except BaseException:
         body.release()
         raise
@@ -164,6 +166,7 @@ async def _predict_films(
         try:
             if encoding:
                 size = await films.do(lambda: measure(held[0], encoding, settings.max_upload_bytes))
+                _check_room_alone(body, 2 * size, settings.max_bytes_held)
                 body.hold(2 * size)
             call, first = await films.do(begin)
             service.admission.enter(body, films=len(call.films) - 1)
@@ -179,6 +182,12 @@ async def _predict_films(
             films.leave()
     _account(request, films, predictions)
     return call, predictions
+
+
+def _check_room_alone(body: HeldBody, more: int, most: int) -> None:
+    """Refuse for good what could never be held: overload passes, and callers come again."""
+    if body.size + more > most:
+        raise TooManyBytes(f"Expected at most {most} bytes in memory for a body and its films. Received more.")
 
 
 def _later(films: _Films, call: InferenceCall, index: int) -> Callable[[], FilmPrediction]:

@@ -29,11 +29,11 @@ class Pace:
         """Note that a film comes into an empty service: the time since the last end tells no pace."""
         self._last_end = self._clock()
 
-    def end(self) -> None:
-        """Note that the work on a film is over."""
+    def end(self, films: int = 1) -> None:
+        """Note that the work on some films is over."""
         now = self._clock()
         if self._last_end is not None:
-            measured = now - self._last_end
+            measured = (now - self._last_end) / films
             weight = _SMOOTHING if self._seconds_a_film else 1.0
             self._seconds_a_film += weight * (measured - self._seconds_a_film)
         self._last_end = now

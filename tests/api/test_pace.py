@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from app.api.pace import MAX_RETRY_SECONDS, Pace
 
 
@@ -22,6 +24,18 @@ def paced(seconds_a_film: float) -> tuple[Pace, Clock]:
         clock.now += seconds_a_film
         pace.end()
     return pace, clock
+
+
+@pytest.mark.parametrize("requests", [1, 50])
+def test_films_that_end_together_have_the_pace_of_those_that_end_one_by_one(requests: int) -> None:
+    """16 a request, ten films a second."""
+    clock = Clock()
+    pace = Pace(clock)
+    pace.begin()
+    for _ in range(requests):
+        clock.now += 1.6
+        pace.end(16)
+    assert pace.promise(in_flight=64) == 7
 
 
 def test_before_any_film_the_shortest_time_is_promised() -> None:

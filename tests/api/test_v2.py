@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -188,6 +190,21 @@ def test_the_deadline_is_that_of_the_request(tiny_store: Path) -> None:
         assert_failure(response, "deadline-exceeded", 504)
         engine.go.set()
         wait_until(lambda: (server.service.admission.in_flight, server.service.admission.bytes_held) == (0, 0))
+
+
+def test_the_films_of_a_client_that_hung_up_are_dropped(tiny_store: Path) -> None:
+    """But for the one that a worker had begun, and nothing stays counted."""
+    body = json.dumps(as_request(*FILMS)).encode()
+    with holding(tiny_store) as (server, engine):
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body)
+            wait_until(lambda: engine.films == 1)
+        gone = 'pneumoserve_requests_total{outcome="client-gone"} 1.0'
+        wait_until(lambda: gone in server.client.get("/metrics").text)
+        engine.go.set()
+        wait_until(lambda: (server.service.admission.in_flight, server.service.admission.bytes_held) == (0, 0))
+        assert engine.films == 1
 
 
 def test_the_gate_refuses_the_whole_request(gated_store: Path) -> None:

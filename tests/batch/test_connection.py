@@ -8,9 +8,10 @@ from email.utils import formatdate
 
 import pytest
 
+from batch.answer import Answer
 from batch.connection import Connection, Liveness, has_ended
 from batch.errors import ServiceGone, WrongAddress
-from batch.retry import ONCE, RetryPolicy
+from batch.retry import ONCE, RetryPolicy, Tries
 from batch.service import Service
 from tests.batch.fake_liveness import FakeLiveness
 from tests.batch.stand_in import StandIn, Step
@@ -68,6 +69,12 @@ def test_waits_grow_up_to_the_longest(
     connect(service.url, liveness).predict(b"film")
 
     assert liveness.waits == [0.1, 0.2, 0.4, 0.5, 0.5]
+
+
+def test_waits_do_not_overflow_however_long_the_patience_lasts() -> None:
+    tries = Tries(RetryPolicy(patience=1e9), lambda: 0.0)
+    waits = [tries.wait_after(Answer(503)) for _ in range(2000)]
+    assert all(wait is not None and 0 <= wait <= 8 for wait in waits)
 
 
 @pytest.mark.parametrize("step", ["drop", (502, "x"), (504, "deadline-exceeded"), (408, "slow-body")])
@@ -203,7 +210,11 @@ def test_a_connection_has_ended_once_the_other_side_closed_it() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["127.0.0.1:8000", "ftp://host", "http://", "http://h:99999", "http://h:x", "http://u:p@h", "http://h/?a=b", ""],
+    [
+        *("127.0.0.1:8000", "ftp://host", "http://", "http://h:99999", "http://h:x", "http://u:p@h", "http://h/?a=b"),
+        *("", "http://[::1", "http://[x]", "http://a..b", f"http://{'a' * 64}"),
+        *("http://a b", "http://h/a b", "http://h/ä"),
+    ],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(WrongAddress, match="Expected the service's URL"):
