@@ -52,16 +52,31 @@ def test_a_pod_has_no_privileges(name: str) -> None:
     found = PODS[name]
     assert found["automountServiceAccountToken"] is False
     assert found["enableServiceLinks"] is False
-    assert found["securityContext"]["runAsNonRoot"] is True
-    assert found["securityContext"]["runAsUser"] == 10001
-    assert found["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     for container in found["containers"]:
-        assert container["securityContext"] == {
+        assert found.get("securityContext", {}) | container["securityContext"] == {
+            "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "runAsGroup": 10001,
+            "seccompProfile": {"type": "RuntimeDefault"},
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
         assert set(container["resources"]) == {"requests", "limits"}
+
+
+def test_knative_takes_the_predictors_pod() -> None:
+    """Unless its administrator switches features on, these are all fields of a Pod that it takes."""
+    predictor = set(PODS["overlays/kserve/inferenceservice.yaml"])
+    of_kserve = {"minReplicas", "maxReplicas", "containerConcurrency", "timeout"}
+    assert predictor - of_kserve <= {
+        "automountServiceAccountToken",
+        "containers",
+        "enableServiceLinks",
+        "imagePullSecrets",
+        "serviceAccountName",
+        "volumes",
+    }
 
 
 def test_a_pod_is_given_the_time_to_drain() -> None:
