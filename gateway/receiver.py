@@ -7,9 +7,12 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from socket import SHUT_RD, socket
 from typing import cast
 
 from pynetdicom import AE, evt
+from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from pynetdicom.transport import AssociationSocket
@@ -99,6 +102,8 @@ class Receiver:
         deadline = time.monotonic() + seconds
         while self._server.active_associations and time.monotonic() < deadline:
             time.sleep(0.05)
+        for association in self._server.active_associations:
+            _stop_reading(association)
         self._entity.shutdown()
 
     def _connected(self, event: Event) -> None:
@@ -147,6 +152,15 @@ class Receiver:
             _log.error("film not taken", extra={"fields": {"reason": type(error).__name__}})
             return _OUT_OF_RESOURCES
         return _STORED
+
+
+def _stop_reading(association: Association) -> None:
+    """End the wait for the rest of a PDU: an abort would come after it, up to `_IDLE_SECONDS` later."""
+    connection = association.dul.socket
+    if connection is not None and connection.socket is not None:
+        with suppress(OSError):
+            # Not TLS's own, which would take the rest as clear text.
+            socket.shutdown(connection.socket, SHUT_RD)
 
 
 def take(data: bytes, outbox: Outbox) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -144,6 +145,17 @@ def test_a_pdu_over_the_limit_is_not_read(tmp_path: Path) -> None:
             connection.sendall(struct.pack(">BBL", 1, 0, 2**20))
             assert connection.recv(10) == b""
         assert can_associate(receiver)
+
+
+def test_who_sends_half_a_pdu_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """Beyond the time that running associations are given."""
+    with receiving(tmp_path) as (receiver, _):
+        connection = socket.create_connection(("127.0.0.1", receiver.port))
+        connection.sendall(b"\x01\0\0")
+        wait_until(lambda: receiver._server is not None and receiver._server.active_associations != [])
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 20
+    connection.close()
 
 
 def test_no_film_is_taken_on_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
