@@ -2,8 +2,8 @@
 
 httptools loses the body of a request that offers `Upgrade: h2c`; neither limits a head's time. Used, but undocumented:
 `_unset_keepalive_if_required`, `app_state`, `config`, `conn`, `connections`, `cycle.body`, `cycle.disconnected`,
-`cycle.response_complete`, `flow`, `loop`, `on_body`, `on_response_complete`, `send_400_response`, `server_state` and
-`transport` of its protocols.
+`cycle.response_complete`, `flow`, `loop`, `on_body`, `on_response_complete`, `send_400_response`, `server_state` with
+its `default_headers` and `transport` of its protocols.
 """
 
 from contextlib import suppress
@@ -104,7 +104,8 @@ class PlainProtocol(_Timed, HttpToolsProtocol):
         self.connections.discard(self)
         if self.overdue is not None:
             self.overdue.cancel()
-        self.transport.write(answer)
+        common = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)  # the date
+        self.transport.write(answer.replace(b"\r\n", b"\r\n" + common, 1))
         discard = Discard(self.transport, unread)
         self.transport.set_protocol(discard)
         discard.start(self.loop)
