@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +16,7 @@ from app.settings import Settings
 from app.version import package_version
 from tests.deploy.manifests import FOLDER, documents, keys, pod, validator
 
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = documents()
 PODS = {name: found for name, document in DOCUMENTS.items() if (found := pod(document))}
 OVERLAYS = sorted(file.parent for file in FOLDER.rglob("kustomization.yaml"))
@@ -87,6 +89,17 @@ def test_a_pod_is_given_the_time_to_drain() -> None:
 def test_the_job_has_as_many_indexes_as_the_command_is_told() -> None:
     job = DOCUMENTS["overlays/archive/job.yaml"]["spec"]
     assert f"--shard=auto/{job['completions']}" in job["template"]["spec"]["containers"][0]["args"]
+
+
+def test_the_page_builds_what_the_dockerfile_can() -> None:
+    """Each target is a stage, each lock a file."""
+    commands = re.findall(r"docker build[^`&\n]*", (ROOT / "docs" / "kubernetes.md").read_text())
+    assert len(commands) == 2
+    stages = re.findall(r"^FROM \S+ AS (\S+)", (ROOT / "Dockerfile").read_text(), re.M)
+    for command in commands:
+        assert set(re.findall(r"--target (\S+)", command)) <= set(stages)
+        assert all((ROOT / "locks" / f"{lock}.txt").exists() for lock in re.findall(r"SERVE_LOCK=(\S+)", command))
+        assert package_version() in command
 
 
 def test_images_have_this_version() -> None:
