@@ -18,7 +18,7 @@ def read_api_key(given: str | None, file: Path | None) -> str | None:
     if given is not None:
         raise WrongKey("Expected a key in --api-key or in --api-key-file, not both.")
     try:
-        key = next(iter(file.read_text("utf-8").splitlines()), "").strip()
+        key = next(iter(file.read_text("utf-8-sig").splitlines()), "").strip()
     except (OSError, UnicodeDecodeError):
         key = ""
     if not key:
