@@ -22,7 +22,7 @@ from batch.parts import Parts, describe_run
 from batch.ray_actor import Job, PartReport, PartScorer, decode_reports, encode_slice
 from batch.ray_cluster import parse_address, ray_actors
 
-PASSES = 3
+PASSES_IN_VAIN = 3
 _SECONDS_TO_START, _SECONDS_A_FILM = 600.0, 1.0
 """After which time without a finished part the job ends: so long, and so long for each film of a part."""
 _AGAIN = "Start the same command again to go on."
@@ -117,22 +117,24 @@ class _Scored:
 def _score(archive: Archive, job: Job, parts: Parts, actors: int) -> Iterator[PartReport]:
     """Yield a report of each missing part, once it is written.
 
-    A part whose actor or machine died is given out again once all others are done, `PASSES` times in all.
+    Parts whose actor or machine died, or that were handed to it before Ray noticed, are given out again in another pass
+    with new actors; `PASSES_IN_VAIN` passes in a row that wrote nothing are the last ones.
 
     Raises:
         JobFailed: a machine cannot score, no part was finished for too long, or parts are missing at the end.
     """
     deadline = _SECONDS_TO_START + _SECONDS_A_FILM * job.plan.part_films
-    for _ in range(PASSES):
-        missing = set(parts.missing())
-        if not missing:
-            return
-        slices = (part for part in archive.slices(job.plan.part_films) if part.number in missing)
-        yield from _run_pass(slices, job, min(actors, len(missing)), deadline)
-    if missing := set(parts.missing()):
+    missing, in_vain = parts.missing(), 0
+    while missing and in_vain < PASSES_IN_VAIN:
+        wanted = set(missing)
+        slices = (part for part in archive.slices(job.plan.part_films) if part.number in wanted)
+        yield from _run_pass(slices, job, min(actors, len(wanted)), deadline)
+        missing = parts.missing()
+        in_vain = in_vain + 1 if len(missing) == len(wanted) else 0
+    if missing:
         raise JobFailed(
-            f"{len(missing)} of {len(parts)} parts were not written: {PASSES} times their actors died, or wrote them "
-            f"elsewhere ({parts.name(min(missing))}). {_LOG}; it is memory most often. {_AGAIN}"
+            f"{len(missing)} of {len(parts)} parts are missing: {PASSES_IN_VAIN} times in a row their actors died, "
+            f"or wrote them elsewhere ({parts.name(missing[0])}). {_LOG}; it is memory most often. {_AGAIN}"
         )
 
 
