@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from typing import NamedTuple
 
-from batch.errors import NothingNamed
+from batch.console import print_err
+from batch.errors import NothingNamed, WrongList
 from batch.manifests import is_manifest, read_manifest
 from batch.paths import find_films
 
 DEFAULT_PART_FILMS = 2_000
+_SAMPLES = 20
+_CHANGED = "Expected a manifest that stays as it is. Received one that changed since this start began."
 
 
 class Slice(NamedTuple):
@@ -21,14 +24,23 @@ class Slice(NamedTuple):
     number: int
     addresses: list[str]
 
+    @property
+    def sha256(self) -> str:
+        """Return the digest of the addresses, in hexadecimal."""
+        return hashlib.sha256("\0".join(self.addresses).encode("utf-8", "surrogatepass")).hexdigest()
+
 
 @dataclass(frozen=True)
 class Plan:
-    """How an archive is cut. `digests`: SHA-256 in hexadecimal, of each slice's addresses."""
+    """How an archive is cut.
+
+    `digests`: SHA-256 in hexadecimal, of each slice's addresses. `samples`: addresses of films from all over it.
+    """
 
     films: int
     part_films: int
     digests: tuple[str, ...]
+    samples: tuple[str, ...]
 
     @property
     def sha256(self) -> str:
@@ -55,7 +67,10 @@ class Archive:
             if are_manifests:
                 self._groups += group
             else:
-                self._groups.append([film.path for film in find_films(list(group)).films])
+                found = find_films(list(group))
+                self._groups.append([film.path for film in found.films])
+                if skipped := found.describe_skipped():
+                    print_err(skipped)
 
     def __iter__(self) -> Iterator[str]:
         """Yield addresses: a manifest's as it holds them, others as they are named.
@@ -76,14 +91,29 @@ class Archive:
             NothingNamed: it holds no film.
             WrongList, CallError: see `read_manifest`.
         """
-        digests, films = [], 0
-        for _, addresses in self.slices(part_films):
-            films += len(addresses)
-            text = "\0".join(addresses).encode("utf-8", "surrogatepass")
-            digests.append(hashlib.sha256(text).hexdigest())
+        digests, firsts, films = [], [], 0
+        for part in self.slices(part_films):
+            films += len(part.addresses)
+            digests.append(part.sha256)
+            firsts.append(part.addresses[0])
         if not films:
             raise NothingNamed(f"Expected films in {', '.join(self._sources[:3])}. Received none.")
-        return Plan(films, part_films, tuple(digests))
+        return Plan(films, part_films, tuple(digests), tuple(firsts[:: len(firsts) // _SAMPLES + 1]))
+
+    def planned(self, plan: Plan) -> Iterator[Slice]:
+        """Read everything again, and yield the slices of a plan.
+
+        Raises:
+            WrongList: a manifest was changed since, or see `read_manifest`.
+            CallError: likewise.
+        """
+        digests = iter(plan.digests)
+        for part in self.slices(plan.part_films):
+            if part.sha256 != next(digests, None):
+                raise WrongList(_CHANGED)
+            yield part
+        if next(digests, None) is not None:
+            raise WrongList(_CHANGED)
 
 
 def _cut(addresses: Iterable[str], films: int) -> Iterator[Slice]:

@@ -148,7 +148,10 @@ class ObjectPrefix:
                 return False
             if getattr(error, "errno", None) != errno.ENOSYS:  # S3's NotImplemented
                 raise self._failed(error) from error
-            self._system.pipe_file(path, data)
+            try:
+                self._system.pipe_file(path, data)
+            except Exception as second:
+                raise self._failed(second) from second
         return True
 
     def _failed(self, error: Exception) -> StoreFailed:

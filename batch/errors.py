@@ -6,6 +6,7 @@
     │   ├── WrongList
     │   ├── UnusableResult
     │   ├── JournalRefused
+    │   ├── UnusableAddress
     │   ├── WrongAddress
     │   ├── WrongKey
     │   └── NoCluster
@@ -78,6 +79,10 @@ class NothingNamed(CallError):
 
 class WrongList(CallError):
     """The list on standard input is ambiguous."""
+
+
+class UnusableAddress(CallError):
+    """A URL leads to no store; of a film, its row says so."""
 
 
 class UnusableResult(CallError):

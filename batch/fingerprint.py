@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch.addresses import is_url, local_path, open_store
+from batch.errors import UnusableAddress
 from batch.paths import NO_FILE, reason
 
 MAX_FILM_BYTES = 512 * 2**20  # a film is held whole; no service takes more
@@ -18,6 +19,14 @@ _READINGS = 3
 
 class UnreadableFilm(Exception):
     """A film cannot be read whole; the message says why, without its path."""
+
+
+class FilmTooLarge(UnreadableFilm):
+    """A film has `size` bytes, more than were wanted."""
+
+    def __init__(self, size: int, most: int) -> None:
+        super().__init__(f"Expected at most {most} bytes. Received {size}.")
+        self.size = size
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,48 +48,47 @@ class Fingerprint:
         return self.sha256 == other.sha256
 
 
-def read_film_bytes(address: str) -> bytes:
-    """Read a film whole, from a path or a URL that fsspec opens.
+def read_film_bytes(address: str, most: int = MAX_FILM_BYTES) -> bytes:
+    """Read a film of at most so many bytes whole, from a path or a URL that fsspec opens.
 
     Raises:
-        UnreadableFilm: it cannot be read, or is too large.
+        FilmTooLarge: it has more.
+        UnreadableFilm: it cannot be read.
         CallError: the library for its scheme is missing.
     """
     path = local_path(address)
     try:
         if is_url(path):
-            return _read_object(path)
+            return _read_object(path, most)
         mode = os.stat(path).st_mode  # noqa: PTH116 - the path stays as it is
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # to open a pipe may never end
             raise UnreadableFilm(NO_FILE)
         with Path(path).open("rb", buffering=0) as file:
-            data = file.read(MAX_FILM_BYTES + 1)
-    except (OSError, ValueError) as error:
+            if (size := os.fstat(file.fileno()).st_size) > most:
+                raise FilmTooLarge(size, most)
+            return file.readall()
+    except (OSError, ValueError, UnusableAddress) as error:
         raise UnreadableFilm(reason(error)) from error
-    return _checked(data)
 
 
-def _read_object(url: str) -> bytes:
+def _read_object(url: str, most: int) -> bytes:
     system, path = open_store(url)
     try:
         try:
-            data = system.cat_file(path, start=0, end=MAX_FILM_BYTES + 1)
+            data = bytes(system.cat_file(path, start=0, end=most + 1))
         except FileNotFoundError:
             raise UnreadableFilm(os.strerror(errno.ENOENT)) from None
         except Exception:
             if system.info(path)["size"]:
                 raise
             data = b""  # nothing has no range
+        size = len(data) if len(data) <= most else system.info(path)["size"]
     except UnreadableFilm:
         raise
     except Exception as error:  # each store's library has errors of its own
         raise UnreadableFilm(reason(error)) from error
-    return _checked(bytes(data))
-
-
-def _checked(data: bytes) -> bytes:
-    if len(data) > MAX_FILM_BYTES:
-        raise UnreadableFilm(f"Expected at most {MAX_FILM_BYTES} bytes. Received more.")
+    if size > most:
+        raise FilmTooLarge(size, most)
     return data
 
 
@@ -99,7 +107,7 @@ def read_film(path: str) -> tuple[bytes, Fingerprint]:
             with Path(path).open("rb", buffering=0) as file:
                 before = os.fstat(file.fileno())
                 if before.st_size > MAX_FILM_BYTES:
-                    raise UnreadableFilm(f"Expected at most {MAX_FILM_BYTES} bytes. Received {before.st_size}.")
+                    raise FilmTooLarge(before.st_size, MAX_FILM_BYTES)
                 data = file.readall()
                 after = os.fstat(file.fileno())
             fingerprint = Fingerprint(len(data), before.st_mtime_ns, hashlib.sha256(data).hexdigest())

@@ -18,7 +18,7 @@ from app.memory_limit import MAX_UPLOAD_BYTES
 from app.names import DEFAULT_ENGINE, EngineName, GateMode
 from batch.answer import Answer, row_from
 from batch.connection import Liveness
-from batch.fingerprint import UnreadableFilm, read_film_bytes
+from batch.fingerprint import FilmTooLarge, UnreadableFilm, read_film_bytes
 from batch.journal_format import Run
 from batch.results import Row
 
@@ -79,7 +79,7 @@ class FilmScorer:
             try:
                 return Answer(200, self._predict(film))
             except PneumoServeError as error:
-                refused = _refuse(problem_of(error), str(error))
+                refused = _refused(error)
                 if not isinstance(error, CapacityError):
                     break
             except Exception as error:  # a defect fails this film, not the archive
@@ -90,7 +90,7 @@ class FilmScorer:
 
     def _predict(self, film: bytes) -> bytes:
         if len(film) > MAX_UPLOAD_BYTES:
-            raise TooManyBytes(f"Expected at most {MAX_UPLOAD_BYTES} bytes. Received {len(film)} declared.")
+            raise _too_many(len(film))
         data = find_upload(film, "application/octet-stream", "").data
         predictor, options = self._predictor, self.options
         prediction = predictor.predict(data, operating_point=self._point, gate=options.gate)
@@ -108,10 +108,12 @@ def score_film(address: str, answer: Callable[[bytes], Answer]) -> Row:
     """
     started = time.perf_counter()
     try:
-        film = read_film_bytes(address)
+        answered = answer(read_film_bytes(address, MAX_UPLOAD_BYTES))
+    except FilmTooLarge as error:  # left unread: several at once would not fit into memory
+        answered = _refused(_too_many(error.size))
     except UnreadableFilm as error:
         return Row(address, error=UNREADABLE, error_detail=str(error))
-    return row_from(answer(film), address, time.perf_counter() - started)
+    return row_from(answered, address, time.perf_counter() - started)
 
 
 class InProcess:
@@ -151,6 +153,14 @@ class Handover:
 
     def close(self) -> None:
         """Close nothing."""
+
+
+def _too_many(size: int) -> TooManyBytes:
+    return TooManyBytes(f"Expected at most {MAX_UPLOAD_BYTES} bytes. Received {size} declared.")
+
+
+def _refused(error: PneumoServeError) -> Answer:
+    return _refuse(problem_of(error), str(error))
 
 
 def _refuse(problem: Problem, detail: str) -> Answer:

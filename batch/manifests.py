@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from batch.addresses import is_url, local_path, open_store
-from batch.errors import WrongList
+from batch.errors import CallError, StoreFailed, WrongList
 from batch.paths import reason
 
 ENDINGS = (".parquet", ".csv", ".txt")
 COLUMN = "path"
 _ROWS_A_BATCH = 10_000
+# What another start meets again; any other error is of a store, and may pass.
+_LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError, csv.Error)
 
 
 def is_manifest(source: str) -> bool:
@@ -29,7 +31,8 @@ def read_manifest(source: str) -> Iterator[str]:
             address a line, in UTF-8. Empty rows are skipped.
 
     Raises:
-        WrongList: it cannot be read, or has no such column.
+        WrongList: it is not there, is not in its format, or has no such column.
+        StoreFailed: its store failed.
         CallError: the library for its scheme is missing.
     """
     name = source.lower()
@@ -39,10 +42,11 @@ def read_manifest(source: str) -> Iterator[str]:
             for address in read(source, file):
                 if address:
                     yield address
-    except (WrongList, GeneratorExit, ModuleNotFoundError):
+    except (CallError, ModuleNotFoundError):
         raise
     except Exception as error:  # each store's library has errors of its own
-        raise WrongList(f"Expected a manifest at {source} that can be read. Received: {reason(error)}.") from error
+        kind = WrongList if isinstance(error, _LASTING) else StoreFailed
+        raise kind(f"Expected a manifest at {source} that can be read. Received: {reason(error)}.") from error
 
 
 def read_manifests(sources: Sequence[str]) -> list[str]:

@@ -62,7 +62,8 @@ class Parts:
             raise UnusableResult("Parts are Parquet, which needs pyarrow. Run `make install-archive`.")
         self._destination = destination
         text = json.dumps(run, indent=1) + "\n"
-        if not destination.create(RUN_FILE, text.encode()):
+        # Read before it is written: some stores ignore the condition of a conditional write.
+        if destination.read(RUN_FILE) is not None or not destination.create(RUN_FILE, text.encode()):
             _check_same(destination.read(RUN_FILE) or b"", run)
         settings = hashlib.sha256(text.encode())
         self._names = []

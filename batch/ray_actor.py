@@ -65,7 +65,7 @@ class PartScorer:
             _check_shared(destination, job.out)
             self._parts = Parts(destination, job.plan, describe_run(scorer, job.plan))
             self._score = InProcess(scorer, threads=1).score
-            self._rows = PartRows(self._score)
+            self._rows = PartRows(self._score, job.plan.samples)
             self._readers = ThreadPoolExecutor(READERS_A_CORE, "reader")
         except (PneumoServeError, ScoreError, OSError) as error:
             self._problem = f"{socket.gethostname()}: {error}"

@@ -127,7 +127,7 @@ def _score(archive: Archive, job: Job, parts: Parts, actors: int) -> Iterator[Pa
     missing, in_vain = parts.missing(), 0
     while missing and in_vain < PASSES_IN_VAIN:
         wanted = set(missing)
-        slices = (part for part in archive.slices(job.plan.part_films) if part.number in wanted)
+        slices = (part for part in archive.planned(job.plan) if part.number in wanted)
         yield from _run_pass(slices, job, min(actors, len(wanted)), deadline)
         missing = parts.missing()
         in_vain = in_vain + 1 if len(missing) == len(wanted) else 0

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from app.process import granted_cores
-from batch.archive import DEFAULT_PART_FILMS, Archive
+from batch.archive import DEFAULT_PART_FILMS, Archive, Plan
 from batch.console import ScoringProgress, print_err, print_out
 from batch.destinations import open_destination
 from batch.errors import CallError, ScoreError
@@ -72,7 +72,7 @@ def score_archive(
         films = sum(map(plan.size, mine))
         run = _ArchiveRun(archive, parts, films, films - sum(map(plan.size, missing)))
         with closing(InProcess(scorer, granted_cores())) as backend:
-            run.score(missing, part_films, backend, concurrency)
+            run.score(missing, plan, backend, concurrency)
         run.print_summary(len(mine), out)
     except (ScoreError, OSError) as error:
         print_err(str(error))
@@ -95,19 +95,20 @@ class _ArchiveRun:
         self._scored = 0  # in parts that are finished
         self._began, self._cpu_began = time.perf_counter(), time.process_time()
 
-    def score(self, missing: Sequence[int], part_films: int, backend: InProcess, concurrency: int) -> None:
+    def score(self, missing: Sequence[int], plan: Plan, backend: InProcess, concurrency: int) -> None:
         """Score and write the parts of these numbers, ascending.
 
         Raises:
             StoreFailed: the films, or the parts, can no longer be reached.
+            CallError: see `Archive.planned`.
         """
         wanted = set(missing)
         pending: deque[_Pending] = deque()
-        rows = PartRows(backend.score)
+        rows = PartRows(backend.score, plan.samples)
         readers = ThreadPoolExecutor(concurrency, "reader")
         try:
             with ScoringProgress(Console(stderr=True), self._films, self._already) as progress:
-                for number, addresses in self._archive.slices(part_films):
+                for number, addresses in self._archive.planned(plan):
                     if not wanted:
                         break
                     if number in wanted:

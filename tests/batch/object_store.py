@@ -19,10 +19,14 @@ _NOT_IMPLEMENTED = b"<Error><Code>NotImplemented</Code><Message>No conditional w
 
 
 class ObjectStore:
-    """The store; `has_conditions` False: it refuses conditional writes, as some S3-compatible stores do."""
+    """The store; as some S3-compatible stores do, it refuses conditional writes, or writes without the condition.
+
+    The first where `has_conditions` is False, the second where `ignores_conditions` is True.
+    """
 
     def __init__(self) -> None:
         self.has_conditions = True
+        self.ignores_conditions = False
         self._app = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=MotoRequestHandler)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -34,6 +38,8 @@ class ObjectStore:
             environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
             start("501 Not Implemented", [("Content-Length", str(len(_NOT_IMPLEMENTED)))])
             return [_NOT_IMPLEMENTED]
+        if self.ignores_conditions:
+            environ.pop("HTTP_IF_NONE_MATCH", None)
         return self._app(environ, start)
 
     def stop(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import s3fs
 
 from batch.destinations import Destination, is_prefix, open_destination
 from batch.errors import StoreFailed, UnusableResult
@@ -81,6 +83,24 @@ def test_a_store_that_is_not_known_to_write_once_is_refused(out: str) -> None:
 def test_a_bucket_that_does_not_exist_is_one_line(store: ObjectStore) -> None:
     with pytest.raises(StoreFailed, match="Expected --out to be a prefix that can be read and written"):
         open_destination("s3://nobody/parts/").create("a", b"")
+
+
+def test_without_conditional_writes_a_store_that_fails_is_one_line(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the write without a condition, too."""
+    system = s3fs.S3FileSystem()  # one instance a thread: the destination's
+    pipe = system.pipe_file
+
+    def fail(path: str, data: bytes, **options: str) -> object:
+        if not options:
+            raise PermissionError(errno.EACCES, "Forbidden")
+        return pipe(path, data, **options)
+
+    monkeypatch.setattr(system, "pipe_file", fail)
+    monkeypatch.setattr(store, "has_conditions", False)
+    with pytest.raises(StoreFailed, match=r"read and written\. Received: Forbidden"):
+        open_destination("s3://films/fails/").create("a", b"")
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,8 @@ from app.errors import InvalidParameter, ModelNotFound
 from app.memory_limit import MAX_UPLOAD_BYTES
 from app.names import GateMode
 from batch.errors import CallError
-from batch.in_process import FilmScorer, ScoringOptions
+from batch.fingerprint import read_film_bytes
+from batch.in_process import FilmScorer, ScoringOptions, score_film
 from batch.journal_format import parse_entry
 from batch.results import Row
 from batch.score import score
@@ -140,10 +143,61 @@ def test_a_defect_fails_its_film_alone(tiny_store: Path, folder: Path) -> None:
     assert scorer.score(str(folder / "colour.png")).http_status == 200
 
 
-def test_an_unknown_scheme_ends_the_scoring(tiny_store: Path) -> None:
-    """No film of an archive would be read."""
-    with pytest.raises(CallError, match="nowhere://"):
-        FilmScorer(ScoringOptions(tiny_store)).score("nowhere://film.png")
+@pytest.mark.parametrize("address", ["nowhere://film.png", "dbfs://a/b.png", "s3://films/a::b.png"])
+def test_an_address_that_leads_to_no_store_fails_its_film_alone(
+    tiny_store: Path, store: ObjectStore, address: str
+) -> None:
+    """One among millions; of `a::b.png`, fsspec would open `a`."""
+    import fsspec
+
+    fsspec.filesystem("s3").pipe_file("films/a", FILMS["film.jpeg"])
+    row = FilmScorer(ScoringOptions(tiny_store)).score(address)
+    assert (row.error, row.http_status) == ("unreadable-file", None)
+    assert "Expected a " in (row.error_detail or "")
+
+
+def test_a_scheme_whose_library_is_missing_ends_the_scoring(tiny_store: Path) -> None:
+    """No film there would be read until it is installed."""
+    with pytest.raises(CallError, match="az:// needs a library that is not installed"):
+        FilmScorer(ScoringOptions(tiny_store)).score("az://films/film.png")
+
+
+@pytest.mark.parametrize("kind", ["file", "S3"])
+def test_a_film_over_the_limit_is_refused_unread(
+    tiny_store: Path, folder: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Several at once would not fit into a Pod's memory."""
+    import fsspec
+
+    large, address = folder / "large.png", str(folder / "large.png")
+    os.truncate(large, 3 * MAX_UPLOAD_BYTES)
+    if kind == "S3":
+        address = "s3://films/large.png"
+        fsspec.filesystem("s3").pipe_file(address, bytes(5_000))
+        monkeypatch.setattr("batch.in_process.MAX_UPLOAD_BYTES", 1_000)
+    tracemalloc.start()
+    try:
+        row = score_film(address, lambda film: pytest.fail("read"))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (row.error, row.http_status) == ("too-many-bytes", 413)
+    assert (row.error_detail or "").endswith(
+        "Received 5000 declared." if kind == "S3" else "Received 201326592 declared."
+    )
+    assert peak < MAX_UPLOAD_BYTES // 2
+
+
+def test_a_file_that_is_handed_out_in_pieces_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As network file systems do: one read returns less than was asked for."""
+    (tmp_path / "film").write_bytes(bytes(range(100)))
+
+    class Pieces(io.FileIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(min(size, 7)) if size and size > 0 else self.readall()
+
+    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Pieces(path))
+    assert read_film_bytes(str(tmp_path / "film")) == bytes(range(100))
 
 
 def test_options_name_the_model_and_point_that_were_chosen(tiny_store: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tracemalloc
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch.errors import CallError, WrongList
+from batch.errors import CallError, StoreFailed, WrongList
 from batch.manifests import read_manifest, read_manifests
 
 FILMS = ["/archive/a.jpeg", "s3://films/b, c.png", "é.dcm"]
@@ -65,6 +66,18 @@ def test_an_unreadable_manifest_is_refused_with_its_reason(tmp_path: Path, name:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(WrongList, match=f"{name} that can be read. Received: .+"):
         list(read_manifest(str(tmp_path / name)))
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.parquet", "m.txt"])
+def test_a_store_that_fails_is_no_wrong_call(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its status is 1: a Kubernetes Job ends for good at 2."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "_open", fail)
+    with pytest.raises(StoreFailed, match=f"{name} that can be read. Received: Connection reset by peer"):
+        list(read_manifest(f"memory://{name}"))
 
 
 def test_an_unknown_scheme_is_a_wrong_call() -> None:

@@ -55,7 +55,24 @@ def test_films_whose_folder_is_gone_are_no_failed_films(films: list[str]) -> Non
         rows.finish(list(map(score, films[2:])))
 
 
+def test_a_store_that_is_gone_ends_the_start_before_films_are_tried_again(films: list[str]) -> None:
+    """Each of thousands may take a minute to fail."""
+    again: list[str] = []
+    first = list(map(score, films))
+    shutil.rmtree(Path(films[0]).parent)
+    rows = PartRows(lambda address: again.append(address) or score(address))  # type: ignore[func-returns-value]
+    with pytest.raises(StoreFailed, match="can no longer be read"):
+        rows.finish(first)
+    assert again == []
+
+
 def test_a_part_without_one_readable_film_is_written_where_earlier_films_still_are(films: list[str]) -> None:
     rows = PartRows(score)
     rows.finish(list(map(score, films[:2])))
+    assert errors(rows.finish([score(films[2])])) == ["unreadable-file"]
+
+
+def test_a_first_part_without_one_readable_film_is_written_where_films_of_other_parts_are(films: list[str]) -> None:
+    """Else a part whose films were all removed would end every start."""
+    rows = PartRows(score, [films[2], films[3]])
     assert errors(rows.finish([score(films[2])])) == ["unreadable-file"]

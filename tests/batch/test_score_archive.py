@@ -9,6 +9,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from batch.destinations import Destination, open_destination
 from batch.in_process import FilmScorer, ScoringOptions
 from batch.results import COLUMNS
 from batch.shards import Shard
@@ -149,6 +150,53 @@ def test_other_films_are_refused(
     assert "manifest_sha256 was" in capsys.readouterr().err
 
 
+def test_another_run_is_refused_by_a_store_that_ignores_conditions(
+    tiny_store: Path, manifest: Path, store: ObjectStore, tmp_path: Path
+) -> None:
+    """As some S3-compatible stores do: they write over what is there."""
+    out = f"s3://films/{tmp_path.name}/parts/"
+    store.ignores_conditions = True
+    try:
+        assert start(tiny_store, manifest, out=out, shard=Shard(0, 5)) == 0
+        assert start(tiny_store, manifest, out=out, gate="off") == 2
+    finally:
+        store.ignores_conditions = False
+    assert len(parts_of(out)) == 1
+
+
+@pytest.mark.parametrize("films", [FILMS - 1, FILMS - 4, FILMS + 1, -FILMS])
+def test_a_manifest_that_changes_after_it_was_planned_ends_the_start(
+    tiny_store: Path,
+    manifest: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    films: int,
+) -> None:
+    """Shorter by a film or a part, longer, or in another order; else films would be lost, or be in a wrong part."""
+    changed, listed = tmp_path / "m.txt", named(manifest)
+    write_manifest(changed, listed)
+
+    def change(out: str) -> Destination:
+        write_manifest(changed, listed[::-1] if films < 0 else [*listed, "more.png"][:films])
+        return open_destination(out)
+
+    monkeypatch.setattr("batch.score_archive.open_destination", change)
+    assert start(tiny_store, changed, out=f"{tmp_path}/parts/") == 2
+    assert "Received one that changed since this start began." in capsys.readouterr().err
+    assert set(paths_of(f"{tmp_path}/parts/")) < set(listed)
+
+
+def test_what_is_passed_over_in_a_folder_is_counted(
+    tiny_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As with one result file."""
+    draw_archive(tmp_path / "films", 1)
+    (tmp_path / "films" / "notes.doc").write_bytes(b"no film")
+    assert start(tiny_store, tmp_path / "films", out=f"{tmp_path}/parts/") == 0
+    assert ".doc" in capsys.readouterr().err
+
+
 def test_the_run_is_pinned_beside_the_parts(tiny_store: Path, manifest: Path, tmp_path: Path) -> None:
     start(tiny_store, manifest, out=f"{tmp_path}/parts/")
     run = json.loads((tmp_path / "parts" / "_run.json").read_text())
@@ -172,6 +220,14 @@ def test_a_foreign_run_file_is_refused(
     (tmp_path / "_run.json").write_text("[1]")
     assert start(tiny_store, manifest, out=f"{tmp_path}/") == 2
     assert capsys.readouterr().err == "Expected _run.json of this command in --out. Received another file.\n"
+
+
+def test_a_part_whose_films_are_all_gone_does_not_hold_up_the_others(
+    tiny_store: Path, manifest: Path, tmp_path: Path
+) -> None:
+    write_manifest(tmp_path / "m.txt", [f"/gone/{number}.png" for number in range(5)] + named(manifest))
+    assert start(tiny_store, tmp_path / "m.txt", out=f"{tmp_path}/parts/") == 1
+    assert [row["error"] for row in rows_of(f"{tmp_path}/parts/")] == ["unreadable-file"] * 5 + [None] * FILMS
 
 
 def test_where_no_film_can_be_read_nothing_is_written(
