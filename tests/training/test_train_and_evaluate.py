@@ -127,6 +127,7 @@ def test_card_says_what_the_files_say(trained: Trained) -> None:
     assert all((entry / plot).is_file() for plot in shown)
 
 
+@pytest.mark.long
 def test_nothing_is_left_where_finishing_fails(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

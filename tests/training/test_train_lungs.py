@@ -12,6 +12,7 @@ from training.networks.lungs import read_lung_network
 from training.train_commands import train_lungs
 
 
+@pytest.mark.long
 def test_the_command_writes_a_lung_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Prints pairs, progress and the validation Dice coefficient, and makes the folder."""
     out = tmp_path / "new" / "lungs.keras"

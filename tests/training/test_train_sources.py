@@ -28,6 +28,8 @@ from training.networks.source_recipe import SourceRecipe
 from training.train import train
 from training.train_options import TrainOptions
 
+pytestmark = pytest.mark.long  # a training with two more networks beside
+
 RECIPE = replace(
     TINY,
     build=lambda height, width: build_pneumonet(height, width, stages=((4, 1), (8, 1))),

@@ -151,7 +151,7 @@ def test_elements_are_bounded(extra: bytes) -> None:
     started = time.monotonic()
     with pytest.raises(ImageError):
         read(behind_group_8(extra))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 def test_private_sequences_of_a_usual_size_are_read_over() -> None:

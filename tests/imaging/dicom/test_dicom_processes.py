@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import imagecodecs
@@ -62,7 +62,12 @@ def run_alone(code: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "app.imaging.dicom.worker" in child.cmdline()]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # one of another test, which is ending
+            if "app.imaging.dicom.worker" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def test_a_film_that_keeps_a_process_too_long_ends_it_and_the_next_is_read(slow: bytes) -> None:

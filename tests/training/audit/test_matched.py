@@ -88,6 +88,7 @@ def test_classes_that_are_wholly_apart_have_no_pairs(confounded: Confounded) -> 
     assert len(match_pairs(apart, labels, groups)) == 0
 
 
+@pytest.mark.long
 def test_a_model_that_relies_on_noise_claims_nothing(films: Noisy) -> None:
     """Its AUC is high on all films, at chance on matched ones."""
     shown, noise = films

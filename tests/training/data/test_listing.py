@@ -157,6 +157,7 @@ def test_links_to_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
     assert "Passed over: 3 link to a folder already read." in listing.remarks
 
 
+@pytest.mark.long
 def test_folders_lie_deeper_than_python_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is entered, until a path is too long for the system: that is a line of its own."""
     put(tmp_path, "NORMAL/a.jpeg")

@@ -54,6 +54,7 @@ def test_resampling_patients_widens_the_interval(answers: Predictions) -> None:
     assert by_patient.high - by_patient.low > 2 * (by_image.high - by_image.low)
 
 
+@pytest.mark.long
 def test_interval_agrees_with_resampled_lists(answers: Predictions) -> None:
     """Weights stand for patients resampled one by one."""
     labels, probabilities, predicted = answers

@@ -60,6 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_killed_run_resumes_with_its_whole_history(folder: Path, tmp_path: Path) -> None:
     """After kill -9 while the third epoch is saved, the same call keeps the two before and repeats the third."""
     script = [sys.executable, "-c", DIE_IN_THIRD_EPOCH, str(folder), str(tmp_path)]

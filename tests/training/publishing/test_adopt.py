@@ -150,6 +150,7 @@ def test_a_network_of_mixed_precision_is_taken_over_in_float32(tmp_path):
     assert np.abs(1 / (1 + np.exp(-logits)) - answers).max() < 5e-3
 
 
+@pytest.mark.long
 def test_a_deep_network_offers_some_of_its_layers(tmp_path):
     """From the first to the last."""
 
@@ -219,6 +220,7 @@ def test_a_store_that_cannot_be_written_is_refused_in_one_line(tmp_path):
     assert said.splitlines()[-1].startswith("Expected a model store that can be written: ")
 
 
+@pytest.mark.long
 def test_a_bundled_network_is_taken_again_as_it_is(tmp_path):
     """Without an option."""
     entry = find_entry(Path(__file__).parents[3] / "model_store")

@@ -73,6 +73,7 @@ def deep(x):
     return layers.GlobalAveragePooling2D()(x)
 
 
+@pytest.mark.long
 def test_a_network_of_many_layers_exports_each_under_its_own_name(tmp_path):
     """With over ten outputs too, where the exported graph lists Identity_10 before Identity_2."""
     model = network(deep)
