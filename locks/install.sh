@@ -71,7 +71,7 @@ serve) say "Installing what serving needs. The first time takes about a minute: 
 archive) say "Installing what object stores need. The first time takes about a minute: some 250 MB are fetched." ;;
 ray) say "Installing what Ray needs. The first time takes about a minute: some 350 MB are fetched." ;;
 gateway) say "Installing what the gateway needs. The first time takes about a minute: some 200 MB are fetched." ;;
-*) say "Installing what ${wanted}ing needs, TensorFlow with it. The first time takes a few minutes: some 900 MB are fetched." ;;
+*) say "Installing what ${wanted}ing needs, TensorFlow with it. The first time takes a few minutes: over 1 GB is fetched." ;;
 esac
 pip install -qq --require-hashes -r "locks/$wanted.txt" || fail \
     "Installing locks/$wanted.txt failed; pip says why above." \
