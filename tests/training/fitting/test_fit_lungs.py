@@ -32,6 +32,7 @@ def test_dice_is_twice_the_shared_area_by_both() -> None:
     assert compute_dice(masks, found) == pytest.approx((0.5 + 30 / 31 + 0) / 3)
 
 
+@pytest.mark.long
 def test_a_lung_network_learns_to_find_lungs() -> None:
     """The printed Dice coefficient is that of the validation films, after the last step."""
     console = Console(record=True, file=io.StringIO(), width=120)

@@ -57,7 +57,12 @@ def run(*arguments: object) -> tuple[int, str, str]:
     [
         (lambda: transferred(layers.Dense(1, "sigmoid")), Conventions(), 1.0),
         (lambda: sequential(layers.Dense(2, "softmax")), Conventions(0), 1.0),
-        (lambda: functional(layers.Dense(1), front=layers.ReLU()), Conventions(scale="0-1", is_logit=True), 1 / 255),
+        pytest.param(
+            lambda: functional(layers.Dense(1), front=layers.ReLU()),
+            Conventions(scale="0-1", is_logit=True),
+            1 / 255,
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["transfer learning", "softmax", "logit of 0 to 1"],
 )

@@ -191,7 +191,9 @@ def test_drift_verdict_flips_with_shifted_scores(page, site, tmp_path):
     assert "No comparison is possible" in unknown
 
 
-@pytest.mark.parametrize("films", [6, 20, 40, 200])
+@pytest.mark.parametrize(
+    "films", [6, pytest.param(20, marks=pytest.mark.long), 40, pytest.param(200, marks=pytest.mark.long)]
+)
 def test_small_samples_do_not_cry_wolf(films):
     """Without drift, at most about one page in twenty reports it; under 20 patients none."""
     rng = np.random.default_rng(1)
@@ -249,7 +251,9 @@ def test_a_folder_of_one_class_has_its_page(site, tmp_path):
         assert words in text
 
 
-@pytest.mark.parametrize("command", [["site-report", "--out"], ["evaluate", "--report"]])
+@pytest.mark.parametrize(
+    "command", [["site-report", "--out"], pytest.param(["evaluate", "--report"], marks=pytest.mark.long)]
+)
 def test_the_command_writes_the_page(site, tmp_path, command):
     """Status 1 for the unreadable file. The old option writes it too, and names the command."""
     arguments = [*command, tmp_path, "--data", site[0] / "films", "--split", "train", "--model", "pooled"]
