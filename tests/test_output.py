@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[1]
 HELP = [["--help"], *([name, "--help"] for name in ("serve", "predict", "score", "train", "train-lungs", "evaluate"))]
 HELP += [["models", *rest, "--help"] for rest in ([], ["export"], ["card"])]
 ENCODINGS = [
-    pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.long),
+    {"PYTHONIOENCODING": "ascii"},
     {"PYTHONIOENCODING": "ascii:strict", "FORCE_COLOR": "1"},
     {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    pytest.param({"PYTHONIOENCODING": "latin-1"}, marks=pytest.mark.long),
+    {"PYTHONIOENCODING": "latin-1"},
 ]
 
 
