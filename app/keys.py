@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _KEY_BYTES = 32
@@ -57,6 +57,11 @@ def find_name(keys: Iterable[ApiKey], sent: str) -> str | None:
     digest = _hash(sent)
     names = [key.name for key in keys if hmac.compare_digest(key.sha256, digest)]
     return names[0] if names else None
+
+
+def find_only_name(keys: Iterable[ApiKey], sent: Sequence[str]) -> str | None:
+    """Return the name of the key in the one header that was sent; None for a wrong key, no header, or several."""
+    return find_name(keys, sent[0]) if len(sent) == 1 else None
 
 
 def _hash(key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -26,6 +27,16 @@ def print_out(*lines: str) -> None:
 def print_err(*lines: str) -> None:
     """Print lines on standard error."""
     _print(sys.stderr, lines)
+
+
+def print_counts(films: int, failures: Counter[str], seconds: float, cpu_seconds: float) -> None:
+    """Print how many films of an archive were scored and failed, by error, and how fast; times are of all of them."""
+    failed = failures.total()
+    print_out(f"{films - failed} films scored, {failed} failed.")
+    print_out(*(f"  {slug}: {count}" for slug, count in sorted(failures.items())))
+    if films:
+        rate = f"{films / seconds:.0f} films/s, {1000 * cpu_seconds / films:.2f} ms of CPU time a film"
+        print_out(f"{films} scored in {seconds:.1f} s: {rate}.")
 
 
 def _print(stream: TextIO | None, lines: tuple[str, ...]) -> None:

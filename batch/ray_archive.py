@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from batch.archive import DEFAULT_PART_FILMS, Archive, Slice
-from batch.console import ScoringProgress, print_err, print_out
+from batch.console import ScoringProgress, print_counts, print_err, print_out
 from batch.destinations import open_destination
 from batch.errors import CallError, JobFailed, ScoreError
 from batch.in_process import FilmScorer, ScoringOptions
@@ -104,14 +104,7 @@ class _Scored:
 
     def print_summary(self) -> None:
         """Print the counts; the time begins when the cluster stands, and includes opening the model in each actor."""
-        failed = self.failures.total()
-        print_out(f"{self.films - failed} films scored, {failed} failed.")
-        print_out(*(f"  {slug}: {count}" for slug, count in sorted(self.failures.items())))
-        if self.films:
-            rate, cpu = self.films / self.seconds, 1000 * self.cpu_seconds / self.films
-            print_out(
-                f"{self.films} scored in {self.seconds:.1f} s: {rate:.0f} films/s, {cpu:.2f} ms of CPU time a film."
-            )
+        print_counts(self.films, self.failures, self.seconds, self.cpu_seconds)
 
 
 def _score(archive: Archive, job: Job, parts: Parts, actors: int) -> Iterator[PartReport]:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from app.process import granted_cores
 from batch.archive import DEFAULT_PART_FILMS, Archive, Plan
-from batch.console import ScoringProgress, print_err, print_out
+from batch.console import ScoringProgress, print_counts, print_err, print_out
 from batch.destinations import open_destination
 from batch.errors import CallError, ScoreError
 from batch.in_process import FilmScorer, InProcess, ScoringOptions
@@ -138,12 +138,6 @@ class _ArchiveRun:
 
     def print_summary(self, parts: int, out: str) -> None:
         """Print what this start did."""
-        failed = self.failures.total()
-        print_out(f"{self._scored - failed} films scored, {failed} failed.")
-        for slug, count in sorted(self.failures.items()):
-            print_out(f"  {slug}: {count}")
-        if self._scored:
-            seconds, cpu = time.perf_counter() - self._began, time.process_time() - self._cpu_began
-            rate = f"{self._scored / seconds:.0f} films/s, {1000 * cpu / self._scored:.2f} ms of CPU time a film"
-            print_out(f"{self._scored} scored in {seconds:.1f} s: {rate}.")
+        seconds, cpu = time.perf_counter() - self._began, time.process_time() - self._cpu_began
+        print_counts(self._scored, self.failures, seconds, cpu)
         print_out(f"Result: {parts} parts of {len(self._parts)} in {out}")

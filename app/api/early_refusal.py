@@ -13,7 +13,7 @@ from app.api.problems import respond
 from app.api.service import Service
 from app.api.telemetry import choose_request_id
 from app.errors import Overloaded
-from app.keys import find_name
+from app.keys import find_only_name
 
 _log = logging.getLogger("pneumoserve")
 _LOG_SECONDS = 1.0
@@ -54,8 +54,8 @@ class EarlyRefusal:
             return None
         key_name = None
         if service.settings.api_keys:
-            sent = _KEY.findall(head)
-            key_name = find_name(service.settings.api_keys, sent[0].decode("latin-1")) if len(sent) == 1 else None
+            sent = [key.decode("latin-1") for key in _KEY.findall(head)]
+            key_name = find_only_name(service.settings.api_keys, sent)
             if key_name is None:
                 return None
         refusal = service.admission.refuse()

@@ -16,7 +16,7 @@ from app.api.admission import ClientGone, HeldBody
 from app.api.service import Service
 from app.api.upload import Upload, find_upload
 from app.errors import Unauthorized, UnsuitableImage
-from app.keys import find_name
+from app.keys import find_only_name
 
 if TYPE_CHECKING:
     from starlette.types import Receive
@@ -54,7 +54,7 @@ def authorize(request: Request, service: Service) -> None:
     if not keys:
         return
     sent = request.headers.getlist(_KEY_HEADER)
-    name = find_name(keys, sent[0]) if len(sent) == 1 else None
+    name = find_only_name(keys, sent)
     if name is None:
         came = "none" if not sent else "another" if len(sent) == 1 else "several"
         raise Unauthorized(f"Expected the header X-API-Key with a key of this service. Received {came}.")

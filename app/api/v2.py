@@ -28,7 +28,7 @@ _NO_MODEL = document(NOT_FOUND, PROBLEMS[NotReady], has_error=True)
 
 @router.get("", summary="Describe the server", response_description="Name, version, extensions of the protocol.")
 async def get_server(request: Request) -> ServerMetadata:
-    """Tell the server's name, its version, and which extensions of the protocol it has."""
+    """Return the server's name, its version, and the protocol's extensions that it supports."""
     return ServerMetadata(name="pneumoserve", version=request.app.version, extensions=["binary_tensor_data"])
 
 

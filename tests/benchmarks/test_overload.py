@@ -19,7 +19,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 @contextmanager
 def answering(respond: Callable[[int], bytes]) -> Iterator[tuple[int, list[bytes]]]:
-    """Answer the nth connection's head with `respond(n)`; yield the port and what came."""
+    """Send `respond(n)` once the head of the nth connection came; yield the port and the bytes received."""
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
