@@ -20,6 +20,7 @@ class Discard(asyncio.BufferedProtocol):
     def __init__(self, transport: asyncio.Transport, unread: int) -> None:
         self._transport = transport
         self._left = min(unread, DISCARD_BYTES)
+        self._timer: asyncio.TimerHandle | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin."""
@@ -40,5 +41,5 @@ class Discard(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer."""
-        if self._left > 0:
+        if self._timer is not None:
             self._timer.cancel()

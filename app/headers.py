@@ -34,7 +34,7 @@ class PlainHead(NamedTuple):
     length: int
 
 
-def find_plain(received: bytes) -> PlainHead | None:
+def find_plain(received: bytes | memoryview) -> PlainHead | None:
     """Return the whole plain head with which `received` begins, if it does: any parser reads it in the same way."""
     found = _PLAIN.match(received, 0, MAX_HEAD_BYTES)
     if found is None:

@@ -1,9 +1,8 @@
 """HTTP/1.1 by uvicorn's httptools while whole plain heads come, by its h11 from the first other one on.
 
-httptools loses the body of a request that offers `Upgrade: h2c`; neither limits a head's time. Used, but undocumented:
-`_unset_keepalive_if_required`, `app_state`, `config`, `conn`, `connections`, `cycle.body`, `cycle.disconnected`,
-`cycle.response_complete`, `flow`, `loop`, `on_body`, `on_response_complete`, `send_400_response`, `server_state` with
-its `default_headers` and `transport` of its protocols.
+httptools loses the body of a request that offers `Upgrade: h2c`; neither limits a head's time. Undocumented are, beside
+the constructors' arguments, `connections`, `conn`, `cycle` with `body`, `disconnected`, `response_complete`, `flow`,
+`loop`, `on_body`, `on_response_complete`, `send_400_response`, `transport`, `_unset_keepalive_if_required`.
 """
 
 from contextlib import suppress
@@ -13,7 +12,6 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.discard import Discard
 from app.headers import MAX_HEAD_BYTES, CarefulConnection, find_plain
 
 _Protocol: Any = object  # one of uvicorn's
@@ -79,9 +77,6 @@ class PlainProtocol(_Timed, HttpToolsProtocol):
                 self._behind, data = self._behind + data, b""
                 self.flow.pause_reading()
             elif plain := find_plain(data):
-                if answer := self.refuse(plain.head):
-                    self._end(answer, plain.length + len(plain.head) - len(data))
-                    break
                 self._unread, data = plain.length, data[len(plain.head) :]
                 super().data_received(plain.head)
             else:
@@ -94,21 +89,6 @@ class PlainProtocol(_Timed, HttpToolsProtocol):
                 protocol.connection_made(self.transport)
                 protocol.data_received(data)
                 break
-
-    def refuse(self, head: bytes) -> bytes | None:
-        """Return the whole answer to a request that shall not be read; None for the others."""
-
-    def _end(self, answer: bytes, unread: int) -> None:
-        """Answer, and throw away what comes of the body before the connection closes."""
-        self._unset_keepalive_if_required()
-        self.connections.discard(self)
-        if self.overdue is not None:
-            self.overdue.cancel()
-        common = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)  # the date
-        self.transport.write(answer.replace(b"\r\n", b"\r\n" + common, 1))
-        discard = Discard(self.transport, unread)
-        self.transport.set_protocol(discard)
-        discard.start(self.loop)
 
     def on_body(self, body: bytes) -> None:
         """Keep the bytes: uvicorn's own bytearray would be copied twice."""

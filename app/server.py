@@ -12,8 +12,8 @@ from typing import Any
 import uvicorn
 
 from app.api.early_refusal import EarlyRefusal
+from app.first_request import FirstRequest, make_buffer
 from app.headers import MAX_HEAD_BYTES
-from app.protocol import PlainProtocol
 from app.settings import Settings
 
 
@@ -46,8 +46,9 @@ def make_server(application: Any, settings: Settings) -> DrainingServer:
     service = application.state.service
     early = EarlyRefusal(service)
 
-    class Protocol(PlainProtocol):
+    class Protocol(FirstRequest):
         header_seconds = settings.body_timeout_seconds
+        buffer = make_buffer()
 
         def refuse(self, head: bytes) -> bytes | None:
             return early.answer(head)
@@ -56,7 +57,7 @@ def make_server(application: Any, settings: Settings) -> DrainingServer:
         application,
         host=settings.host,
         port=settings.port,
-        http=Protocol,
+        http=Protocol,  # type: ignore[arg-type]  # a BufferedProtocol
         ws="none",
         log_config=None,
         access_log=False,

@@ -51,8 +51,9 @@ ARROWS = {
     },
     "app/main.py": {"app"},
     "app/headers.py": set(),
-    "app/protocol.py": {"app.discard", "app.headers"},
-    "app/server.py": {"app.api.early_refusal", "app.headers", "app.protocol", "app.settings"},
+    "app/protocol.py": {"app.headers"},
+    "app/first_request.py": {"app.discard", "app.headers", "app.protocol"},
+    "app/server.py": {"app.api.early_refusal", "app.first_request", "app.headers", "app.settings"},
     "app/process.py": set(),
     "app/serve.py": {"app"},
     # Labelled films and their metrics have one home.
