@@ -1,6 +1,6 @@
 """What becomes of the service at ten times the load that it can serve.
 
-    make bench-overload            # about 7 minutes; writes benchmarks/OVERLOAD.md
+    make bench-overload            # about 6 minutes; writes benchmarks/OVERLOAD.md
 
 On two or more cores the service keeps all but the last, which is the load generators': they would take what they
 measure. `PNEUMOSERVE_…` variables set the service.

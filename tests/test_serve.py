@@ -104,7 +104,9 @@ def test_all_of_ipv6_is_served_over_ipv4_as_well(tiny_store: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit means other things")
-@pytest.mark.parametrize("kilobytes", [300_000, 600_000, 900_000, 1_200_000])
+@pytest.mark.parametrize(
+    "kilobytes", [300_000, *(pytest.param(size, marks=pytest.mark.long) for size in (600_000, 900_000)), 1_200_000]
+)
 def test_too_little_memory_is_said_and_no_file_blamed(tiny_store: Path, kilobytes: int) -> None:
     """One line and status 1, however far it came under `ulimit -v`."""
     limited = ["sh", "-c", f'ulimit -v {kilobytes}; exec "$@"', "sh"]

@@ -89,11 +89,11 @@ def send_without_end(kept: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("is_behind_the_film", [True, False], ids=["behind the film", "in a packet of its own"])
-def test_answers_come_in_the_order_of_their_requests(tiny_store: Path, is_behind_the_film: bool) -> None:
+def test_answers_come_in_the_order_of_their_requests(server: Running, is_behind_the_film: bool) -> None:
     """Also where the next request comes in pieces."""
     film = film_request(small_but_slow(), target=ALL_MAPS)
     begun, ended = b"GET /livez HT", b"TP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
+    with socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
         for part in (film + begun, ended) if is_behind_the_film else (film, begun, ended):
             kept.sendall(part)
@@ -103,8 +103,8 @@ def test_answers_come_in_the_order_of_their_requests(tiny_store: Path, is_behind
     assert answers.index(b'"probability"') < answers.rindex(b"HTTP/1.1 200")
 
 
-def test_an_endless_header_behind_an_open_request_is_hung_up_on(tiny_store: Path) -> None:
-    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
+def test_an_endless_header_behind_an_open_request_is_hung_up_on(server: Running) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
         kept.sendall(film_request(small_but_slow(), target=ALL_MAPS))
         time.sleep(0.02)
@@ -114,10 +114,10 @@ def test_an_endless_header_behind_an_open_request_is_hung_up_on(tiny_store: Path
 
 
 @pytest.mark.parametrize("first", [b"", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"])
-def test_an_offer_of_http_2_is_declined_and_the_film_read(tiny_store: Path, first: bytes) -> None:
+def test_an_offer_of_http_2_is_declined_and_the_film_read(server: Running, first: bytes) -> None:
     """Java's client offers it."""
     offer = "Connection: Upgrade, HTTP2-Settings, close", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAB"
-    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
+    with socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
         if first:
             kept.sendall(first)
@@ -129,26 +129,24 @@ def test_an_offer_of_http_2_is_declined_and_the_film_read(tiny_store: Path, firs
 
 
 @pytest.mark.parametrize("cuts", [[200], [400, 2000], list(range(20, 4000, 500))])
-def test_a_request_may_come_in_pieces(tiny_store: Path, cuts: list[int]) -> None:
+def test_a_request_may_come_in_pieces(server: Running, cuts: list[int]) -> None:
     sent = film_request(FILM)
     pieces = [sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
-    with running(tiny_store) as server:
-        answers = exchange(server, *pieces, pause=0.005)
+    answers = exchange(server, *pieces, pause=0.005)
     assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"200"]
     assert answers.count(b'"probability"') == 1
 
 
-def test_pipelined_requests_are_answered_in_their_order(tiny_store: Path) -> None:
+def test_pipelined_requests_are_answered_in_their_order(server: Running) -> None:
     queries, cut = ["", "?activation_maps=all", "", "?activation_maps=cam", "", ""], 4
     sent = b"".join(
         film_request(FILM[: -500 if number == cut else None], f"X-Request-ID: n{number}", target=f"/predict{query}")
         for number, query in enumerate(queries)
     )
-    with running(tiny_store) as server:
-        for pieces in ([sent], [sent[:3000], sent[3000:]], [sent[: len(FILM) + 50], sent[len(FILM) + 50 :]]):
-            answers = exchange(server, *pieces)
-            assert re.findall(rb"x-request-id: (n\d)", answers) == [b"n%d" % number for number in range(6)]
-            assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [*[b"200"] * 4, b"422", b"200", b"200"]
+    for pieces in ([sent], [sent[:3000], sent[3000:]], [sent[: len(FILM) + 50], sent[len(FILM) + 50 :]]):
+        answers = exchange(server, *pieces)
+        assert re.findall(rb"x-request-id: (n\d)", answers) == [b"n%d" % number for number in range(6)]
+        assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [*[b"200"] * 4, b"422", b"200", b"200"]
 
 
 def test_a_client_gone_within_a_body_leaves_nothing_behind(tiny_store: Path) -> None:
@@ -186,10 +184,21 @@ def test_a_film_in_work_is_answered_while_the_server_ends(tiny_store: Path) -> N
     assert answer.startswith(b"HTTP/1.1 200")
 
 
-def test_a_client_that_waits_for_100_continue_is_told_to_go_on(tiny_store: Path) -> None:
+def test_a_connection_without_a_request_ends_with_the_server(tiny_store: Path) -> None:
+    """At once, not when the client goes."""
+    with socket.socket() as silent:
+        with running(tiny_store) as server:
+            silent.settimeout(10)
+            silent.connect(("127.0.0.1", server.port))
+            # Accepted by the time that a later one is answered.
+            assert server.client.get("/livez").status_code == 200
+        assert silent.recv(1000) == b""
+
+
+def test_a_client_that_waits_for_100_continue_is_told_to_go_on(server: Running) -> None:
     """As curl does."""
     head, film = film_request(FILM, "Expect: 100-continue").split(b"\r\n\r\n", 1)
-    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.settimeout(10)
         connection.sendall(head + b"\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 100")
@@ -211,23 +220,20 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("behind", [b"", film_request(FILM)], ids=["first", "behind another"])
 @pytest.mark.parametrize("sent", AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_an_ambiguous_request_is_refused_and_its_connection_closed(
-    tiny_store: Path, sent: bytes, behind: bytes
-) -> None:
+def test_an_ambiguous_request_is_refused_and_its_connection_closed(server: Running, sent: bytes, behind: bytes) -> None:
     """Else a proxy in front could let a second request be smuggled in."""
-    with running(tiny_store) as server:
-        for pieces in ([behind + sent], [behind + sent[:-3], sent[-3:]]):
-            answers = exchange(server, *pieces)
-            assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"400"][not behind :]
+    for pieces in ([behind + sent], [behind + sent[:-3], sent[-3:]]):
+        answers = exchange(server, *pieces)
+        assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"400"][not behind :]
 
 
 UNREAD = b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
 
 
 @pytest.mark.parametrize("sent", AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_an_ambiguous_request_behind_a_body_that_nobody_read_is_refused_too(tiny_store: Path, sent: bytes) -> None:
+def test_an_ambiguous_request_behind_a_body_that_nobody_read_is_refused_too(server: Running, sent: bytes) -> None:
     """A GET is answered before its body, which may come later, with the next request."""
-    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as kept:
+    with socket.create_connection(("127.0.0.1", server.port)) as kept:
         kept.settimeout(10)
         kept.sendall(UNREAD)
         assert receive_alive(kept).startswith(b"HTTP/1.1 200")
@@ -304,9 +310,9 @@ def test_a_plain_request_is_answered_behind_one_that_is_not(tiny_store: Path) ->
                 assert set(re.findall(rb"HTTP/1.1 (\d+)", answers)) == {b"200"}
 
 
-def test_an_old_client_is_answered_and_its_connection_closed(tiny_store: Path) -> None:
+def test_an_old_client_is_answered_and_its_connection_closed(server: Running) -> None:
     """HTTP/1.0 keeps no connection open."""
-    with running(tiny_store) as server, socket.create_connection(("127.0.0.1", server.port)) as old:
+    with socket.create_connection(("127.0.0.1", server.port)) as old:
         old.settimeout(10)
         old.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
         answer = b"".join(iter(lambda: old.recv(65536), b""))
@@ -314,9 +320,8 @@ def test_an_old_client_is_answered_and_its_connection_closed(tiny_store: Path) -
     assert answer.endswith(b'{"status":"ok"}')
 
 
-def test_an_answer_to_head_is_a_header_alone(tiny_store: Path) -> None:
-    with running(tiny_store) as server:
-        answers = exchange(server, b"HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+def test_an_answer_to_head_is_a_header_alone(server: Running) -> None:
+    answers = exchange(server, b"HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n")
     first, second, body = answers.split(b"\r\n\r\n")
     assert first.startswith(b"HTTP/1.1 200")
     assert second.startswith(b"HTTP/1.1 200")
@@ -324,10 +329,7 @@ def test_an_answer_to_head_is_a_header_alone(tiny_store: Path) -> None:
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.02])
-def test_a_header_over_its_limit_is_refused(tiny_store: Path, pause: float) -> None:
+def test_a_header_over_its_limit_is_refused(server: Running, pause: float) -> None:
     sent = b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + bytes(70_000).replace(b"\0", b"a")
-    with running(tiny_store) as server:
-        answers = exchange(
-            server, *[sent[start : start + 16_384] for start in range(0, len(sent), 16_384)], pause=pause
-        )
+    answers = exchange(server, *[sent[start : start + 16_384] for start in range(0, len(sent), 16_384)], pause=pause)
     assert answers == b"" or answers.startswith(b"HTTP/1.1 400")

@@ -96,7 +96,14 @@ for step in range(1, 100):
 """
 
 
-@pytest.mark.parametrize("kind", ["fresh", "unfinished", "finished", "restart", "format 1"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "fresh",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("finished", "restart", "format 1")),
+        "unfinished",
+    ],
+)
 def test_killed_at_any_step_the_same_command_makes_the_result_right(
     service: StandIn, tmp_path: Path, kind: str
 ) -> None:

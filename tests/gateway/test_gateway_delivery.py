@@ -138,7 +138,7 @@ def test_results_wait_for_an_orthanc_that_is_stopped(tmp_path: Path, service: Fi
             assert server.studies() == expected
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.3])
+@pytest.mark.parametrize("pause", [0.0, pytest.param(0.3, marks=pytest.mark.long)])
 def test_a_gateway_that_is_killed_goes_on_where_it_was(tmp_path: Path, service: FilmService, pause: float) -> None:
     """While it receives or delivers; every result arrives, and repeated ones are the same."""
     need("storescu", "storescp")

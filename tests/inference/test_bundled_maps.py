@@ -22,7 +22,7 @@ def test_the_bundled_default_has_an_exact_map() -> None:
     assert find_entry(STORE).label in EXACT
 
 
-@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+@pytest.mark.parametrize("engine", ["openvino", pytest.param("tensorflow", marks=pytest.mark.long)])
 @pytest.mark.parametrize("label", EXACT)
 def test_a_map_and_its_heads_own_bias_sum_to_the_logit(label: str, engine: EngineName) -> None:
     """Within 1e-3, on films of both classes, on noise, and on a blank film; and no map is empty of evidence.

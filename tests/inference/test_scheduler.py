@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from time import monotonic
@@ -53,6 +55,18 @@ def test_a_piece_of_work_gives_its_result_and_how_long_it_waited(scheduler: Sche
     result, waited, calls = asyncio.run(main())
     assert (result, calls, done.threads) == ("answer", 1, [threading.main_thread()])
     assert 0 <= waited < 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
+def test_workers_give_way_to_the_event_loop(scheduler: Scheduler) -> None:
+    """So that a refusal does not wait for a film; other threads keep their priority."""
+
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = priority()
+    worker, _ = asyncio.run(scheduler.run(priority, deadline=monotonic() + 5, done=Done()))
+    assert worker > before == priority()
 
 
 def test_an_error_of_the_work_is_the_callers(scheduler: Scheduler) -> None:

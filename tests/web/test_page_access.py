@@ -21,7 +21,9 @@ def violations(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("theme", "size"), [("dark", DESKTOP), ("light", DESKTOP), ("light", PHONE)], ids=["dark", "light", "phone"]
+    ("theme", "size"),
+    [("dark", DESKTOP), pytest.param("light", DESKTOP, marks=pytest.mark.long), ("light", PHONE)],
+    ids=["dark", "light", "phone"],
 )
 def test_axe_finds_no_violation(browser: Browser, server: Running, theme: str, size: dict[str, int]) -> None:
     """Empty, with a film and its map, with the layers, with a refusal's words, and with the table."""

@@ -103,7 +103,14 @@ def stopped(pool: DecoderPool, *, then: signal.Signals | None = None) -> Iterato
     assert not child.is_running()
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGSEGV,
+        signal.SIGABRT,
+        *(pytest.param(one, marks=pytest.mark.long) for one in (signal.SIGBUS, signal.SIGILL, signal.SIGFPE)),
+    ],
+)
 def test_a_film_that_crashes_a_process_is_at_fault(number: signal.Signals) -> None:
     with opened() as pool, stopped(pool, then=number), pytest.raises(UndecodableImage, match="cannot bear"):
         pool.ask("header", make_film(), seconds=20)

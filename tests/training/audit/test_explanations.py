@@ -80,6 +80,7 @@ def test_every_section_is_printed(found: Explanations, printed: str) -> None:
             assert row[0] in printed
 
 
+@pytest.mark.long
 def test_without_a_lung_network_its_section_says_so(site: Selection, found: Explanations) -> None:
     """All else stays."""
     alone = measure_explanations(open_evaluation(site, QUIET), None)

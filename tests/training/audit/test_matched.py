@@ -100,6 +100,7 @@ def test_a_model_that_relies_on_noise_claims_nothing(films: Noisy) -> None:
     assert "Nothing is claimed" in conclude(found, "noise/1")
 
 
+@pytest.mark.long
 def test_a_model_that_sees_more_than_statistics_may_claim_it(films: Noisy, tmp_path: Path) -> None:
     """Metrics are kept as text, columns and rows, without file names."""
     shown, _ = films

@@ -88,6 +88,7 @@ def test_accuracy_is_the_students() -> None:
     assert np.asarray(accuracy(np.array([[1.0], [1.0], [0.0]]), logits)).tolist() == [1.0, 0.0, 0.0]
 
 
+@pytest.mark.long
 def test_a_joined_network_resumes_and_gives_its_student(films: np.ndarray, tmp_path: Path) -> None:
     """From a file, without options: loss and metric are found by their names."""
     student = build()

@@ -93,6 +93,7 @@ def test_a_finished_run_is_not_trained_again(folder: Path, tmp_path: Path) -> No
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.long
 def test_other_settings_are_another_run(folder: Path, tmp_path: Path) -> None:
     """Nothing of a run with another number of epochs or another recipe is taken over."""
     films = read(folder)
@@ -114,6 +115,7 @@ def test_a_plateau_spans_a_resume() -> None:
     assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
 
 
+@pytest.mark.long
 def test_the_moving_average_of_the_weights_is_kept(folder: Path, tmp_path: Path) -> None:
     """An optimizer that averages ends with its average, in a fresh run and in one resumed after its last epoch."""
     films = read(folder)
@@ -137,6 +139,7 @@ def test_the_moving_average_of_the_weights_is_kept(folder: Path, tmp_path: Path)
     assert not all(np.allclose(weight, raw, atol=1e-6) for weight, raw in zip(fresh, last, strict=True))
 
 
+@pytest.mark.long
 def test_a_network_of_another_size_is_another_run(folder: Path, tmp_path: Path) -> None:
     """Else an old folder would be resumed, or taken for finished, with the network before a change."""
     films = read(folder)

@@ -56,7 +56,7 @@ def run(*arguments: object) -> tuple[int, str, str]:
     ("network", "conventions", "rescale"),
     [
         (lambda: transferred(layers.Dense(1, "sigmoid")), Conventions(), 1.0),
-        (lambda: sequential(layers.Dense(2, "softmax")), Conventions(0), 1.0),
+        pytest.param(lambda: sequential(layers.Dense(2, "softmax")), Conventions(0), 1.0, marks=pytest.mark.long),
         pytest.param(
             lambda: functional(layers.Dense(1), front=layers.ReLU()),
             Conventions(scale="0-1", is_logit=True),
