@@ -11,14 +11,14 @@ from time import monotonic
 
 from app.api.problems import respond
 from app.api.service import Service
-from app.api.telemetry import choose_request_id
+from app.api.telemetry import INFER_PATH, choose_request_id
 from app.errors import Overloaded
 from app.keys import find_only_name
 
 _log = logging.getLogger("pneumoserve")
 _LOG_SECONDS = 1.0
 _SOME_ID = b"0" * 32
-_ROUTE = re.compile(rb"POST ([^ ?]*/(?:predict|explain))[ ?]")
+_ROUTE = re.compile(rb"POST ([^ ?]*/(?:predict|explain)(?=[ ?])|[^ ?]*/infer(?= ))")
 # What needs a longer look: headers of a browser's other origin.
 _ORIGIN = re.compile(rb"\norigin:", re.IGNORECASE)
 _KEY = re.compile(rb"\nx-api-key:[ \t]*([^\r]*?)[ \t]*\r", re.IGNORECASE)
@@ -34,7 +34,7 @@ class EarlyRefusal:
     def __init__(self, service: Service) -> None:
         self._service = service
         root = service.settings.root_path
-        self._paths = {f"{start}{path}".encode(): path for path in ("/predict", "/explain") for start in {"", root}}
+        self._paths = {start + path: path for path in ("/predict", "/explain") for start in ("", root)}
         self._unlogged: Counter[tuple[str, str | None]] = Counter()
 
     def answer(self, head: bytes) -> bytes | None:
@@ -49,7 +49,7 @@ class EarlyRefusal:
         if not (service.admission.is_full and service.takes_films):
             return None
         route = _ROUTE.match(head)
-        path = self._paths.get(route[1]) if route else None
+        path = self._find_path(route[1].decode()) if route else None
         if path is None or (service.settings.cors_origins and _ORIGIN.search(head)):
             return None
         key_name = None
@@ -63,13 +63,22 @@ class EarlyRefusal:
         request_id = choose_request_id(sent_id[1] if sent_id else b"")
         # A new id is as long as any other.
         answer = (
-            _write(refusal, request_id)
+            _write(refusal, path, request_id)
             if sent_id
-            else _template(refusal.args[0], refusal.retry_after).replace(_SOME_ID, request_id.encode())
+            else _template(refusal.args[0], refusal.retry_after, path).replace(_SOME_ID, request_id.encode())
         )
         service.metrics.count_request("overloaded", {"total": monotonic() - begun})
         self._log_later(path, key_name)
         return answer
+
+    def _find_path(self, target: str) -> str | None:
+        """Return the route as log and metrics name it; None for a model that does not run."""
+        if not target.endswith("/infer"):
+            return self._paths.get(target)
+        manifest, root = self._service.loaded().manifest, self._service.settings.root_path
+        model = f"/v2/models/{manifest.name}"
+        paths = (f"{model}/infer", f"{model}/versions/{manifest.version}/infer")
+        return INFER_PATH if target in paths or (root and target.removeprefix(root) in paths) else None
 
     def _log_later(self, path: str, key_name: str | None) -> None:
         if not self._unlogged:
@@ -84,13 +93,15 @@ class EarlyRefusal:
 
 
 @lru_cache
-def _template(detail: str, retry_after: int) -> bytes:
-    return _write(Overloaded(detail, retry_after), _SOME_ID.decode())
+def _template(detail: str, retry_after: int, path: str) -> bytes:
+    return _write(Overloaded(detail, retry_after), path, _SOME_ID.decode())
 
 
-def _write(refusal: Overloaded, request_id: str) -> bytes:
+def _write(refusal: Overloaded, path: str, request_id: str) -> bytes:
     """Return the response that the way through ASGI would give."""
     response = respond(refusal, request_id)
+    if path == INFER_PATH:
+        response.add_error()
     own = [(b"connection", b"close"), (b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
     lines = b"".join(b"%b: %b\r\n" % header for header in [*response.raw_headers, *own])
     return b"HTTP/1.1 429 Too Many Requests\r\n%b\r\n" % lines + response.body

@@ -131,12 +131,16 @@ class ProblemResponse(Response):
         super().__init__(json.dumps(self._fields, ensure_ascii=False), problem.status, headers)
         self.problem = problem
 
+    def add_error(self) -> None:
+        """Repeat the detail as `error`, which clients of `/v2` read."""
+        self.body = self.render(json.dumps({**self._fields, "error": self._fields["detail"]}, ensure_ascii=False))
+        self.headers["content-length"] = str(len(self.body))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; see the class."""
         scope.setdefault("state", {})["outcome"] = self.problem.slug
         if f"{scope['path']}/".startswith("/v2/"):
-            self.body = self.render(json.dumps({**self._fields, "error": self._fields["detail"]}, ensure_ascii=False))
-            self.headers["content-length"] = str(len(self.body))
+            self.add_error()
         if not (self.problem.discard and _has_body(scope)):
             await super().__call__(scope, receive, send)
             return

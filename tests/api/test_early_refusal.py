@@ -50,7 +50,17 @@ def fields(answer: bytes) -> tuple[set[bytes], dict[str, object]]:
     return {b"date" if line.startswith(b"date: ") else line for line in lines}, problem
 
 
-@pytest.mark.parametrize("target", ["/predict", "/explain", "/predict?activation_maps=cam", "/xray/predict"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/predict",
+        "/explain",
+        "/predict?activation_maps=cam",
+        "/xray/predict",
+        "/v2/models/pooled/infer",
+        "/xray/v2/models/pooled/versions/1/infer",
+    ],
+)
 def test_a_full_service_refuses_a_film_by_its_head(tiny_store: Path, target: str) -> None:
     """None of the body is sent; status, headers and problem are those of the way through ASGI."""
     with full(tiny_store, root_path="/xray") as server:
@@ -86,6 +96,20 @@ def test_what_stands_behind_a_refused_film_is_not_answered(tiny_store: Path) -> 
                     received += piece
             assert received.count(b"HTTP/1.1 ") == 1 + pieces[0].startswith(request)
             assert received.count(b"HTTP/1.1 429 ") == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/v2/models/other/infer", 404),
+        ("/v2/models/pooled/versions/2/infer", 404),
+        ("/v2/models/pooled/infer?x=1", 422),
+    ],
+)
+def test_what_would_fail_in_any_case_is_told_so(tiny_store: Path, target: str, status: int) -> None:
+    """Waiting would not help."""
+    with full(tiny_store) as server:
+        assert f" {status} ".encode() in ask(server, target=target)
 
 
 def test_a_callers_own_id_comes_back(tiny_store: Path) -> None:
