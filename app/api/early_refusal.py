@@ -19,7 +19,8 @@ _log = logging.getLogger("pneumoserve")
 _LOG_SECONDS = 1.0
 _SOME_ID = b"0" * 32
 _ROUTE = re.compile(rb"POST ([^ ?]*/(?:predict|explain)(?=[ ?])|[^ ?]*/infer(?= ))")
-# What needs a longer look: headers of a browser's other origin.
+# What needs a longer look: a body under /v2 whose encoding may be refused for good, and a browser's other origin.
+_ENCODING = re.compile(rb"\ncontent-encoding:", re.IGNORECASE)
 _ORIGIN = re.compile(rb"\norigin:", re.IGNORECASE)
 _KEY = re.compile(rb"\nx-api-key:[ \t]*([^\r]*?)[ \t]*\r", re.IGNORECASE)
 _REQUEST_ID = re.compile(rb"\nx-request-id:[ \t]*([^\r]*?)[ \t]*\r", re.IGNORECASE)
@@ -50,7 +51,9 @@ class EarlyRefusal:
             return None
         route = _ROUTE.match(head)
         path = self._find_path(route[1].decode()) if route else None
-        if path is None or (service.settings.cors_origins and _ORIGIN.search(head)):
+        if path is None or (path == INFER_PATH and _ENCODING.search(head)):
+            return None
+        if service.settings.cors_origins and _ORIGIN.search(head):
             return None
         key_name = None
         if service.settings.api_keys:

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from time import monotonic
 from typing import Any, Generic, TypeVar
@@ -167,10 +168,11 @@ def _work(queue: WorkQueue[Job[Any] | None]) -> None:
 
 
 def _give_way() -> None:
-    """Let the event loop's thread have a core when it wants one: what it does takes a hundredth of a film's time.
+    """Let the event loop's thread have a core when it wants one: its work is a tenth of a film's.
 
-    Linux alone has priorities of threads.
+    Only on Linux does setpriority(2) change one thread. Where it is forbidden, all stay equal.
     """
     if sys.platform == "linux":
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICER)
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICER)

@@ -75,6 +75,8 @@ def test_a_client_that_sends_its_whole_body_first_sees_the_answer(tiny_store: Pa
     """Up to 8 MB are thrown away."""
     body = bytes(DISCARD_BYTES - 1000)
     with full(tiny_store) as server:
+        # The first request of a connection, and a later one: other code refuses it.
+        assert b" 429 " in ask(server, length=len(body), body=body)
         assert server.client.post("/predict", content=body).status_code == 429
         assert b" 429 " in ask(server, body=FILM)
 
@@ -99,17 +101,18 @@ def test_what_stands_behind_a_refused_film_is_not_answered(tiny_store: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("target", "status"),
+    ("target", "headers", "status"),
     [
-        ("/v2/models/other/infer", 404),
-        ("/v2/models/pooled/versions/2/infer", 404),
-        ("/v2/models/pooled/infer?x=1", 422),
+        ("/v2/models/other/infer", [], 404),
+        ("/v2/models/pooled/versions/2/infer", [], 404),
+        ("/v2/models/pooled/infer?x=1", [], 422),
+        ("/v2/models/pooled/infer", ["Content-Encoding: br"], 415),
     ],
 )
-def test_what_would_fail_in_any_case_is_told_so(tiny_store: Path, target: str, status: int) -> None:
+def test_what_would_fail_in_any_case_is_told_so(tiny_store: Path, target: str, headers: list[str], status: int) -> None:
     """Waiting would not help."""
     with full(tiny_store) as server:
-        assert f" {status} ".encode() in ask(server, target=target)
+        assert f" {status} ".encode() in ask(server, *headers, target=target)
 
 
 def test_a_callers_own_id_comes_back(tiny_store: Path) -> None:
@@ -138,17 +141,26 @@ def test_a_page_of_another_origin_may_read_the_answer(tiny_store: Path) -> None:
     assert f"access-control-allow-origin: {origin}".encode() in answer
 
 
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/predict", "/predict"),
+        ("/xray/explain?level=0.5", "/explain"),
+        ("/v2/models/pooled/infer", "/v2/models/infer"),
+        ("/xray/v2/models/pooled/versions/1/infer", "/v2/models/infer"),
+    ],
+)
 def test_refusals_are_counted_one_by_one_and_logged_together(
-    tiny_store: Path, caplog: pytest.LogCaptureFixture
+    tiny_store: Path, caplog: pytest.LogCaptureFixture, target: str, path: str
 ) -> None:
-    """So that overload does not fill the log."""
-    with full(tiny_store) as server, caplog.at_level(logging.INFO, "pneumoserve"):
+    """So that overload does not fill the log. Other refusals have a line each."""
+    with full(tiny_store, root_path="/xray") as server, caplog.at_level(logging.INFO, "pneumoserve"):
         for _ in range(5):
-            ask(server)
+            ask(server, target=target)
         assert 'pneumoserve_requests_total{outcome="overloaded"} 5.0' in server.client.get("/metrics").text
         wait_until(lambda: any(record.message == "refused" for record in caplog.records))
     logged = [record.fields for record in caplog.records if record.message == "refused"]
-    expected = {"method": "POST", "path": "/predict", "status": 429, "outcome": "overloaded"}
+    expected = {"method": "POST", "path": path, "status": 429, "outcome": "overloaded"}
     assert sum(line.pop("count") for line in logged) == 5
     assert all(line == expected for line in logged)
 
