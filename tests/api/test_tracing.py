@@ -89,7 +89,7 @@ def test_a_film_is_one_span_with_a_child_a_phase(client: httpx.Client, collector
 def test_nothing_of_the_caller_or_the_answer_leaves(client: httpx.Client, collector: Collector) -> None:
     """No file name, id, key, its name, tracestate, query, class, probability."""
     trace = TRACE[::-1]
-    headers = parent(trace) | {"X-Request-ID": "MEIER-4711", "User-Agent": "MEIER", "baggage": "patient=MEIER"}
+    headers = parent(trace) | {"X-Request-ID": "MEIER-ACCESSION", "User-Agent": "MEIER", "baggage": "patient=MEIER"}
     files = {"file": ("MEIER_HANS.jpeg", FILM, "image/MEIER")}
     answer = client.post("/predict?gate=off&operating_point=half", files=files, headers=headers)
     client.request("MEIER", "/MEIER_HANS?MEIER", headers=headers)
@@ -99,7 +99,16 @@ def test_nothing_of_the_caller_or_the_answer_leaves(client: httpx.Client, collec
         *("http.request.method", "http.request.body.size", "http.response.status_code", "http.response.body.size"),
         *("pneumoserve.outcome", "error.type"),
     }
-    told = ["MEIER", "4711", "ward", "half", KEY, PAIR[-64:], answer.json()["class"], str(answer.json()["probability"])]
+    told = [
+        "MEIER",
+        "ACCESSION",
+        "ward",
+        "half",
+        KEY,
+        PAIR[-64:],
+        answer.json()["class"],
+        str(answer.json()["probability"]),
+    ]
     sent = b"".join(collector.raw)
     assert [part for part in told if part.encode() in sent] == []
 
