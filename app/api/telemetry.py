@@ -29,7 +29,7 @@ INFER_PATH = "/v2/models/infer"
 """What log and metrics call the address, whatever the model."""
 _FILM_PATHS = frozenset({"/predict", "/explain", INFER_PATH})
 _KNOWN_PATHS = _FILM_PATHS | {"/health", "/livez", "/readyz", "/model", "/metrics", "/docs", "/openapi.json"}
-_INFER_PATH = re.compile(r"/v2/models/[^/]+(?:/versions/[^/]+)?/infer")
+_INFER_ADDRESS = re.compile(r"/v2/models/[^/]+(?:/versions/[^/]+)?/infer")
 # NORMAL is three letters shorter than PNEUMONIA: exact sizes of answers would tell the class.
 _SENT_STEP = 4096
 _HASH_DIGITS = 12
@@ -111,7 +111,7 @@ class Account:
         self._service, self._scope = service, scope
         method, path = scope["method"], scope["path"]
         self.method = method if method in _METHODS else "other"
-        path = INFER_PATH if _INFER_PATH.fullmatch(path) else path
+        path = INFER_PATH if _INFER_ADDRESS.fullmatch(path) else path
         self.path = path if path in _KNOWN_PATHS else "other"
         sent_id = self.header(b"x-request-id")
         self.request_id = choose_request_id(sent_id)
