@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import sys
@@ -77,9 +76,6 @@ def serve(*, host: str | None = None, port: int | None = None, model_store: Path
         _log.warning("no traces", extra={"fields": {"reason": str(error)}})
     application = create_app(settings, refused=refuse, tracing=tracing)
     server = make_server(application, settings)
-    # What is loaded by now stays: garbage collections pass it over.
-    gc.collect()
-    gc.freeze()
     try:
         server.run(sockets=sockets)
     except RuntimeError as error:
