@@ -29,6 +29,7 @@ from app.settings import Settings
 from app.version import package_version
 
 _log = logging.getLogger("pneumoserve")
+WORKERS_END_SECONDS = 2.0
 
 
 def create_app(
@@ -55,6 +56,7 @@ def create_app(
         finally:
             following.cancel()
             service.scheduler.close()
+            service.scheduler.join(WORKERS_END_SECONDS)
             if tracing is not None:
                 await asyncio.to_thread(tracing.close)
 

@@ -15,6 +15,7 @@ import yaml
 
 from app.api.tracing import FLUSH_SECONDS
 from app.environment import PREFIX
+from app.main import WORKERS_END_SECONDS
 from app.settings import Settings
 from tests.conftest import encode, film_pixels
 from tests.running import film_request
@@ -107,14 +108,16 @@ CHANGED = {"PNEUMOSERVE_DEADLINE_SECONDS": "120", "PNEUMOSERVE_DRAIN_GRACE_SECON
 
 @pytest.mark.parametrize("changed", [{}, CHANGED], ids=["default", "changed"])
 def test_compose_waits_longer_than_the_service_may_need(changed: dict[str, str]) -> None:
-    """Also where it hands settings on: grace, deadline, a second for connections, and the last traces."""
+    """Also where it hands settings on: grace, deadline, a second for connections, the workers, and the last traces."""
     margins = {}
     for path in Path(__file__).parents[1].glob("*compose*.yml"):
         for service in yaml.load(path.read_text(), Compose)["services"].values():  # noqa: S506 - a safe loader
             if service.get("image", "").startswith("pneumoserve:"):
                 handed = {name: changed[name] for name in changed.keys() & service["environment"].keys()}
                 settings = Settings(**{name.removeprefix(PREFIX).lower(): value for name, value in handed.items()})
-                needed = settings.drain_grace_seconds + settings.deadline_seconds + 1 + FLUSH_SECONDS
+                needed = (
+                    settings.drain_grace_seconds + settings.deadline_seconds + 1 + WORKERS_END_SECONDS + FLUSH_SECONDS
+                )
                 margins[path.name] = stop_seconds(service["stop_grace_period"], handed) - needed
     assert margins.keys() == {"docker-compose.yml", "compose.dicom.yml"}
     assert min(margins.values()) >= 2

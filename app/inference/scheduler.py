@@ -150,6 +150,17 @@ class Scheduler:
         for _ in self._threads:
             self._queue.put(None)
 
+    def join(self, seconds: float) -> bool:
+        """Wait until the workers have ended, after `close`; return whether they did within `seconds`.
+
+        A worker frees its copy of the network as it ends. Were the interpreter to end meanwhile, it would end that
+        thread in the middle of OpenVINO's code, and the process would crash.
+        """
+        until = monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, until - monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
     def _begin(self) -> None:
         for number in range(self.workers):
             # Daemons: a service that was never closed keeps no process alive.

@@ -6,7 +6,9 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -32,6 +34,7 @@ def scheduler() -> Iterator[Scheduler]:
     scheduler = Scheduler(2)
     yield scheduler
     scheduler.close()
+    assert scheduler.join(20)
 
 
 async def settled(done: Done, calls: int = 1) -> int:
@@ -228,6 +231,42 @@ def test_close_drops_what_waits(scheduler: Scheduler) -> None:
 
     assert asyncio.run(main()) == (1, 1, 2)
     assert worked == []
+
+
+class Slow:
+    """Takes a while to free, as a compiled network does."""
+
+    def __del__(self) -> None:
+        time.sleep(0.2)
+
+
+def test_after_join_what_the_workers_held_is_freed(scheduler: Scheduler) -> None:
+    """Else the interpreter ends under them, and the process with a signal."""
+    held = threading.local()
+
+    async def both() -> None:
+        await scheduler.warm(lambda: setattr(held, "network", Slow()))
+
+    asyncio.run(both())
+    workers = [thread for thread in threading.enumerate() if thread.name.startswith("film_")]
+    scheduler.close()
+    assert scheduler.join(20)
+    assert workers
+    assert not any(worker.is_alive() for worker in workers)
+
+
+def test_join_waits_no_longer_than_it_may(scheduler: Scheduler) -> None:
+    release = threading.Event()
+
+    async def begin() -> None:
+        with suppress(DeadlineExceeded):
+            await scheduler.run(release.wait, deadline=monotonic() + 0.05, done=lambda: None)
+
+    asyncio.run(begin())
+    scheduler.close()
+    assert not scheduler.join(0.05)
+    release.set()
+    assert scheduler.join(20)
 
 
 def test_every_worker_is_warmed_once(scheduler: Scheduler) -> None:
