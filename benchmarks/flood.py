@@ -34,12 +34,13 @@ class Report:
 
     Attributes:
         answers: per answer: seconds since the begin, status (0: none), seconds from the head sent to the answer's head,
-            `Retry-After` in seconds, proportion of the body sent by then, and which try of its film it was.
+            `Retry-After` in seconds, proportion of the body sent by then, which try of its film it was, and the
+            film's bytes.
         cpu_seconds: of this process.
         late_seconds: how much later than due a film was sent, at most: the generator's own limit.
     """
 
-    answers: list[tuple[float, int, float, int, float, int]] = field(default_factory=list)
+    answers: list[tuple[float, int, float, int, float, int, int]] = field(default_factory=list)
     cpu_seconds: float = 0.0
     late_seconds: float = 0.0
 
@@ -148,14 +149,15 @@ class Flood:
         exchange.is_answered = True
         sent = exchange.sent / len(exchange.body)
         self._report.answers.append(
-            (now - self._start, code, now - exchange.begun, seconds, sent, exchange.tries),
+            (now - self._start, code, now - exchange.begun, seconds, sent, exchange.tries, len(exchange.body)),
         )
         if self._obeys and code == 429:
             heapq.heappush(self._due, (now + seconds, exchange.turn, exchange.tries + 1))
 
     def _end(self, exchange: _Exchange, now: float) -> None:
         if not exchange.is_answered:
-            self._report.answers.append((now - self._start, 0, now - exchange.begun, 0, 1.0, exchange.tries))
+            size = len(exchange.body)
+            self._report.answers.append((now - self._start, 0, now - exchange.begun, 0, 1.0, exchange.tries, size))
         del self._open[exchange.connection.fileno()]
         exchange.connection.close()
 

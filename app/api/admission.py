@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
 _BYTES_A_SECOND = 64 * 1024
+PLACE_SECONDS = 0.25
+"""How long a film that is being sent counts as in flight."""
 
 
 class ClientGone(Exception):  # no error of ours: the client hung up
@@ -29,6 +33,8 @@ class Admission:
         self.reading = 0
         self.bytes_held = 0
         self.in_flight = 0
+        self.coming = 0
+        """Films whose bodies began to come within the last `PLACE_SECONDS`, each with a place in flight kept for it."""
 
     def hold(self) -> HeldBody:
         """Return a count of the bytes of one body; its `release` must follow."""
@@ -50,14 +56,15 @@ class Admission:
             ClientGone: the client hung up.
         """
         settings = self._settings
-        self._check_room()
+        self._check_room(self.coming + 1)
         if self.reading >= settings.max_reading:
             raise Overloaded(f"Expected at most {settings.max_reading} bodies being sent at once. Try again soon.")
         if declared is not None and declared > settings.max_upload_bytes:
             raise TooManyBytes(f"Expected at most {settings.max_upload_bytes} bytes. Received {declared} declared.")
         self.reading += 1
         try:
-            return await self._receive(body, receive, begun)
+            with self._keep_place():
+                return await self._receive(body, receive, begun)
         finally:
             self.reading -= 1
 
@@ -81,8 +88,8 @@ class Admission:
 
     @property
     def is_full(self) -> bool:
-        """Whether as many films are in flight as may be."""
-        return self.in_flight >= self._settings.max_in_flight
+        """Whether as many films are in flight, or about to be, as may be."""
+        return self.in_flight + self.coming >= self._settings.max_in_flight
 
     def refuse(self) -> Overloaded:
         """Return the error of a film that came while the service was full."""
@@ -94,6 +101,29 @@ class Admission:
     def _check_room(self, films: int = 1) -> None:
         if self.in_flight + films > self._settings.max_in_flight:
             raise self.refuse()
+
+    @contextmanager
+    def _keep_place(self) -> Iterator[None]:
+        """Keep a place in flight for a film that is being sent.
+
+        The films behind it are then refused by their heads, else after their bodies. Kept for a moment only: slow
+        senders must not occupy the service.
+        """
+        is_kept = True
+
+        def give_up() -> None:
+            nonlocal is_kept
+            if is_kept:
+                self.coming -= 1
+                is_kept = False
+
+        self.coming += 1
+        timer = asyncio.get_running_loop().call_later(PLACE_SECONDS, give_up)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            give_up()
 
     async def _receive(self, body: HeldBody, receive: Receive, begun: float) -> bytes:
         seconds = self._settings.body_timeout_seconds

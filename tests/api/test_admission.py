@@ -12,7 +12,9 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 
+from app.api import admission
 from app.inference.engine import Maps
 from tests.api.test_problems import assert_problem
 from tests.conftest import encode, film_pixels
@@ -93,6 +95,30 @@ def test_bodies_being_read_are_limited(tiny_store: Path) -> None:
         assert server.client.post("/predict", content=FILM).status_code == 200
         gone = 'pneumoserve_requests_total{outcome="client-gone"} 1.0'
         assert gone in server.client.get("/metrics").text
+
+
+def test_a_film_that_is_being_sent_has_a_place(tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes behind it is refused unread, not after the body."""
+    monkeypatch.setattr(admission, "PLACE_SECONDS", 60.0)
+    with running(tiny_store, max_in_flight=1) as server:
+        first = _begin(server, len(FILM), FILM[:10])
+        wait_until(lambda: server.service.admission.coming == 1)
+        with _begin(server, len(FILM), b"") as behind:
+            assert behind.recv(100).startswith(b"HTTP/1.1 429 ")
+        first.sendall(FILM[10:])
+        assert first.recv(100).startswith(b"HTTP/1.1 200 ")
+        first.close()
+        wait_until(lambda: server.service.admission.in_flight == 0)
+        assert server.service.admission.coming == 0
+
+
+def test_a_slow_sender_loses_its_place(tiny_store: Path) -> None:
+    with running(tiny_store, max_in_flight=1) as server, _begin(server, len(FILM), FILM[:10]) as slow:
+        wait_until(lambda: server.service.admission.reading == 1)
+        wait_until(lambda: server.service.admission.coming == 0)
+        assert server.client.post("/predict", content=FILM).status_code == 200
+        slow.sendall(FILM[10:])
+        assert slow.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
 def test_bytes_in_memory_are_limited(tiny_store: Path) -> None:

@@ -46,7 +46,7 @@ def test_films_are_sent_at_the_rate_whatever_is_answered() -> None:
     with answering(lambda _: REFUSED % 7) as (port, received):
         report = Flood(port, [b"film"]).run(rate=100, seconds=0.2)
     assert len(received) == len(report.answers) == 20
-    assert {(status, retry, tries) for _, status, _, retry, _, tries in report.answers} == {(429, 7, 1)}
+    assert {(status, retry, tries, size) for _, status, _, retry, _, tries, size in report.answers} == {(429, 7, 1, 4)}
 
 
 @pytest.mark.parametrize("obeys", [False, True])
