@@ -1,6 +1,8 @@
 # Everything happens in .venv, from the locked versions in locks/. `make help` lists what there is.
 .DEFAULT_GOAL := help
 export PYTHON
+# Tests start hundreds of processes: none should compile the same files again.
+export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 
 help: ## show this list
@@ -14,7 +16,7 @@ serve: .venv/.serve ## install what serving needs, then serve on port 8000 (PNEU
 
 test: .venv/.test ## install what the tests need, then run them (ARGS="-k predict")
 	@command -v chromium >/dev/null || echo "chromium is not installed: the tests of the page (tests/web) skip."
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder $(ARGS)
 
 test-all: .venv/.test .venv/.kserve ## the long tests too: soaks, and the fuzz tests forty times over
 	$(BIN)/python -m pytest -m long $(ARGS)

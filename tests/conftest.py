@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.fuzzing import tally as tally
 
@@ -25,6 +26,27 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Tests ignore the caller's settings.
 for name in [name for name in os.environ if name.startswith("PNEUMOSERVE_")]:
     del os.environ[name]
+
+
+_KERAS = ("tests/training/", "tests/inference/")
+
+
+class OneWorkerAFile(LoadFileScheduling):
+    """Gives all tests that may need TensorFlow to one worker: its import takes eight seconds."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "keras" if nodeid.startswith(_KERAS) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerAFile:
+    """Use it whatever `--dist` says."""
+    return OneWorkerAFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: (not item.nodeid.startswith(_KERAS), item.nodeid.count("/") > 1))
 
 
 def film_pixels(seed: int = 0, height: int = 300, width: int = 400) -> np.ndarray:

@@ -65,6 +65,7 @@ def test_a_program_prints_class_probability_and_refer(language: str, server: Run
     assert_says(printed, server, refer=True)
 
 
+@pytest.mark.long
 def test_a_program_ends_with_the_problem(language: str, server: Running, tmp_path: Path) -> None:
     """What was expected stands in its complaint, and nothing is printed as an answer."""
     done = start(language, FILM[: len(FILM) // 2], server.port, tmp_path)
@@ -75,6 +76,7 @@ def test_a_program_ends_with_the_problem(language: str, server: Running, tmp_pat
     assert "Expected" in complaint
 
 
+@pytest.mark.long
 def test_a_program_waits_and_sends_again(language: str, tmp_path: Path) -> None:
     """Where the service is overloaded, until it is no longer."""
     with (
@@ -92,6 +94,7 @@ def test_a_program_waits_and_sends_again(language: str, tmp_path: Path) -> None:
         assert_says(printed, server, refer=False)
 
 
+@pytest.mark.long
 def test_java_may_offer_http_2_or_not(server: Running, tmp_path: Path) -> None:
     """Its client offers `Upgrade: h2c` with every film, unless it is told not to."""
     if is_missing("Java"):

@@ -16,6 +16,8 @@ from tests.conftest import encode
 from tests.drawn import draw_film
 from tests.running import Running, running
 
+pytestmark = pytest.mark.long  # the generator takes ten seconds
+
 STORE = Path(__file__).parents[1] / "model_store"
 COMMAND, PROGRAM = programs("A generated client")
 FILM = encode(draw_film("PNEUMONIA", 1))

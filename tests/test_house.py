@@ -253,7 +253,7 @@ def bundled(request: pytest.FixtureRequest) -> Entry:
     return find_entry(STORE, request.param)
 
 
-@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+@pytest.mark.parametrize("engine", ["openvino", pytest.param("tensorflow", marks=pytest.mark.long)])
 def test_a_bundled_model_opens_and_gives_each_film_of_a_batch_its_own_answer(
     bundled: Entry, engine: EngineName
 ) -> None:

@@ -74,9 +74,9 @@ def test_without_keys_other_machines_are_not_served(tiny_store: Path, variables:
 @pytest.mark.parametrize(
     "variables",
     [
-        {"HOST": EVERYWHERE, "ALLOW_ANONYMOUS": 1},
         {"HOST": EVERYWHERE, "PUBLISHED_HOST": "127.0.0.1"},
-        {"HOST": EVERYWHERE, "API_KEYS": f"me:{'0' * 64}"},
+        pytest.param({"HOST": EVERYWHERE, "ALLOW_ANONYMOUS": 1}, marks=pytest.mark.long),
+        pytest.param({"HOST": EVERYWHERE, "API_KEYS": f"me:{'0' * 64}"}, marks=pytest.mark.long),
     ],
 )
 def test_keys_permission_or_a_published_loopback_let_it_start(tiny_store: Path, variables: dict[str, object]) -> None:

@@ -16,10 +16,10 @@ from tests.conftest import encode, film_pixels
 ROOT = Path(__file__).parents[1]
 HELP = [["--help"], *([name, "--help"] for name in ("serve", "predict", "score", "train", "train-lungs", "evaluate"))]
 HELP += [["models", *rest, "--help"] for rest in ([], ["export"], ["card"])]
-ENCODINGS = [
+ENCODINGS: list[dict[str, str]] = [
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     {"PYTHONIOENCODING": "ascii"},
     {"PYTHONIOENCODING": "ascii:strict", "FORCE_COLOR": "1"},
-    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     {"PYTHONIOENCODING": "latin-1"},
 ]
 
@@ -33,7 +33,11 @@ def call(
     return subprocess.run(command, env=environment, text=True, errors="replace", timeout=120, **streams)
 
 
-@pytest.mark.parametrize("variables", ENCODINGS, ids=lambda variables: "-".join(variables.values()))
+@pytest.mark.parametrize(
+    "variables",
+    [ENCODINGS[0], *(pytest.param(each, marks=pytest.mark.long) for each in ENCODINGS[1:])],
+    ids=lambda variables: "-".join(variables.values()),
+)
 def test_an_encoding_that_lacks_a_sign_gets_its_number(
     variables: dict[str, str], tiny_store: Path, tmp_path: Path
 ) -> None:

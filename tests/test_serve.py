@@ -24,6 +24,7 @@ def refused(*arguments: str, before: Sequence[str] = (), **options: Any) -> subp
     return done
 
 
+@pytest.mark.long
 def test_in_a_pod_with_a_service_of_its_name_it_serves(tiny_store: Path) -> None:
     """What Kubernetes injects sets nothing, and no word is lost on it."""
     injected = {
@@ -44,6 +45,7 @@ def test_in_a_pod_with_a_service_of_its_name_it_serves(tiny_store: Path) -> None
     assert answer.status_code == 200
 
 
+@pytest.mark.long
 def test_a_variable_like_no_other_is_one_warning(tiny_store: Path) -> None:
     """By name, never by value."""
     with served(MODEL_STORE=tiny_store, FLAVOUR="secret") as process:
@@ -105,7 +107,7 @@ def test_all_of_ipv6_is_served_over_ipv4_as_well(tiny_store: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit means other things")
 @pytest.mark.parametrize(
-    "kilobytes", [300_000, *(pytest.param(size, marks=pytest.mark.long) for size in (600_000, 900_000)), 1_200_000]
+    "kilobytes", [300_000, *(pytest.param(size, marks=pytest.mark.long) for size in (600_000, 900_000, 1_200_000))]
 )
 def test_too_little_memory_is_said_and_no_file_blamed(tiny_store: Path, kilobytes: int) -> None:
     """One line and status 1, however far it came under `ulimit -v`."""

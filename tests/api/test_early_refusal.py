@@ -145,8 +145,8 @@ def test_a_page_of_another_origin_may_read_the_answer(tiny_store: Path) -> None:
     ("target", "path"),
     [
         ("/predict", "/predict"),
-        ("/xray/explain?level=0.5", "/explain"),
-        ("/v2/models/pooled/infer", "/v2/models/infer"),
+        pytest.param("/xray/explain?level=0.5", "/explain", marks=pytest.mark.long),
+        pytest.param("/v2/models/pooled/infer", "/v2/models/infer", marks=pytest.mark.long),
         ("/xray/v2/models/pooled/versions/1/infer", "/v2/models/infer"),
     ],
 )

@@ -72,7 +72,9 @@ def assert_docs_work(base: str) -> dict[str, object]:
     return description
 
 
-@pytest.mark.parametrize("root_path", ["", PREFIX, "/deep/xray"])
+@pytest.mark.parametrize(
+    "root_path", [PREFIX, *(pytest.param(path, marks=pytest.mark.long) for path in ("", "/deep/xray"))]
+)
 def test_docs_work_at_the_root_and_behind_a_proxy_that_strips(tiny_store: Path, root_path: str) -> None:
     """Whatever ROOT_PATH says, which the description repeats."""
     with running(tiny_store, root_path=root_path) as server, proxy(server, strips=True) as base:

@@ -55,6 +55,8 @@ def ask(server: Running, case: Case) -> int:
     return response.status_code
 
 
+# The server's thread draws request ids meanwhile, from the random numbers that Hypothesis watches.
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.parametrize("path", PATHS)
 def test_the_protocols_description_fits(path: str, server: Running) -> None:
     """Whatever it allows is answered as it says, of the running model and of others; a failure carries `error`."""

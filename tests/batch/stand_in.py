@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections import defaultdict
@@ -43,7 +44,8 @@ class StandIn:
         self.received: list[bytes] = []
         self.queries: list[str] = []
         self.headers: list[dict[str, str]] = []
-        self.connections: list[int] = []  # the client's port, of each film
+        self.connections: list[int] = []  # the number of the client's connection, of each film
+        self.numbers = itertools.count()
         self.sha256 = SHA256
         self.changes: dict[bytes, dict[str, Any]] = {}  # of a film's answer
         self.model_plan: list[Step] = []
@@ -113,6 +115,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = {"type": f"/problems/{slug}", "title": slug, "status": status, "detail": f"Expected better than {slug}."}
         self.send(status, body | {"request_id": "r1"}, retry_after, "application/problem+json")
 
+    def setup(self) -> None:
+        super().setup()
+        self.number = next(self.standin.numbers)
+
     def do_GET(self) -> None:
         if self.standin.model_plan:
             self.problem(*self.standin.model_plan.pop(0))
@@ -128,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.problem(413, "too-many-bytes")
             return
         film = self.rfile.read(length)
-        self.standin.connections.append(self.client_address[1])
+        self.standin.connections.append(self.number)
         step = self.standin.next_step(film, self.path, self.headers)
         if step in ("drop", "ok, then close"):
             self.close_connection = True

@@ -40,6 +40,7 @@ def test_a_film_has_at_most_the_pixels_that_it_should_have():
     assert 0.99e6 < height * width <= 1e6
 
 
+@pytest.mark.long
 def test_where_there_are_no_originals_films_are_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(films, "ORIGINALS", (tmp_path / "absent",))
     found, kind = find_films(tmp_path)

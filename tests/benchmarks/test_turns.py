@@ -75,6 +75,7 @@ def make_bench(folder):
     return Bench([film], folder, turns=2, seconds=0.2, say=lambda _: None)
 
 
+@pytest.mark.long
 @needs_wrk
 def test_every_turn_is_measured_while_all_others_are_stopped(start, tmp_path):
     bench = make_bench(tmp_path)

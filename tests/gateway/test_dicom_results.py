@@ -147,6 +147,7 @@ def test_an_invalid_study_uid_is_copied_as_it_is() -> None:
     assert {opened(result).StudyInstanceUID for result in results(film).values()} == {"1.2.840.007.1"}
 
 
+@pytest.mark.long
 def test_the_same_film_makes_the_same_bytes() -> None:
     """In another process, too, whose hashes and clock differ."""
     code = """if True:

@@ -48,6 +48,7 @@ def hashes(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
+@pytest.mark.long
 def test_a_film_by_storescu_has_its_results_at_storescp(tmp_path: Path, service: FilmService) -> None:
     """And the same ones when it is sent again; dciodvfy finds no error in what arrived. The API key is a file's."""
     need("storescu", "storescp", "dciodvfy")
@@ -94,6 +95,7 @@ def test_a_film_sent_to_orthanc_has_its_results_in_the_same_study(tmp_path: Path
     assert seconds < WITHIN_SECONDS
 
 
+@pytest.mark.long
 def test_a_film_that_orthanc_forwards_has_its_results_by_stow_rs(tmp_path: Path, service: FilmService) -> None:
     """Received by C-STORE; and what Orthanc forwards of the results is ignored."""
     need("storescu", "Orthanc")

@@ -52,6 +52,7 @@ def test_a_film_that_inflates_beyond_the_bound_is_refused() -> None:
         read_film(deflated(bytes(MOST_INFLATED_BYTES + 2**23)))
 
 
+@pytest.mark.long
 def test_a_film_that_would_fill_the_memory_leaves_the_process_alive(tmp_path: Path) -> None:
     """A small file of 300 MiB of zeros, in a process that may grow by 250 MiB."""
     path = tmp_path / "film.dcm"

@@ -110,14 +110,14 @@ def test_a_film_that_the_service_refuses_has_no_results_and_says_why(tmp_path: P
 @pytest.mark.parametrize(
     "problem",
     [
-        (401, "unauthorized"),
         (429, "too-busy"),
-        (422, "invalid-parameter"),
-        (502, ""),
         *(
             pytest.param(problem, marks=pytest.mark.long)
             for problem in (
                 (503, "not-ready"),
+                (401, "unauthorized"),
+                (422, "invalid-parameter"),
+                (502, ""),
                 (415, "unsupported-format"),
                 (413, "too-many-bytes"),
                 (400, "bad-request"),

@@ -242,13 +242,13 @@ class Slow:
 
 def test_after_join_what_the_workers_held_is_freed(scheduler: Scheduler) -> None:
     """Else the interpreter ends under them, and the process with a signal."""
-    held = threading.local()
+    held, others = threading.local(), set(threading.enumerate())
 
     async def both() -> None:
         await scheduler.warm(lambda: setattr(held, "network", Slow()))
 
     asyncio.run(both())
-    workers = [thread for thread in threading.enumerate() if thread.name.startswith("film_")]
+    workers = set(threading.enumerate()) - others
     scheduler.close()
     assert scheduler.join(20)
     assert workers

@@ -27,6 +27,8 @@ from training.reports.site_report import SiteReportOptions
 from training.train import train
 from training.train_options import TrainOptions
 
+pytestmark = pytest.mark.long  # a training
+
 ROOT = Path(__file__).parents[2]
 WITHOUT_TENSORFLOW = """
 import sys
@@ -127,7 +129,6 @@ def test_card_says_what_the_files_say(trained: Trained) -> None:
     assert all((entry / plot).is_file() for plot in shown)
 
 
-@pytest.mark.long
 def test_nothing_is_left_where_finishing_fails(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,8 @@ from training.reports.card import render_card
 from training.train import train
 from training.train_options import TrainOptions
 
+pytestmark = pytest.mark.long  # a training
+
 NOTICE = Notice(code="drawn-only", detail="Trained on drawn films.")
 TRUSTED = replace(
     TINY,

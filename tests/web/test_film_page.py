@@ -208,6 +208,7 @@ def test_covering_a_region_moves_the_probability(page: Page) -> None:
     assert all(url.endswith("predict?gate=off") for url in asked)
 
 
+@pytest.mark.long
 def test_a_picture_that_is_saved_says_what_it_is(page: Page) -> None:
     """At the film's own size, with a strip of words under it."""
     page.locator("#example-normal").click()

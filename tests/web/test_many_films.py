@@ -123,6 +123,7 @@ def test_a_row_opens_its_film_and_escape_returns(shared: Page) -> None:
     expect(shared.locator("#table-body tr").nth(3).locator("button")).to_be_focused()
 
 
+@pytest.mark.long
 def test_a_busy_server_is_waited_for(page: Page, server: Running) -> None:
     """429, for as long as it lasts, and as seldom as Retry-After asks; no film is lost."""
     asked: list[str] = []
@@ -170,6 +171,7 @@ def test_a_server_that_goes_and_returns_loses_no_film(browser: Browser) -> None:
             expect(page.locator("#status")).to_have_text("")
 
 
+@pytest.mark.long
 def test_removed_films_do_not_return(page: Page) -> None:
     """Even those that were being read."""
     drop(page, *films())

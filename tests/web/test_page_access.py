@@ -22,7 +22,7 @@ def violations(page: Page) -> list[str]:
 
 @pytest.mark.parametrize(
     ("theme", "size"),
-    [("dark", DESKTOP), pytest.param("light", DESKTOP, marks=pytest.mark.long), ("light", PHONE)],
+    [("dark", DESKTOP), *(pytest.param("light", size, marks=pytest.mark.long) for size in (DESKTOP, PHONE))],
     ids=["dark", "light", "phone"],
 )
 def test_axe_finds_no_violation(browser: Browser, server: Running, theme: str, size: dict[str, int]) -> None:

@@ -95,6 +95,7 @@ def test_identical_copies_differ_by_nothing(audited: Audited) -> None:
     assert copies["unreadable"] == 1
 
 
+@pytest.mark.long
 def test_the_audit_is_kept_beside_the_model_and_repeats_itself(
     audited: Audited, site: Selection, tmp_path: Path
 ) -> None:

@@ -21,6 +21,8 @@ from training.evaluation.evaluation import Selection, open_evaluation
 from training.evaluation.logits import Cams
 from training.reports.card import render_card
 
+pytestmark = pytest.mark.long  # a training and its audits
+
 STORE = Path(__file__).parents[3] / "model_store"
 
 
@@ -80,7 +82,6 @@ def test_every_section_is_printed(found: Explanations, printed: str) -> None:
             assert row[0] in printed
 
 
-@pytest.mark.long
 def test_without_a_lung_network_its_section_says_so(site: Selection, found: Explanations) -> None:
     """All else stays."""
     alone = measure_explanations(open_evaluation(site, QUIET), None)

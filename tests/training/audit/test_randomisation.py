@@ -56,6 +56,7 @@ def entry(tiny_store: Path) -> Entry:
     return find_entry(tiny_store, "pooled")
 
 
+@pytest.mark.long
 def test_the_maps_of_a_randomised_network_are_compared_with_the_original(entry: Entry) -> None:
     """Every step, over all draws; absolute means are no smaller than signed ones."""
     films = np.stack([film_pixels(seed, 150, 150) for seed in range(4)])

@@ -67,6 +67,7 @@ def test_no_patient_is_calibrated_by_their_own_films() -> None:
     assert not np.allclose(before[:, ~own], after[:, ~own])
 
 
+@pytest.mark.long
 def test_a_good_fit_reaches_the_wanted_error() -> None:
     """One of labels that no line fits does not."""
     sets = sample_sets(4000)

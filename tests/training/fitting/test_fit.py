@@ -93,6 +93,7 @@ def test_a_finished_run_is_not_trained_again(folder: Path, tmp_path: Path) -> No
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.long
 def test_other_settings_are_another_run(folder: Path, tmp_path: Path) -> None:
     """Nothing of a run with another number of epochs or another recipe is taken over."""
     films = read(folder)

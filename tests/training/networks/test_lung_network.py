@@ -14,6 +14,7 @@ from training.augmentation.lungs import MASK_SIDE
 from training.networks.lungs import build_lung_network, find_masks, read_lung_network
 
 
+@pytest.mark.long
 def test_masks_have_the_size_of_masks_in_the_order_of_the_films() -> None:
     """Also of more films than one batch."""
     keras.utils.set_random_seed(1)

@@ -83,6 +83,7 @@ def test_both_engines_answer_a_film_as_the_network_did(tmp_path, network, conven
     assert entry.manifest.shape == (HEIGHT, WIDTH)
 
 
+@pytest.mark.long
 def test_a_network_of_224_pixels_in_three_channels_is_served_at_its_own_size(tmp_path):
     """By the command."""
     foreign = varied(
@@ -114,6 +115,7 @@ def test_a_network_of_224_pixels_in_three_channels_is_served_at_its_own_size(tmp
     assert [(drawn.kind, drawn.width) for drawn in prediction.maps[:1]] == [("cam", 224)]
 
 
+@pytest.mark.long
 def test_every_option_of_the_command_reaches_the_network(tmp_path):
     foreign = functional(layers.Dense(1), shape=(None, None, 3), front=layers.ReLU())
     options = ["--pneumonia-is", "0", "--scale", "-1-1", "--size", f"{HEIGHT}x{WIDTH}", "--logits"]
@@ -129,6 +131,7 @@ def test_every_option_of_the_command_reaches_the_network(tmp_path):
     assert np.abs(logits - expected).max() < 1e-4
 
 
+@pytest.mark.long
 def test_weights_are_not_rounded(tmp_path):
     """float16 does not hold the variance of raw pixels, for one."""
     normalised = layers.BatchNormalization()
@@ -139,6 +142,7 @@ def test_weights_are_not_rounded(tmp_path):
     assert [w.tolist() for w in kept.get_weights()[:4]] == [w.tolist() for w in normalised.get_weights()]
 
 
+@pytest.mark.long
 def test_a_network_of_mixed_precision_is_taken_over_in_float32(tmp_path):
     """It is reported."""
     keras.config.set_dtype_policy("mixed_float16")
@@ -170,6 +174,7 @@ def test_a_deep_network_offers_some_of_its_layers(tmp_path):
     assert (offered[0], offered[-1]) == ("layer0", "conv")
 
 
+@pytest.mark.long
 def test_maps_that_a_network_does_not_have_are_said_in_a_sentence(tmp_path):
     """Its head may not be linear; its convolutions may stand within a layer."""
     _, notes = take(tmp_path, transferred(lambda pooled: layers.Dense(1, "sigmoid")(layers.Dense(3, "tanh")(pooled))))
@@ -250,6 +255,7 @@ def test_a_rewrite_that_changes_an_answer_is_refused(tmp_path, monkeypatch):
         take(tmp_path, sequential(layers.Dense(1, "sigmoid")))
 
 
+@pytest.mark.long
 def test_the_card_of_a_foreign_network_is_refused_in_one_line(tmp_path):
     """Nothing is recorded of its training; the entry stays."""
     entry, _ = take(tmp_path, sequential(layers.Dense(1, "sigmoid")))

@@ -86,6 +86,7 @@ def test_a_network_of_many_layers_exports_each_under_its_own_name(tmp_path):
     np.testing.assert_allclose(layer, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.long
 def test_a_network_of_large_logits_exports(tmp_path):
     """Its bias is the small difference of two large sums, so off by their rounding: no reason to refuse it."""
     model = network(deep, seed=10)
@@ -95,6 +96,7 @@ def test_a_network_of_large_logits_exports(tmp_path):
     assert export_serving(model, tmp_path / "serving").cam is not None
 
 
+@pytest.mark.long
 def test_layers_that_look_at_shapes_or_draw_at_random_export(tmp_path):
     """The converter makes outputs of what they compute for nothing; those are not answers."""
 
@@ -121,6 +123,7 @@ def test_layers_that_look_at_shapes_or_draw_at_random_export(tmp_path):
     assert np.abs(ours.layers["last"] - last).max() < 1e-4
 
 
+@pytest.mark.long
 def test_weights_beyond_float16_export(tmp_path):
     """They stay float32, and nothing is said of an overflow."""
     model = network(lambda x: layers.Flatten()(layers.Rescaling(1e-6)(x)))
@@ -133,7 +136,13 @@ def test_weights_beyond_float16_export(tmp_path):
     assert np.abs(logits - np.asarray(NetworkWithMaps(model, maps)(FILMS)[0])[:, 0]).max() < 1e-3
 
 
-@pytest.mark.parametrize("activation", ["relu", "swish", "gelu", "elu", "hard_swish", "leaky_relu"])
+@pytest.mark.parametrize(
+    "activation",
+    [
+        "relu",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("swish", "gelu", "elu", "hard_swish", "leaky_relu")),
+    ],
+)
 def test_any_activation_of_a_layer_exports(tmp_path, activation):
     """TensorFlow writes some as functions of several nodes, which the converter takes for several answers."""
     model = network(lambda x: layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3, activation=activation, name="c")(x)))

@@ -103,6 +103,7 @@ def test_page_needs_nothing_from_elsewhere(page):
     assert not re.search(r"https?:|url\(|@import|//[a-z]", re.sub(r'"data:[^"]*"', "", text))
 
 
+@pytest.mark.long
 def test_plots_are_titled_and_come_out_alike(page, site, tmp_path):
     """SVG with text as text; the same films give the same bytes, undated."""
     plots = re.findall(r'<img class="plot" src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)">', page[0])
@@ -239,6 +240,7 @@ def test_wanted_sensitivity_is_reached_by_the_highest_threshold(wanted):
     assert np.mean(sick > sick[sick >= threshold].min()) < wanted
 
 
+@pytest.mark.long
 def test_a_folder_of_one_class_has_its_page(site, tmp_path):
     """Metrics that need the other class are undefined."""
     folder = tmp_path / "films"
