@@ -56,7 +56,8 @@ def create_app(
         finally:
             following.cancel()
             service.scheduler.close()
-            service.scheduler.join(WORKERS_END_SECONDS)
+            if not service.scheduler.join(WORKERS_END_SECONDS):
+                _log.warning("a worker is still busy")
             if tracing is not None:
                 await asyncio.to_thread(tracing.close)
 

@@ -82,7 +82,13 @@ def serve(*, host: str | None = None, port: int | None = None, model_store: Path
         # The ending event loop starts a thread, which the system may refuse too: already reported.
         if not (refusals and is_out_of_memory(error)):
             raise
-    return 1 if refusals else 0
+    status = 1 if refusals else 0
+    if not application.state.service.scheduler.join(0):
+        # A worker that is still busy cannot be waited for, and would crash in the interpreter's end.
+        logging.shutdown()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 def _read_settings(given: dict[str, Any]) -> tuple[Settings | None, list[str]]:

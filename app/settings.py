@@ -76,7 +76,9 @@ class Settings(OwnSettings):
     max_pixels: int = Field(
         default_factory=lambda: _fitting().max_pixels, ge=1, description="The largest width × height that is decoded."
     )
-    max_in_flight: int = Field(default=64, ge=1, description="Films decoded, waiting or computed at once.")
+    max_in_flight: int = Field(
+        default=64, ge=1, description="Films begun to be sent, decoded, waiting or computed at once."
+    )
     max_reading: int = Field(default=256, ge=1, description="Bodies being read at once.")
     max_bytes_held: int = Field(
         default_factory=lambda: _fitting().max_bytes_held, ge=1, description="Bytes of bodies in memory at once."

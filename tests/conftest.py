@@ -32,13 +32,12 @@ _KERAS = ("tests/training/", "tests/inference/")
 
 
 class OneWorkerAFile(LoadFileScheduling):
-    """Gives all tests that may need TensorFlow to one worker: its import takes eight seconds."""
+    """Gives to one worker all tests in the folders where most need TensorFlow, which takes seconds to warm up."""
 
     def _split_scope(self, nodeid: str) -> str:
         return "keras" if nodeid.startswith(_KERAS) else str(super()._split_scope(nodeid))
 
 
-@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerAFile:
     """Use it whatever `--dist` says."""
     return OneWorkerAFile(config, log)
@@ -46,7 +45,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerAFi
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: (not item.nodeid.startswith(_KERAS), item.nodeid.count("/") > 1))
+    items.sort(key=lambda item: (not item.nodeid.startswith(_KERAS), item.nodeid.partition("::")[0].count("/") > 1))
 
 
 def film_pixels(seed: int = 0, height: int = 300, width: int = 400) -> np.ndarray:

@@ -50,6 +50,7 @@ def running(
         server.should_exit = True
         thread.join(15)
         assert not thread.is_alive()
+        assert app.state.service.scheduler.join(0)
 
 
 def wait_until(condition: Any, seconds: float = 15) -> None:

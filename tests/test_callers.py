@@ -30,7 +30,11 @@ def server() -> Iterator[Running]:
         yield server
 
 
-@pytest.fixture(params=FILES)
+# The others take a compiler or a runtime some seconds each time.
+SHORT = ("curl", "Python client")
+
+
+@pytest.fixture(params=[name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in FILES])
 def language(request: pytest.FixtureRequest) -> str:
     if is_missing(request.param):
         pytest.skip(f"the runtime of {request.param} is not installed: its program is not tried")
@@ -65,7 +69,6 @@ def test_a_program_prints_class_probability_and_refer(language: str, server: Run
     assert_says(printed, server, refer=True)
 
 
-@pytest.mark.long
 def test_a_program_ends_with_the_problem(language: str, server: Running, tmp_path: Path) -> None:
     """What was expected stands in its complaint, and nothing is printed as an answer."""
     done = start(language, FILM[: len(FILM) // 2], server.port, tmp_path)
@@ -76,7 +79,6 @@ def test_a_program_ends_with_the_problem(language: str, server: Running, tmp_pat
     assert "Expected" in complaint
 
 
-@pytest.mark.long
 def test_a_program_waits_and_sends_again(language: str, tmp_path: Path) -> None:
     """Where the service is overloaded, until it is no longer."""
     with (

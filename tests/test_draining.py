@@ -83,7 +83,6 @@ def test_a_second_sigterm_ends_it_at_once(tiny_store: Path) -> None:
         assert ended.result() == 128 + signal.SIGTERM
 
 
-@pytest.mark.long
 def test_ctrl_c_waits_for_no_load_balancer(tiny_store: Path) -> None:
     with served(MODEL_STORE=tiny_store, DRAIN_GRACE_SECONDS=60) as process:
         process.send_signal(signal.SIGINT)

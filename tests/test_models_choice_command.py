@@ -51,7 +51,6 @@ def test_a_model_is_promoted_and_rolled_back_under_a_running_service(store: Path
         wait_until(lambda: version() == "1")
 
 
-@pytest.mark.long
 def test_rollback_takes_a_name_and_says_where_there_is_none_before(store: Path) -> None:
     assert models("rollback", "tanh/1", store=store).returncode == 0
     assert chosen(store) == "tanh/1"
@@ -67,7 +66,6 @@ def test_what_is_no_whole_name_is_refused(store: Path, name: str) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.long
 def test_a_half_copied_entry_is_not_chosen(store: Path) -> None:
     (store / "pooled" / "2" / "golden.json").unlink()
     assert models("promote", "pooled/2", store=store).returncode == 2

@@ -45,7 +45,6 @@ def test_in_a_pod_with_a_service_of_its_name_it_serves(tiny_store: Path) -> None
     assert answer.status_code == 200
 
 
-@pytest.mark.long
 def test_a_variable_like_no_other_is_one_warning(tiny_store: Path) -> None:
     """By name, never by value."""
     with served(MODEL_STORE=tiny_store, FLAVOUR="secret") as process:

@@ -34,7 +34,7 @@ class Admission:
         self.bytes_held = 0
         self.in_flight = 0
         self.coming = 0
-        """Films whose bodies began to come within the last `PLACE_SECONDS`, each with a place in flight kept for it."""
+        """Films whose requests came within the last `PLACE_SECONDS`, and whose bodies are still being read."""
 
     def hold(self) -> HeldBody:
         """Return a count of the bytes of one body; its `release` must follow."""
@@ -56,7 +56,8 @@ class Admission:
             ClientGone: the client hung up.
         """
         settings = self._settings
-        self._check_room(self.coming + 1)
+        if self.is_full:
+            raise self.refuse()
         if self.reading >= settings.max_reading:
             raise Overloaded(f"Expected at most {settings.max_reading} bodies being sent at once. Try again soon.")
         if declared is not None and declared > settings.max_upload_bytes:
@@ -79,7 +80,9 @@ class Admission:
         Raises:
             Overloaded: too many films are in flight, or bytes held.
         """
-        self._check_room(films)
+        # Whoever is coming keeps no place from films that are here.
+        if self.in_flight + films > self._settings.max_in_flight:
+            raise self.refuse()
         body.hold(decoded)
         if self.in_flight == 0:
             self.pace.begin()
@@ -95,19 +98,15 @@ class Admission:
         """Return the error of a film that came while the service was full."""
         return Overloaded(
             f"Expected at most {self._settings.max_in_flight} films in work at once. Try again soon.",
-            self.pace.promise(self.in_flight),
+            self.pace.promise(self.in_flight + self.coming),
         )
-
-    def _check_room(self, films: int = 1) -> None:
-        if self.in_flight + films > self._settings.max_in_flight:
-            raise self.refuse()
 
     @contextmanager
     def _keep_place(self) -> Iterator[None]:
-        """Keep a place in flight for a film that is being sent.
+        """Count a film that is being sent as in flight, for those that come behind it.
 
-        The films behind it are then refused by their heads, else after their bodies. Kept for a moment only: slow
-        senders must not occupy the service.
+        They are then refused by their heads, else after their bodies. For a moment only: slow senders must not occupy
+        the service.
         """
         is_kept = True
 

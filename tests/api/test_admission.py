@@ -103,6 +103,8 @@ def test_a_film_that_is_being_sent_has_a_place(tiny_store: Path, monkeypatch: py
     with running(tiny_store, max_in_flight=1) as server:
         first = _begin(server, len(FILM), FILM[:10])
         wait_until(lambda: server.service.admission.coming == 1)
+        # Over a connection that served before, and as the first request of one.
+        assert_problem(server.client.post("/predict", content=FILM), "overloaded", 429)
         with _begin(server, len(FILM), b"") as behind:
             assert behind.recv(100).startswith(b"HTTP/1.1 429 ")
         first.sendall(FILM[10:])

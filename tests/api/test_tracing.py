@@ -243,7 +243,6 @@ def test_a_value_that_opentelemetry_refuses_is_said_without_it(monkeypatch: pyte
     assert "17" not in str(raised.value)
 
 
-@pytest.mark.long
 def test_without_the_extra_one_line_says_what_to_install_and_films_are_served(tiny_store: Path, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['opentelemetry.sdk'] = None")
     foreign = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "PYTHONPATH": f"{tmp_path}:{ROOT}"}

@@ -118,7 +118,6 @@ def test_a_retry_after_beyond_the_patience_is_not_waited_for(
     assert liveness.waits == ([29.1] if is_waited_for else [])
 
 
-@pytest.mark.long
 def test_a_film_in_a_busy_service_that_answers_others_is_a_failed_film(
     service: StandIn, liveness: FakeLiveness
 ) -> None:

@@ -95,7 +95,6 @@ def test_a_film_sent_to_orthanc_has_its_results_in_the_same_study(tmp_path: Path
     assert seconds < WITHIN_SECONDS
 
 
-@pytest.mark.long
 def test_a_film_that_orthanc_forwards_has_its_results_by_stow_rs(tmp_path: Path, service: FilmService) -> None:
     """Received by C-STORE; and what Orthanc forwards of the results is ignored."""
     need("storescu", "Orthanc")

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -236,31 +235,39 @@ def test_close_drops_what_waits(scheduler: Scheduler) -> None:
 class Slow:
     """Takes a while to free, as a compiled network does."""
 
+    freed = 0
+
     def __del__(self) -> None:
         time.sleep(0.2)
+        Slow.freed += 1
 
 
 def test_after_join_what_the_workers_held_is_freed(scheduler: Scheduler) -> None:
     """Else the interpreter ends under them, and the process with a signal."""
     held, others = threading.local(), set(threading.enumerate())
 
-    async def both() -> None:
+    async def hold() -> None:
         await scheduler.warm(lambda: setattr(held, "network", Slow()))
 
-    asyncio.run(both())
+    asyncio.run(hold())
     workers = set(threading.enumerate()) - others
     scheduler.close()
     assert scheduler.join(20)
-    assert workers
+    assert len(workers) == Slow.freed == 2
     assert not any(worker.is_alive() for worker in workers)
 
 
 def test_join_waits_no_longer_than_it_may(scheduler: Scheduler) -> None:
-    release = threading.Event()
+    begun, release = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        release.wait()
 
     async def begin() -> None:
-        with suppress(DeadlineExceeded):
-            await scheduler.run(release.wait, deadline=monotonic() + 0.05, done=lambda: None)
+        task = asyncio.create_task(scheduler.run(work, deadline=monotonic() + 60, done=lambda: None))
+        assert await asyncio.to_thread(begun.wait, 20)
+        task.cancel()
 
     asyncio.run(begin())
     scheduler.close()

@@ -27,8 +27,6 @@ from training.reports.site_report import SiteReportOptions
 from training.train import train
 from training.train_options import TrainOptions
 
-pytestmark = pytest.mark.long  # a training
-
 ROOT = Path(__file__).parents[2]
 WITHOUT_TENSORFLOW = """
 import sys
@@ -69,6 +67,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return Trained(folder, options, entry, console.export_text())
 
 
+@pytest.mark.long
 def test_a_finished_training_makes_no_second_entry(trained: Trained) -> None:
     """Test films are not evaluated a second time."""
     console = make_console()
@@ -77,6 +76,7 @@ def test_a_finished_training_makes_no_second_entry(trained: Trained) -> None:
     assert [path.name for path in trained.entry.parent.iterdir()] == ["1"]
 
 
+@pytest.mark.long
 def test_training_ends_with_one_complete_entry(trained: Trained) -> None:
     """It opens as in the service, and holds what DESIGN lists."""
     folder, entry = trained.folder, trained.entry
@@ -89,6 +89,7 @@ def test_training_ends_with_one_complete_entry(trained: Trained) -> None:
     assert sum(path.stat().st_size for path in entry.rglob("*")) < 18e6
 
 
+@pytest.mark.long
 def test_training_prints_what_it_left_out(trained: Trained) -> None:
     """The ignored split, the unreadable file."""
     assert "val/ is ignored" in trained.printed
@@ -96,6 +97,7 @@ def test_training_prints_what_it_left_out(trained: Trained) -> None:
     assert "Epoch  8/8" in trained.printed
 
 
+@pytest.mark.long
 def test_the_manifest_records_the_training(trained: Trained) -> None:
     """Operating points, metrics with intervals, split, fingerprint, history; no folder of this machine."""
     folder, entry = trained.folder, trained.entry
@@ -114,6 +116,7 @@ def test_the_manifest_records_the_training(trained: Trained) -> None:
     assert str(folder) not in json.dumps(manifest)
 
 
+@pytest.mark.long
 def test_card_says_what_the_files_say(trained: Trained) -> None:
     """Metrics, test evaluation and limits; every plot exists."""
     entry = trained.entry
@@ -129,6 +132,7 @@ def test_card_says_what_the_files_say(trained: Trained) -> None:
     assert all((entry / plot).is_file() for plot in shown)
 
 
+@pytest.mark.long
 def test_nothing_is_left_where_finishing_fails(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +157,7 @@ def test_a_wrong_test_folder_is_refused_before_the_training(tmp_path: Path) -> N
         train(options, replace(TINY, epochs=0), Console(quiet=True))
 
 
+@pytest.mark.long
 def test_evaluation_repeats_the_metrics_of_the_held_out_test(trained: Trained, tmp_path: Path) -> None:
     """By the serving engine."""
     folder, entry = trained.folder, trained.entry
@@ -169,6 +174,7 @@ def test_evaluation_repeats_the_metrics_of_the_held_out_test(trained: Trained, t
     assert {path.name for path in tmp_path.iterdir()} == {"metrics.json", "report.txt", "report.png"}
 
 
+@pytest.mark.long
 def test_evaluation_of_one_class_says_what_is_missing(trained: Trained, tmp_path: Path) -> None:
     """Instead of metrics that are NaN; an unreadable film of the other class changes nothing."""
     folder = trained.folder
@@ -183,6 +189,7 @@ def test_evaluation_of_one_class_says_what_is_missing(trained: Trained, tmp_path
         open_evaluation(selection, Console(quiet=True))
 
 
+@pytest.mark.long
 def test_evaluation_reads_what_a_file_server_left(trained: Trained, tmp_path: Path) -> None:
     """Undecodable names, nested folders; the metrics are the same."""
     folder = trained.folder
@@ -204,6 +211,7 @@ def test_evaluation_reads_what_a_file_server_left(trained: Trained, tmp_path: Pa
     assert r"PNEUMONIA/\xe9/person" in (tmp_path / "page" / "index.csv").read_text("utf-8")
 
 
+@pytest.mark.long
 def test_evaluate_command_needs_no_tensorflow(trained: Trained, tmp_path: Path) -> None:
     """It prints metrics, grouping and the unreadable file, and ends with 1 for it."""
     folder = trained.folder
@@ -221,6 +229,7 @@ def test_evaluate_command_needs_no_tensorflow(trained: Trained, tmp_path: Path) 
         assert words in ended.stdout
 
 
+@pytest.mark.long
 def test_unknown_operating_point_is_refused(trained: Trained) -> None:
     """The message lists the model's own."""
     folder = trained.folder

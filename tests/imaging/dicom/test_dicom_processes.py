@@ -70,7 +70,6 @@ def children() -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.long
 def test_a_film_that_keeps_a_process_too_long_ends_it_and_the_next_is_read(slow: bytes) -> None:
     """The film is at fault, not the system: it took the CPU."""
     with opened() as pool:
@@ -125,14 +124,12 @@ def test_a_film_whose_process_the_system_ends_is_read_by_another(then: signal.Si
     assert b"error" not in record
 
 
-@pytest.mark.long
 def test_a_film_that_two_processes_had_no_time_for_is_refused_for_now(slow: bytes) -> None:
     """It may be sound: the service had too little of the CPU."""
     with opened(wall_factor=0.001) as pool, pytest.raises(DeadlineExceeded, match="Try again later"):
         pool.ask("film", slow, seconds=20, pixel_bytes=NOISE.size)
 
 
-@pytest.mark.long
 def test_a_process_that_fails_by_itself_is_the_services_fault() -> None:
     """As one whose limit cannot be set."""
     with opened(wall_factor=1e-299) as pool, pytest.raises(RuntimeError, match="Received exit status 1"):

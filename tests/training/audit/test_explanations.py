@@ -21,8 +21,6 @@ from training.evaluation.evaluation import Selection, open_evaluation
 from training.evaluation.logits import Cams
 from training.reports.card import render_card
 
-pytestmark = pytest.mark.long  # a training and its audits
-
 STORE = Path(__file__).parents[3] / "model_store"
 
 
@@ -53,6 +51,7 @@ def found(site: Selection, printed: str) -> Explanations:
     return kept
 
 
+@pytest.mark.long
 def test_the_model_and_its_films_are_named(site: Selection, found: Explanations) -> None:
     """As in audit.json; all are checked but for samples."""
     audit = json.loads((site.data.parent / "out" / "audit.json").read_text())
@@ -66,10 +65,12 @@ def test_the_model_and_its_films_are_named(site: Selection, found: Explanations)
     assert found.lungs.without_lungs + sum(each.films for each in found.lungs.proportions) / 2 == films
 
 
+@pytest.mark.long
 def test_the_same_is_kept_beside_the_model(site: Selection, found: Explanations) -> None:
     assert read_explanations(site.store / "pooled" / "1") == found
 
 
+@pytest.mark.long
 def test_every_section_is_printed(found: Explanations, printed: str) -> None:
     """Every row has as many cells as columns."""
     sections = describe_explanations(found)
@@ -82,6 +83,7 @@ def test_every_section_is_printed(found: Explanations, printed: str) -> None:
             assert row[0] in printed
 
 
+@pytest.mark.long
 def test_without_a_lung_network_its_section_says_so(site: Selection, found: Explanations) -> None:
     """All else stays."""
     alone = measure_explanations(open_evaluation(site, QUIET), None)
@@ -98,6 +100,7 @@ def test_a_sum_that_is_off_is_reported() -> None:
     assert check.largest_difference > check.allowed
 
 
+@pytest.mark.long
 def test_a_verdict_says_what_is_not_met(found: Explanations) -> None:
     check = found.sum_check.model_copy(update={"largest_difference": 0.002})
     steps = [step.model_copy(update={"is_below": number > 0}) for number, step in enumerate(found.randomisation.steps)]
@@ -122,6 +125,7 @@ def test_a_sample_is_of_whole_patients() -> None:
     assert len(sample_films(numbers, groups, 100)) == 30
 
 
+@pytest.mark.long
 def test_a_model_without_an_exact_map_is_refused(site: Selection) -> None:
     """The message says how its maps are made."""
     evaluation = open_evaluation(Selection(site.data / "train", site.store, "tanh/1"), QUIET)
@@ -129,12 +133,14 @@ def test_a_model_without_an_exact_map_is_refused(site: Selection) -> None:
         measure_explanations(evaluation, None)
 
 
+@pytest.mark.long
 def test_a_lung_network_without_the_checks_is_refused(site: Selection, lungs: Path) -> None:
     done = CliRunner().invoke(pneumoserve.app, ["audit", "--data", str(site.data), "--lungs", str(lungs)])
     assert done.exit_code == 2
     assert "Expected --explanations with --lungs" in done.stderr
 
 
+@pytest.mark.long
 def test_the_checks_stand_on_the_card(found: Explanations, tmp_path: Path) -> None:
     """Where the entry has some, of its own weights."""
     entry = Path(shutil.copytree(STORE / "article-cnn" / "1", tmp_path / "article-cnn" / "1"))
