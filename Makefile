@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 export PYTHON
 # Tests start hundreds of processes: none should compile the same files again.
-export PYTHONDONTWRITEBYTECODE :=
+test test-all: export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 
 help: ## show this list

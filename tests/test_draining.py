@@ -89,6 +89,11 @@ def test_ctrl_c_waits_for_no_load_balancer(tiny_store: Path) -> None:
         assert process.wait(20) == 0
 
 
+def seconds_to_end(settings: Settings) -> float:
+    """Return how long the service may need: grace, deadline, a second for connections, workers, the last traces."""
+    return settings.drain_grace_seconds + settings.deadline_seconds + 1 + WORKERS_END_SECONDS + FLUSH_SECONDS
+
+
 class Compose(yaml.SafeLoader):
     """Reads compose's own tags, such as `!reset`, as nothing."""
 
@@ -108,16 +113,13 @@ CHANGED = {"PNEUMOSERVE_DEADLINE_SECONDS": "120", "PNEUMOSERVE_DRAIN_GRACE_SECON
 
 @pytest.mark.parametrize("changed", [{}, CHANGED], ids=["default", "changed"])
 def test_compose_waits_longer_than_the_service_may_need(changed: dict[str, str]) -> None:
-    """Also where it hands settings on: grace, deadline, a second for connections, the workers, and the last traces."""
+    """Also where it hands settings on."""
     margins = {}
     for path in Path(__file__).parents[1].glob("*compose*.yml"):
         for service in yaml.load(path.read_text(), Compose)["services"].values():  # noqa: S506 - a safe loader
             if service.get("image", "").startswith("pneumoserve:"):
                 handed = {name: changed[name] for name in changed.keys() & service["environment"].keys()}
                 settings = Settings(**{name.removeprefix(PREFIX).lower(): value for name, value in handed.items()})
-                needed = (
-                    settings.drain_grace_seconds + settings.deadline_seconds + 1 + WORKERS_END_SECONDS + FLUSH_SECONDS
-                )
-                margins[path.name] = stop_seconds(service["stop_grace_period"], handed) - needed
+                margins[path.name] = stop_seconds(service["stop_grace_period"], handed) - seconds_to_end(settings)
     assert margins.keys() == {"docker-compose.yml", "compose.dicom.yml"}
     assert min(margins.values()) >= 2

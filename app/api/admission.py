@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -33,8 +31,7 @@ class Admission:
         self.reading = 0
         self.bytes_held = 0
         self.in_flight = 0
-        self.coming = 0
-        """Films whose requests came within the last `PLACE_SECONDS`, and whose bodies are still being read."""
+        self._coming: set[HeldBody] = set()
 
     def hold(self) -> HeldBody:
         """Return a count of the bytes of one body; its `release` must follow."""
@@ -63,10 +60,15 @@ class Admission:
         if declared is not None and declared > settings.max_upload_bytes:
             raise TooManyBytes(f"Expected at most {settings.max_upload_bytes} bytes. Received {declared} declared.")
         self.reading += 1
+        # Films behind this one are refused by their heads, else after their bodies. For a moment only: slow senders
+        # must not occupy the service.
+        self._coming.add(body)
+        timer = asyncio.get_running_loop().call_later(PLACE_SECONDS, self._coming.discard, body)
         try:
-            with self._keep_place():
-                return await self._receive(body, receive, begun)
+            return await self._receive(body, receive, begun)
         finally:
+            timer.cancel()
+            self._coming.discard(body)
             self.reading -= 1
 
     def enter(self, body: HeldBody, decoded: int = 0, films: int = 1) -> None:
@@ -90,6 +92,11 @@ class Admission:
         body.in_flight += films
 
     @property
+    def coming(self) -> int:
+        """Films whose requests came within the last `PLACE_SECONDS`, and whose bodies are still being read."""
+        return len(self._coming)
+
+    @property
     def is_full(self) -> bool:
         """Whether as many films are in flight, or about to be, as may be."""
         return self.in_flight + self.coming >= self._settings.max_in_flight
@@ -100,29 +107,6 @@ class Admission:
             f"Expected at most {self._settings.max_in_flight} films in work at once. Try again soon.",
             self.pace.promise(self.in_flight + self.coming),
         )
-
-    @contextmanager
-    def _keep_place(self) -> Iterator[None]:
-        """Count a film that is being sent as in flight, for those that come behind it.
-
-        They are then refused by their heads, else after their bodies. For a moment only: slow senders must not occupy
-        the service.
-        """
-        is_kept = True
-
-        def give_up() -> None:
-            nonlocal is_kept
-            if is_kept:
-                self.coming -= 1
-                is_kept = False
-
-        self.coming += 1
-        timer = asyncio.get_running_loop().call_later(PLACE_SECONDS, give_up)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            give_up()
 
     async def _receive(self, body: HeldBody, receive: Receive, begun: float) -> bytes:
         seconds = self._settings.body_timeout_seconds

@@ -12,11 +12,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from app.api.tracing import FLUSH_SECONDS
-from app.main import WORKERS_END_SECONDS
 from app.settings import Settings
 from app.version import package_version
 from tests.deploy.manifests import FOLDER, documents, keys, pod, validator
+from tests.test_draining import seconds_to_end
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = documents()
@@ -85,8 +84,7 @@ def test_knative_takes_the_predictors_pod() -> None:
 
 def test_a_pod_is_given_the_time_to_drain() -> None:
     grace = PODS["base/deployment.yaml"]["terminationGracePeriodSeconds"]
-    needed = Settings().drain_grace_seconds + Settings().deadline_seconds + 1 + WORKERS_END_SECONDS + FLUSH_SECONDS
-    assert grace >= needed + 2
+    assert grace - seconds_to_end(Settings()) >= 2
 
 
 def test_the_job_has_as_many_indexes_as_the_command_is_told() -> None:

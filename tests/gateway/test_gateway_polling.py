@@ -172,12 +172,12 @@ def test_a_connection_that_orthanc_closed_meanwhile_is_no_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
-            for requests in (2, 1):
+            for is_last in (False, True):
                 connection, _ = listening.accept()
                 with connection:
                     connection.recv(4096)
                     connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"Last": 7}')
-                    if requests == 2:
+                    if not is_last:
                         connection.recv(4096)
 
         thread = threading.Thread(target=serve)
